@@ -1,0 +1,119 @@
+"""Finding entries through the derived tables. For people and for start-up; a verifier never reads them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, select
+
+from .entry import INDEXED, Entry
+from .rows import MOST_ROWS, among
+from .tables import audit_open, audit_search, audit_subject, log_entry
+from .writing import microseconds, time_of
+
+_FOUND = "SELECT entry_id, seq, body FROM log_entry WHERE entry_id"
+PAGE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One line of a search result; `facts` holds the indexed facts that the entry has."""
+
+    seq: int
+    entry_id: UUID
+    at: datetime
+    kind: str
+    facts: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to search for. All given conditions hold at once; a condition is an exact text.
+
+    Attributes:
+        facts: key of `INDEXED` -> text.
+        kind: kind of entry.
+        subject_ref: entries that concern this person.
+        since, until: claimed time, `until` excluded.
+        before: only entries with a smaller place: the `seq` of the last line of the page before.
+        limit: lines in a page.
+    """
+
+    facts: tuple[tuple[str, str], ...] = ()
+    kind: str | None = None
+    subject_ref: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    before: int | None = None
+    limit: int = PAGE
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """An entry in its place."""
+
+    seq: int
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class OpenIntent:
+    """An exchange that has an intent and no outcome."""
+
+    exchange_id: str
+    entry_id: UUID
+    at: datetime
+
+
+def search(connection: Connection, log_id: int, wanted: Wanted) -> list[Found]:
+    """One page, newest first."""
+    return [_found(row) for row in connection.execute(_query(log_id, wanted))]
+
+
+def find(connection: Connection, entry_ids: Sequence[UUID]) -> list[Logged]:
+    """The entries with these ids, oldest first; ids that are not in the log are left out."""
+    rows: list[tuple[int, bytes]] = []
+    for at in range(0, len(entry_ids), MOST_ROWS):
+        keys = [each.bytes for each in entry_ids[at : at + MOST_ROWS]]
+        rows += [(row[1], bytes(row[2])) for row in among(connection, _FOUND, keys)]
+    return [Logged(seq, Entry.from_body(body)) for seq, body in sorted(rows)]
+
+
+def open_intents(connection: Connection, before: datetime | None) -> list[OpenIntent]:
+    """Exchanges without an outcome, oldest first; only those whose intent is older than `before`."""
+    rows = select(audit_open).order_by(audit_open.c.ts)
+    if before is not None:
+        rows = rows.where(audit_open.c.ts < microseconds(before))
+    return [
+        OpenIntent(row.exchange_id, UUID(bytes=bytes(row.entry_id)), time_of(row.ts))
+        for row in connection.execute(rows)
+    ]
+
+
+def _query(log_id: int, wanted: Wanted) -> Select[Any]:
+    conditions = [audit_search.c.log_id == log_id, *_conditions(wanted)]
+    return select(audit_search).where(*conditions).order_by(audit_search.c.seq.desc()).limit(wanted.limit)
+
+
+def _conditions(wanted: Wanted) -> Iterator[ColumnElement[bool]]:
+    table = audit_search.c
+    for key, text in wanted.facts:
+        yield table[key] == text
+    if wanted.kind is not None:
+        yield table.kind == wanted.kind
+    if wanted.subject_ref is not None:
+        concerned = select(log_entry.c.seq).join(audit_subject, audit_subject.c.entry_id == log_entry.c.entry_id)
+        yield table.seq.in_(concerned.where(audit_subject.c.subject_ref == wanted.subject_ref))
+    if wanted.since is not None:
+        yield table.ts >= microseconds(wanted.since)
+    if wanted.until is not None:
+        yield table.ts < microseconds(wanted.until)
+    if wanted.before is not None:
+        yield table.seq < wanted.before
+
+
+def _found(row: Row[Any]) -> Found:
+    facts = {key: text for key in INDEXED if (text := getattr(row, key)) is not None}
+    return Found(row.seq, UUID(bytes=bytes(row.entry_id)), time_of(row.ts), row.kind, facts)

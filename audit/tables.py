@@ -1,0 +1,179 @@
+"""The tables, and the guards that keep rows of evidence from being changed or deleted by accident.
+
+`log_*` hold the evidence. `audit_*` are derived or off-log: never trusted by a verifier, erasable on their own
+schedule. No foreign keys: all rows come from one function, and a check per row costs a third of the throughput.
+The guards stop accidents and injected statements; a database administrator can drop them, and is
+stopped by the signer's memory, by saved checkpoints and by witnesses instead.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    event,
+)
+
+metadata = MetaData()
+
+log_head = Table(
+    "log_head",
+    metadata,
+    Column("log_id", Integer, primary_key=True, autoincrement=False),
+    Column("origin", Text, nullable=False, unique=True),
+    Column("size", BigInteger, nullable=False),
+    Column("compact_range", LargeBinary, nullable=False, comment="32 bytes a subtree, largest first"),
+    comment="The sequencer: whoever appends locks this row.",
+)
+
+log_entry = Table(
+    "log_entry",
+    metadata,
+    Column("log_id", Integer, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("entry_id", LargeBinary, nullable=False, unique=True, comment="UUID, 16 bytes"),
+    Column("leaf", LargeBinary, nullable=False, comment="SHA-256(0x00 || body)"),
+    Column("body", LargeBinary, nullable=False, comment="the exact bytes that are hashed"),
+    sqlite_with_rowid=False,
+)
+
+log_node = Table(
+    "log_node",
+    metadata,
+    Column("log_id", Integer, primary_key=True, autoincrement=False),
+    Column("level", SmallInteger, primary_key=True, autoincrement=False, comment="of tiles, from 1"),
+    Column("n", BigInteger, primary_key=True, autoincrement=False),
+    Column("hash", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+log_checkpoint = Table(
+    "log_checkpoint",
+    metadata,
+    Column("log_id", Integer, primary_key=True, autoincrement=False),
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("note", LargeBinary, nullable=False),
+    Column("created", BigInteger, nullable=False, comment="microseconds since 1970, UTC"),
+)
+
+log_key = Table(
+    "log_key",
+    metadata,
+    Column("log_id", Integer, primary_key=True, autoincrement=False),
+    Column("vkey", Text, primary_key=True),
+    Column("since", BigInteger, nullable=False, comment="size of the log when the key was first used"),
+    comment="Verifier keys, newest first is the one in use. An auditor compares them with a copy from elsewhere.",
+)
+
+log_signer = Table(
+    "log_signer",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("root", LargeBinary, nullable=False),
+    comment="The signer's memory, where no file is used.",
+)
+
+audit_search = Table(
+    "audit_search",
+    metadata,
+    Column("log_id", Integer, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("entry_id", LargeBinary, nullable=False),
+    Column("ts", BigInteger, nullable=False, comment="claimed time, microseconds since 1970, UTC"),
+    Column("kind", Text, nullable=False),
+    Column("exchange_id", Text),
+    Column("consumer", Text),
+    Column("provider", Text),
+    Column("service", Text),
+    Column("purpose", Text),
+    Column("agreement", Text),
+    Column("outcome", Text),
+    Column("case_ref", Text),
+    sqlite_with_rowid=False,
+    comment="Derived from log_entry in the same transaction; can be rebuilt.",
+)
+
+for _name in ("exchange_id", "consumer", "service", "agreement", "outcome", "case_ref"):
+    _column = audit_search.c[_name]
+    _present = _column.is_not(None)
+    Index(f"audit_search_{_name}", _column, audit_search.c.seq, sqlite_where=_present, postgresql_where=_present)
+
+audit_subject = Table(
+    "audit_subject",
+    metadata,
+    Column("subject_ref", Text, primary_key=True),
+    Column("entry_id", LargeBinary, primary_key=True),
+    sqlite_with_rowid=False,
+    comment="Off-log: which entries concern whom. Erasing a row leaves the entry provable and unlinkable.",
+)
+
+audit_open = Table(
+    "audit_open",
+    metadata,
+    Column("exchange_id", Text, primary_key=True),
+    Column("entry_id", LargeBinary, nullable=False),
+    Column("ts", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+    comment="Derived: exchanges with an intent and no outcome.",
+)
+
+EVIDENCE = ("log_entry", "log_node", "log_checkpoint", "log_key")
+
+
+def guards(dialect: str) -> tuple[str, ...]:
+    """The statements that install the guards; `metadata.create_all` runs them, a migration must.
+
+    Args:
+        dialect: `sqlite` or `postgresql`.
+    """
+    return _sqlite_guards() if dialect == "sqlite" else _postgresql_guards()
+
+
+def _sqlite_guards() -> tuple[str, ...]:
+    refuse = "BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END"
+    below = "NEW.seq < (SELECT size FROM log_head WHERE log_id = NEW.log_id)"
+    return (
+        *(
+            f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} {refuse}"
+            for table in EVIDENCE
+            for verb in ("UPDATE", "DELETE")
+        ),
+        f"CREATE TRIGGER log_head_no_delete BEFORE DELETE ON log_head {refuse}",
+        f"CREATE TRIGGER log_head_no_less BEFORE UPDATE ON log_head WHEN NEW.size < OLD.size {refuse}",
+        # INSERT OR REPLACE deletes without firing the trigger above
+        f"CREATE TRIGGER log_entry_no_replace BEFORE INSERT ON log_entry WHEN {below} {refuse}",
+    )
+
+
+def _postgresql_guards() -> tuple[str, ...]:
+    function = (
+        "CREATE OR REPLACE FUNCTION log_append_only() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$BEGIN RAISE EXCEPTION 'the log is append-only'; END$$"
+    )
+    refuse = "EXECUTE FUNCTION log_append_only()"
+    tables = (*EVIDENCE, "log_head")
+    return (
+        function,
+        *(
+            f"CREATE TRIGGER {table}_no_change BEFORE UPDATE OR DELETE ON {table} FOR EACH ROW {refuse}"
+            for table in EVIDENCE
+        ),
+        *(f"CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table} {refuse}" for table in tables),
+        f"CREATE TRIGGER log_head_no_delete BEFORE DELETE ON log_head FOR EACH ROW {refuse}",
+        f"CREATE TRIGGER log_head_no_less BEFORE UPDATE ON log_head FOR EACH ROW WHEN (NEW.size < OLD.size) {refuse}",
+    )
+
+
+@event.listens_for(metadata, "after_create")
+def _install_guards(_metadata: MetaData, connection: Connection, tables: list[Table], **_: object) -> None:
+    if log_entry in tables:
+        for statement in guards(connection.dialect.name):
+            connection.exec_driver_sql(statement)
