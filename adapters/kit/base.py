@@ -1,0 +1,182 @@
+"""What an adapter is built from, and the parts every adapter shares."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from itertools import islice
+from pathlib import Path
+
+import schemas
+from adapters.kit import months, strict_json
+from adapters.kit.contract import (
+    AgencyAnswerMalformed,
+    AgencyError,
+    AgencyOutcomeUnknown,
+    AgencyRejectedMessage,
+    Handed,
+    Item,
+    Question,
+    RawAnswer,
+    Service,
+)
+from adapters.kit.egress import Dialler, HttpClient, Limits, NotAllowed
+from adapters.kit.manifest import Manifest, ManifestError
+from adapters.kit.mapping import Mapper, MappingError
+
+logger = logging.getLogger("sandhi.adapters")
+
+
+class NotConfigured(Exception):
+    """A setting that the manifest names is missing or unusable: this deployment has no link to the agency."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kit:
+    """Everything an adapter may use.
+
+    Attributes:
+        settings: a value by name; raises LookupError without one.
+        signer: signs a DCI `{"header", "message"}` as the gateway; None where the gateway signs nothing.
+    """
+
+    folder: Path
+    manifest: Manifest
+    mapping: Mapping[str, Mapper]
+    settings: Callable[[str], str] = field(repr=False)
+    dialler: Dialler
+    signer: Callable[[dict[str, object]], str] | None = None
+
+    def setting(self, key: str) -> str:
+        """The value behind a key of the manifest's [transport], [auth] or [settings] table.
+
+        Raises:
+            ManifestError: the manifest has no such key.
+            NotConfigured: the deployment does not set it.
+        """
+        if key not in self.manifest.references:
+            raise ManifestError(f"{self.manifest.id}: the manifest names no setting for {key}")
+        name = self.manifest.references[key].partition(":")[2]
+        try:
+            return self.settings(name)
+        except LookupError:
+            raise NotConfigured(f"{self.manifest.id}: set {name} (or unlink the agency)") from None
+
+    def limits(self) -> Limits:
+        """The manifest's [transport] limits."""
+        transport = self.manifest.transport
+        return Limits(transport.timeout_s, transport.attempts, transport.concurrent, transport.max_bytes)
+
+    def http(self) -> HttpClient:
+        """The agency's HTTP client, as [transport] declares it.
+
+        Raises:
+            NotConfigured: no base URL, or one that may not be dialled.
+        """
+        try:
+            return self.dialler.http(self.setting("base_url"), self.limits())
+        except NotAllowed as error:
+            raise NotConfigured(f"{self.manifest.id}: {error.detail}") from None
+
+
+class BaseAdapter:
+    """Shared behaviour; an adapter overrides `ask`, `ask_many` or `deliver` for what its agency can do."""
+
+    def __init__(self, kit: Kit) -> None:
+        self.kit = kit
+
+    @property
+    def id(self) -> str:
+        """The folder's name."""
+        return self.kit.manifest.id
+
+    def service(self, service_id: str) -> Service:
+        """The manifest's entry of one service.
+
+        Raises:
+            AgencyRejectedMessage: not offered here; code `no_such_service`.
+        """
+        try:
+            return self.kit.manifest.service(service_id)
+        except ManifestError:
+            raise AgencyRejectedMessage("the adapter does not offer this service", code="no_such_service") from None
+
+    async def ask(self, question: Question) -> RawAnswer:
+        """One person; see `contract.Adapter.ask`."""
+        code = "push_only" if self.service(question.service).immediate else "batch_only"
+        raise AgencyRejectedMessage("the service cannot be asked about one person now", code=code)
+
+    async def ask_many(self, questions: Sequence[Question]) -> AsyncIterator[tuple[int, RawAnswer | AgencyError]]:
+        """Many people: as many `ask`s at once as the agency allows; see `contract.Adapter.ask_many`."""
+        waiting = iter(enumerate(questions))
+        running: set[asyncio.Task[tuple[int, RawAnswer | AgencyError]]] = set()
+        try:
+            while True:
+                free = self.kit.manifest.transport.concurrent - len(running)
+                running |= {asyncio.create_task(self._asked(*next_one)) for next_one in islice(waiting, free)}
+                if not running:
+                    return
+                done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    yield task.result()
+        finally:
+            for task in running:
+                task.cancel()
+
+    async def deliver(self, item: Item) -> Handed:
+        """Hand one item over; see `contract.Adapter.deliver`."""
+        self.service(item.service)
+        raise AgencyRejectedMessage("the service takes no deliveries", code="read_only")
+
+    def parse(self, service: str, body: bytes) -> object:
+        """The payload of an answer's bytes (golden samples are read with it): JSON, unless an adapter overrides it.
+
+        Raises:
+            AgencyAnswerMalformed: not in the agency's notation.
+        """
+        self.service(service)
+        try:
+            return strict_json.loads(body)
+        except strict_json.StrictError as error:
+            raise AgencyAnswerMalformed(f"the answer is {error}") from None
+
+    def mapped(self, service: Service, raw: RawAnswer) -> dict[str, object]:
+        """The unvalidated record: the folder's mapping, unless an adapter overrides it.
+
+        Raises:
+            MappingError: as `mapping.compiled`.
+        """
+        name = service.id.partition(".")[2]
+        if name not in self.kit.mapping:
+            raise MappingError(f"mapping.toml has no table [{name}]")
+        return self.kit.mapping[name](raw.payload)
+
+    def normalise(self, service: str, raw: RawAnswer) -> dict[str, object]:
+        """Agency shape to canonical record; see `contract.Adapter.normalise`."""
+        offered = self.service(service)
+        try:
+            record = self.mapped(offered, raw)
+        except MappingError as error:
+            raise AgencyAnswerMalformed(str(error), code=raw.code) from None
+        fault = schemas.first_fault(schemas.validator(offered.record_schema), record)
+        if fault is not None:
+            raise AgencyAnswerMalformed(f"the record breaks {offered.record_schema} at {fault}", code=raw.code)
+        return record
+
+    async def close(self) -> None:
+        """Nothing to close: the dialler owns the connections."""
+
+    async def _asked(self, place: int, question: Question) -> tuple[int, RawAnswer | AgencyError]:
+        try:
+            return place, await self.ask(question)
+        except AgencyError as error:
+            return place, error
+        except Exception as error:  # one person's line must not take the others with it
+            logger.exception("an adapter failed on one question", extra={"service": question.service})
+            return place, AgencyOutcomeUnknown("the adapter failed on this question", code=type(error).__name__)
+
+
+def as_of(service: Service, as_at: date) -> date:
+    """The day an answer is complete for: `as_at` itself, or the end of the closed month of a lagging register."""
+    return months.last_day(months.closed(as_at, service.lag_months)) if service.lag_months else as_at

@@ -1,0 +1,73 @@
+"""A circuit breaker per provider: a source that is down is left alone, with one probe every few seconds."""
+
+from collections import deque
+from collections.abc import Callable
+from time import monotonic
+
+from adapters.kit.contract import AgencyUnavailable
+
+WINDOW_S = 30.0
+ENOUGH = 20  # calls in the window before anything is concluded
+SHARE = 0.5
+PROBE_S = 5.0
+RETRY_SHARE = 0.1  # of calls may be repeated, so that a dying source gets at most 1.1 times the load
+RETRY_BURST = 10.0
+
+
+class Breaker:
+    """Counts outcomes in a sliding window of 30 s; opens when half of at least 20 calls failed.
+
+    A failure is an outage (unreachable, too slow, 5xx). A refusal is an answer, and counts as success.
+    """
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._outcomes: deque[tuple[float, bool]] = deque()
+        self._failures = 0
+        self._next_probe: float | None = None  # set while open
+        self._retries = RETRY_BURST
+
+    @property
+    def is_open(self) -> bool:
+        """True while calls are being refused."""
+        return self._next_probe is not None
+
+    def check(self) -> None:
+        """Ask before each call.
+
+        Raises:
+            AgencyUnavailable: open, and it is not yet time for a probe; code `breaker_open`.
+        """
+        if self._next_probe is None:
+            return
+        now = self._clock()
+        if now < self._next_probe:
+            raise AgencyUnavailable("the agency failed repeatedly and is left alone for a moment", code="breaker_open")
+        self._next_probe = now + PROBE_S  # this call is the probe
+
+    def may_retry(self) -> bool:
+        """Ask before repeating a call; takes one retry from the budget."""
+        if self._next_probe is not None or self._retries < 1:
+            return False
+        self._retries -= 1
+        return True
+
+    def record(self, *, ok: bool) -> None:
+        """Tell how a call ended."""
+        now = self._clock()
+        self._retries = min(RETRY_BURST, self._retries + RETRY_SHARE)
+        if self._next_probe is not None:
+            if ok:
+                self._close()
+            return
+        self._outcomes.append((now, ok))
+        self._failures += not ok
+        while self._outcomes and self._outcomes[0][0] < now - WINDOW_S:
+            self._failures -= not self._outcomes.popleft()[1]
+        if len(self._outcomes) >= ENOUGH and self._failures >= SHARE * len(self._outcomes):
+            self._next_probe = now + PROBE_S
+
+    def _close(self) -> None:
+        self._outcomes.clear()
+        self._failures = 0
+        self._next_probe = None

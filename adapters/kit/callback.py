@@ -1,0 +1,120 @@
+"""Services that systems offer through a callback: an item goes to the system's registered URL as a DCI `notify`."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from uuid import NAMESPACE_URL, uuid5
+
+import schemas
+from adapters.kit.contract import AgencyError, AgencyRejectedMessage, Handed, Item, Question, RawAnswer
+from adapters.kit.egress import Dialler, Limits
+from adapters.kit.transports.dci import DciClient, Partner, stamp
+
+Signer = Callable[[dict[str, object]], str]
+RECORD_TYPES: Mapping[str, str] = {
+    "enrolment": "enrolment-event",
+    "progress": "programme-update",
+    "finding": "finding",
+    "vital-event": "vital-event",
+    "referral": "referral",
+}
+"""Service name -> canonical schema of its record; `spdci` has no type for most of them."""
+EVENT_TYPES: Mapping[str, str] = {"enrolment": "enrolment_status_change", "referral": "enrolment"}
+_DCI_REG_TYPE = "ns:org:RegistryType:Sandhi"
+
+
+class CallbackAdapter:
+    """One registered system as a receiver. One item is one message about one person; the receiver can tell a
+    repeated item by `message_id`, which is derived from the item's id."""
+
+    def __init__(self, system: str, url: str, sender: str, dialler: Dialler, signer: Signer) -> None:
+        """`system` and `sender` are DCI ids (`LK.GOV.DME.ESS`); `url` is the registered callback, in full.
+
+        Raises:
+            NotAllowed: the URL may not be dialled.
+        """
+        self._system = system
+        self._url = url
+        partner = Partner(sender_id=sender, receiver_id=system, schema="dci/ess.json", sign=signer)
+        self._client = DciClient(dialler.http(url, Limits(attempts=1)), partner)
+
+    @property
+    def id(self) -> str:
+        """The receiver's DCI id."""
+        return self._system
+
+    async def ask(self, question: Question) -> RawAnswer:
+        """A callback takes deliveries only."""
+        raise _push_only(question.service)
+
+    async def ask_many(self, questions: Sequence[Question]) -> AsyncIterator[tuple[int, RawAnswer | AgencyError]]:
+        """A callback takes deliveries only."""
+        for place, question in enumerate(questions):
+            yield place, _push_only(question.service)
+
+    async def deliver(self, item: Item) -> Handed:
+        """Deliver one item; `reference` is the receiver's correlation id, `state` its `ACK` or `NACK`.
+
+        Raises:
+            AgencyError: not taken; safe to try again with the same item.
+        """
+        name = item.service.rpartition("/")[2]
+        record_type = record_type_of(name)
+        event = {
+            "reference_id": item.id,
+            "timestamp": stamp(),
+            "data": {
+                "version": "1.0.0",
+                "reg_type": _DCI_REG_TYPE,
+                "reg_event_type": EVENT_TYPES.get(name, name),
+                "reg_record_type": f"sandhi:{record_type}:v1",
+                "reg_records": _with_subject(item),
+            },
+        }
+        message_id = str(uuid5(NAMESPACE_URL, f"{self._system}/{item.id}"))
+        message = {"transaction_id": item.id, "notify_event": [event]}
+        ack = await self._client.notify(message, message_id=message_id, url=self._url)
+        return Handed(ack.correlation_id or message_id, ack.status)
+
+    async def send(self, action: str, message: Mapping[str, object], *, message_id: str) -> None:
+        """Send another DCI message to the same address, e.g. `on-subscribe`.
+
+        Raises:
+            AgencyError: not taken; safe to try again with the same id.
+        """
+        await self._client.send(action, message, message_id=message_id, url=self._url)
+
+    def normalise(self, service: str, raw: RawAnswer) -> dict[str, object]:
+        """Nothing comes back from a callback."""
+        raise _push_only(service, raw.code)
+
+    async def close(self) -> None:
+        """Nothing to close: the dialler owns the connections."""
+
+
+def record_type_of(name: str) -> str:
+    """The canonical record of a callback service (`enrolment` -> `enrolment-event`).
+
+    Raises:
+        AgencyRejectedMessage: no such service.
+    """
+    if name not in RECORD_TYPES:
+        raise AgencyRejectedMessage("no such callback service", code="no_such_service")
+    return RECORD_TYPES[name]
+
+
+def record_schema_of(name: str) -> schemas.Validator:
+    """The validator of what a callback service carries."""
+    return schemas.validator(f"canonical/{record_type_of(name)}.v1.json")
+
+
+def _push_only(service: str, code: str = "") -> AgencyRejectedMessage:
+    return AgencyRejectedMessage(f"{service} takes deliveries only", code=code or "push_only")
+
+
+def _with_subject(item: Item) -> dict[str, object]:
+    """The record, and the identifiers beside it where the receiver needs them to know the person."""
+    record: dict[str, object] = dict(item.record)
+    if item.subject is not None and item.subject.identifiers:
+        record["identifiers"] = [
+            {"identifier_type": each.type, "identifier_value": each.value} for each in item.subject.identifiers
+        ]
+    return record

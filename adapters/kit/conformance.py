@@ -1,0 +1,276 @@
+"""What every adapter must keep, checked the same way for all: `sandhi adapter check <folder>`, and in tests
+
+```python
+TestLevy = suite(Path("adapters/levy"))
+```
+A folder brings `samples/*.golden` (see `golden.py`; at least one that fails) and `samples/conformance.toml`:
+`[settings]` values for the names its manifest refers to, `[subject]` an invented person, and `[item.<service>]` a
+record for each service it delivers to. Values may hold `{url}`, `{host}`, `{port}` (of a scripted server), `{rsa_key}`,
+`{certificate}`, `{ssh_key}`, `{ssh_public_key}`: made for the run, so that no key lies in a repository.
+"""
+
+import asyncio
+import json
+import tomllib
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import schemas
+from adapters.kit import golden, opening
+from adapters.kit import manifest as manifests
+from adapters.kit import mapping as mappings
+from adapters.kit.base import BaseAdapter, Kit, as_of
+from adapters.kit.contract import (
+    Adapter,
+    AgencyAnswerMalformed,
+    AgencyError,
+    AgencyUnavailable,
+    Identifier,
+    Item,
+    Name,
+    Question,
+    RawAnswer,
+    Service,
+    Subject,
+)
+from adapters.kit.egress import Dialler
+from adapters.kit.faults import FAULTS, broken_agency
+from adapters.kit.manifest import Manifest, ManifestError
+from adapters.kit.throwaway import placeholders
+
+AS_AT = date(2026, 10, 31)
+TIMEOUT_S = 0.6  # of one call while faults are tried
+PATIENCE_S = 10.0
+
+
+class NotConforming(Exception):
+    """A promise is broken; the text says which, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One promise. `run` raises NotConforming (or any exception, which is a bug) when it is broken."""
+
+    name: str
+    run: Callable[[], Awaitable[None]]
+
+
+def suite(folder: Path) -> type:
+    """A test class for pytest with one test per check of the folder."""
+    tests = {f"test_{check.name}": _test(check) for check in checks(folder)}
+    return type(f"Test{folder.name.title().replace('_', '')}", (), tests)
+
+
+def checks(folder: Path) -> list[Check]:
+    """Every check of one adapter folder; only the manifest's, if that cannot be read."""
+    manifest_check = Check("manifest", partial(_manifest, folder))
+    try:
+        manifest = manifests.load(folder)
+    except ManifestError:
+        return [manifest_check]
+    return [
+        manifest_check,
+        Check("mapping", partial(_mapping, folder, manifest)),
+        Check("settings", partial(_settings, folder, manifest)),
+        Check("a_golden_sample_fails", partial(_a_sample_fails, folder)),
+        *_golden_checks(folder),
+        *_fault_checks(folder, manifest),
+    ]
+
+
+def _test(check: Check) -> Callable[[object], Awaitable[None]]:
+    async def test(_: object) -> None:
+        await check.run()
+
+    test.__doc__ = check.name
+    return test
+
+
+async def _manifest(folder: Path) -> None:
+    manifests.load(folder)
+
+
+async def _mapping(folder: Path, manifest: Manifest) -> None:
+    unknown = set(mappings.load(folder)) - set(manifest.services)
+    if unknown:
+        raise NotConforming(f"mapping.toml maps {sorted(unknown)}, which the manifest does not offer")
+
+
+async def _settings(folder: Path, manifest: Manifest) -> None:
+    missing = manifest.settings_needed() - set(_conformance(folder)["settings"])
+    if missing:
+        raise NotConforming(f"samples/conformance.toml gives no value for {sorted(missing)} under [settings]")
+
+
+async def _a_sample_fails(folder: Path) -> None:
+    if not any(sample.result == "error" for sample in golden.load(folder)):
+        raise NotConforming("no golden sample ends in an error: add one answer that must be refused")
+
+
+def _golden_checks(folder: Path) -> Iterator[Check]:
+    for path in sorted((folder / "samples").glob("*.golden")):
+        yield Check(f"golden_{path.stem}", partial(_golden, folder, path))
+
+
+async def _golden(folder: Path, path: Path) -> None:
+    sample = golden.read(path)
+    dialler = Dialler({"127.0.0.1:1"})
+    adapter = _opened(folder, dialler, 1)
+    try:
+        outcome = _outcome(adapter, _service(folder, sample.service), sample)
+    except AgencyAnswerMalformed as error:
+        outcome = ("error", str(error))
+    finally:
+        await adapter.close()
+        await dialler.close()
+    expected: object = json.loads(sample.expected) if sample.result == "record" else sample.expected
+    if outcome != (sample.result, expected):
+        told = json.dumps(outcome[1], ensure_ascii=False, indent=1) if outcome[0] == "record" else outcome[1]
+        raise NotConforming(f"{path.name}: expected {sample.result}, got {outcome[0]}:\n{told}")
+
+
+def _outcome(adapter: Adapter, service: Service, sample: golden.Sample) -> tuple[str, object]:
+    if sample.kind == "item":
+        fault = schemas.first_fault(schemas.validator(service.record_schema), json.loads(sample.given))
+        return ("accepted", "") if fault is None else ("error", fault)
+    if not isinstance(adapter, BaseAdapter):
+        raise NotConforming("an adapter with golden answers derives from BaseAdapter")
+    raw = RawAnswer(adapter.parse(service.id, sample.given), as_of(service, AS_AT))
+    return "record", adapter.normalise(service.id, raw)
+
+
+def _fault_checks(folder: Path, manifest: Manifest) -> Iterator[Check]:
+    for service in manifest.services.values():
+        name = service.id.partition(".")[2]
+        for fault in FAULTS:
+            yield Check(f"{fault}_{name}", partial(_fault, folder, service, fault))
+
+
+async def _fault(folder: Path, service: Service, fault: str) -> None:
+    transport = manifests.load(folder).transport.kind
+    expected = FAULTS[fault]
+    if transport == "sftp":  # a broken stream is noticed before any answer
+        expected = (AgencyUnavailable, AgencyAnswerMalformed)
+    async with broken_agency(fault, transport) as port:
+        dialler = Dialler({f"127.0.0.1:{port}"})
+        adapter = _opened(folder, dialler, port)
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                errors = await _errors(adapter, folder, service)
+        except TimeoutError:
+            raise NotConforming(f"{service.id}: not given up after {PATIENCE_S} s") from None
+        finally:
+            await adapter.close()
+            await dialler.close()
+    for error in errors:
+        if not isinstance(error, expected):
+            names = " or ".join(each.__name__ for each in expected)
+            raise NotConforming(f"{service.id}: an agency that is {fault} gives {type(error).__name__}, not {names}")
+        _check_silent(error, folder)
+
+
+async def _errors(adapter: Adapter, folder: Path, service: Service) -> list[AgencyError]:
+    """What the adapter calls the fault, asked in every way the service allows."""
+    subject, name = _subject(folder), service.id.partition(".")[2]
+    errors: list[AgencyError] = []
+    if "push" in service.actions:
+        record = _conformance(folder).get("item", {}).get(name)
+        if record is None:
+            raise NotConforming(f"samples/conformance.toml has no [item.{name}] to deliver")
+        errors.append(await _raised(adapter.deliver(Item("conformance-1", service.id, record, subject)), service))
+    if not service.actions & {"read", "verify"}:
+        return errors
+    question = Question(service.id, subject, service.fields, AS_AT)
+    if not service.immediate:
+        return [*errors, *await _many(adapter, question)]
+    lines, one = await asyncio.gather(_many(adapter, question), _raised(_answered(adapter, question), service))
+    return [*errors, *lines, one]
+
+
+async def _answered(adapter: Adapter, question: Question) -> dict[str, object]:
+    return adapter.normalise(question.service, await adapter.ask(question))
+
+
+async def _many(adapter: Adapter, question: Question) -> list[AgencyError]:
+    failed, places = [], []
+    async for place, line in adapter.ask_many([question, question]):
+        places.append(place)
+        failed.append(line if isinstance(line, AgencyError) else _unreadable(adapter, question, line))
+    if sorted(places) != [0, 1]:
+        raise NotConforming(f"{question.service}: a batch must give exactly one line for each person")
+    return failed
+
+
+def _unreadable(adapter: Adapter, question: Question, raw: RawAnswer) -> AgencyError:
+    try:
+        adapter.normalise(question.service, raw)
+    except AgencyError as error:
+        return error
+    raise NotConforming(f"{question.service}: a batch took the answer of a broken agency for a good one")
+
+
+async def _raised(call: Awaitable[object], service: Service) -> AgencyError:
+    try:
+        await call
+    except AgencyError as error:
+        return error
+    raise NotConforming(f"{service.id}: took the answer of a broken agency for a good one")
+
+
+def _check_silent(error: AgencyError, folder: Path) -> None:
+    subject = _subject(folder)
+    values = [each.value for each in subject.identifiers] + [each.value for each in subject.names]
+    if any(value in f"{error} {error.code}" for value in values):
+        raise NotConforming(f"{type(error).__name__} shows a value of the person in its text")
+
+
+def _opened(folder: Path, dialler: Dialler, port: int) -> Adapter:
+    manifest = manifests.load(folder)
+    transport = replace(manifest.transport, timeout_s=TIMEOUT_S)
+    values = {name: _filled(value, port) for name, value in _conformance(folder)["settings"].items()}
+    kit = Kit(
+        folder,
+        replace(manifest, transport=transport),
+        mappings.load(folder),
+        values.__getitem__,
+        dialler,
+        lambda _: "e30..c2lnbmF0dXJl",
+    )
+    return opening.build(kit)
+
+
+def _filled(value: str, port: int) -> str:
+    known = {"url": f"http://127.0.0.1:{port}", "host": "127.0.0.1", "port": str(port), **placeholders()}
+    return known.get(value[1:-1], value) if value.startswith("{") else value.replace("{url}", known["url"])
+
+
+def _service(folder: Path, name: str) -> Service:
+    services = manifests.load(folder).services
+    if not name and len(services) == 1:
+        return next(iter(services.values()))
+    if name not in services:
+        raise NotConforming(f"name the service of the sample: one of {', '.join(services)}")
+    return services[name]
+
+
+def _subject(folder: Path) -> Subject:
+    table: Mapping[str, Any] = _conformance(folder)["subject"]
+    identifiers = tuple(Identifier(kind, value) for kind, value in table.get("identifiers", {}).items())
+    names = tuple(Name(**name) for name in table.get("names", ()))
+    return Subject(identifiers, names, table.get("birth_date"))
+
+
+def _conformance(folder: Path) -> dict[str, Any]:
+    path = folder / "samples" / "conformance.toml"
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError:
+        raise NotConforming(f"{path} is missing: it holds [settings], [subject] and [item.*]") from None
+    return {"settings": {}, "subject": {}, **table}
+
+
+__all__ = ["Check", "NotConforming", "checks", "suite"]

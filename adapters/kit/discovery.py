@@ -1,0 +1,34 @@
+"""Find the adapter folders: those beside the kit, and those of installed packages.
+
+An installed package offers a folder through the entry point group `sandhi.adapters`; the value is the package
+whose folder holds the manifest. Nothing of it is imported to find it.
+"""
+
+import importlib.util
+from importlib.metadata import entry_points
+from pathlib import Path
+
+GROUP = "sandhi.adapters"
+_HERE = Path(__file__).resolve().parent.parent
+
+
+class DiscoveryError(Exception):
+    """Two folders claim one id, or an entry point leads nowhere."""
+
+
+def discover(root: Path = _HERE) -> dict[str, Path]:
+    """Adapter id -> folder, sorted by id.
+
+    Raises:
+        DiscoveryError: an id twice, or an entry point without a folder.
+    """
+    found = {folder.name: folder for folder in root.iterdir() if (folder / "manifest.toml").is_file()}
+    for point in entry_points(group=GROUP):
+        spec = importlib.util.find_spec(point.module)
+        locations = list(spec.submodule_search_locations or ()) if spec else []
+        if not locations:
+            raise DiscoveryError(f"entry point {point.name}: {point.module} is not an installed package")
+        if point.name in found:
+            raise DiscoveryError(f"two adapters are called {point.name}; rename one folder")
+        found[point.name] = Path(locations[0])
+    return dict(sorted(found.items()))

@@ -1,0 +1,61 @@
+"""Golden samples: a sentence, what came in, and exactly what must come of it.
+
+```text
+The fund sends period 0 for members imported from paper files.
+---------- agency contributions
+{"member": {"no": "P-78"}, "last": {"period": 0}}
+---------- error
+last_paid_month: not a month at /last/period
+```
+Input is `agency [service]` (an answer in the agency's own notation) or `item [service]` (a record to deliver); the
+service may be left out when the adapter has one. Expected is `record` (JSON), `accepted`, or `error` (the text).
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+_LINE = re.compile(r"^-{10} (\w+)(?: (\w+))?[ \t]*\n", re.MULTILINE)
+_INPUTS = frozenset({"agency", "item"})
+_RESULTS = frozenset({"record", "accepted", "error"})
+
+
+class GoldenError(Exception):
+    """The file is not a golden sample; the text says what is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One golden file, taken apart."""
+
+    name: str
+    story: str
+    kind: str  # agency | item
+    service: str  # short name; empty: the adapter's only one
+    given: bytes
+    result: str  # record | accepted | error
+    expected: str
+
+
+def load(folder: Path) -> list[Sample]:
+    """Every `samples/*.golden` of an adapter folder, by name.
+
+    Raises:
+        GoldenError: a file that is not in the format.
+    """
+    return [read(path) for path in sorted((folder / "samples").glob("*.golden"))]
+
+
+def read(path: Path) -> Sample:
+    """One golden file.
+
+    Raises:
+        GoldenError: not in the format.
+    """
+    story, *parts = _LINE.split(path.read_text(encoding="utf-8"))
+    if len(parts) != 6 or parts[0] not in _INPUTS or parts[3] not in _RESULTS or not story.strip():
+        raise GoldenError(
+            f"{path}: write a sentence, then one input and one expected section; see adapters/kit/golden.py"
+        )
+    kind, service, given, result, _, expected = parts
+    return Sample(path.stem, story.strip(), kind, service or "", given.rstrip("\n").encode(), result, expected.strip())

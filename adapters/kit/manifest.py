@@ -1,0 +1,157 @@
+"""Read and check an adapter folder's `manifest.toml`; the shape is `schemas/own/manifest.v1.json`."""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import schemas
+from adapters.kit import claims
+from adapters.kit.contract import Service
+
+_SHAPE = "own/manifest.v1.json"
+
+
+class ManifestError(Exception):
+    """The manifest says something wrong; the text names the file, the key and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transport:
+    """How the agency is reached. Addresses are references to settings, never literal hosts."""
+
+    kind: str  # rest | soap | dci | sftp
+    base_url: str = ""
+    host: str = ""
+    port: str = ""
+    timeout_s: float = 10.0  # one call, retries included
+    attempts: int = 3  # idempotent reads only
+    concurrent: int = 16  # the agency's own limit
+    max_bytes: int = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """One adapter as its folder declares it. `services` is keyed by the short name (`employment`)."""
+
+    id: str
+    name: str
+    owner: str
+    summary: str
+    transport: Transport
+    services: Mapping[str, Service]
+    auth_kind: str = "none"
+    references: Mapping[str, str] = field(
+        default_factory=dict
+    )  # key used in adapter.py -> "setting:NAME" | "secret:NAME"
+
+    def service(self, service_id: str) -> Service:
+        """The service with this full id (`tax.employment`).
+
+        Raises:
+            ManifestError: the adapter does not offer it.
+        """
+        adapter, _, name = service_id.partition(".")
+        if adapter != self.id or name not in self.services:
+            raise ManifestError(f"{self.id} offers no service {service_id}")
+        return self.services[name]
+
+    def settings_needed(self) -> frozenset[str]:
+        """Names of the settings and secrets without which the adapter cannot be opened (`TAX_URL`)."""
+        return frozenset(reference.partition(":")[2] for reference in self.references.values())
+
+
+def load(folder: Path) -> Manifest:
+    """The checked manifest of one adapter folder.
+
+    Raises:
+        ManifestError: no manifest, not TOML, an unknown or missing key, an id that is not the folder's name,
+            a schema or a claim that does not exist.
+    """
+    path = folder / "manifest.toml"
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError:
+        raise ManifestError(f"{path}: there is no manifest.toml; every adapter folder has one") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ManifestError(f"{path}: not TOML ({error})") from None
+    if (fault := schemas.first_fault(schemas.validator(_SHAPE), raw)) is not None:
+        raise ManifestError(f"{path}: breaks schemas/{_SHAPE} at {fault}")
+    manifest = _typed(raw)
+    problems = list(_problems(folder, manifest))
+    if problems:
+        raise ManifestError("; ".join(f"{path}: {problem}" for problem in problems))
+    return manifest
+
+
+def _typed(raw: dict[str, Any]) -> Manifest:
+    transport, auth = raw["transport"], dict(raw.get("auth", {}))
+    kind = auth.pop("kind", "none")
+    addresses = {key: transport[key] for key in ("base_url", "host", "port") if key in transport}
+    services = {name: _service(raw["id"], name, table) for name, table in raw["service"].items()}
+    return Manifest(
+        id=raw["id"],
+        name=raw["name"],
+        owner=raw["owner"],
+        summary=raw["summary"],
+        transport=Transport(**transport),
+        services=MappingProxyType(services),
+        auth_kind=kind,
+        references=MappingProxyType({**addresses, **auth, **raw.get("settings", {})}),
+    )
+
+
+def _service(adapter: str, name: str, table: dict[str, Any]) -> Service:
+    return Service(
+        id=f"{adapter}.{name}",
+        actions=frozenset(table["actions"]),
+        id_types=tuple(table.get("id_types", ())),
+        sent=frozenset(table.get("sends", ())),
+        fields=frozenset(table.get("fields", ())),
+        claims=frozenset(table.get("claims", ())),
+        record_schema=table["record_schema"],
+        sensitivity=table["sensitivity"],
+        immediate=table.get("immediate", True),
+        summary=table["summary"],
+        dci_reg_type=table.get("dci_reg_type", ""),
+        answer_schema=table.get("answer_schema", ""),
+        lag_months=table.get("lag_months", 0),
+        extra=MappingProxyType({key: table[key] for key in ("path", "request", "repeatable") if key in table}),
+    )
+
+
+def _problems(folder: Path, manifest: Manifest) -> Iterator[str]:
+    """What a JSON Schema cannot say."""
+    if manifest.id != folder.resolve().name:
+        yield f"id is {manifest.id} but the folder is {folder.resolve().name}; they must be equal"
+    for service in manifest.services.values():
+        for name in filter(None, (service.record_schema, service.answer_schema)):
+            try:
+                schemas.validator(name)
+            except schemas.SchemaError as error:
+                yield f"{service.id}: {error}"
+        if missing := set(service.id_types) - service.sent:
+            yield f"{service.id}: asked by {sorted(missing)}, so list it in sends too"
+        yield from _record_problems(service)
+
+
+def _record_problems(service: Service) -> Iterator[str]:
+    try:
+        members = set(_members(schemas.load(service.record_schema)))
+    except schemas.SchemaError:
+        return  # already told
+    if unknown := service.fields - members:
+        yield f"{service.id}: fields {sorted(unknown)} are not in {service.record_schema}"
+    for name in service.claims:
+        claim = claims.CLAIMS.get(name)
+        if claim is None:
+            yield f"{service.id}: no claim {name}; adapters/kit/claims.py has {sorted(claims.CLAIMS)}"
+        elif claim.record != service.record_schema or not claim.needs <= service.fields:
+            yield f"{service.id}: claim {name} needs {sorted(claim.needs)} of {claim.record}"
+
+
+def _members(schema: Mapping[str, Any]) -> Mapping[str, object]:
+    properties: Mapping[str, object] = schema.get("properties", {})
+    return properties

@@ -1,0 +1,68 @@
+"""Open an adapter folder: its `adapter.py` has `build(kit: Kit) -> Adapter`; without one, REST is declared."""
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+from adapters.kit import manifest as manifests
+from adapters.kit import mapping as mappings
+from adapters.kit.base import Kit
+from adapters.kit.contract import Adapter
+from adapters.kit.egress import Dialler
+from adapters.kit.manifest import ManifestError
+from adapters.kit.transports.rest import DeclaredRest
+
+_HERE = Path(__file__).resolve().parent.parent
+
+
+def open_adapter(
+    folder: Path,
+    settings: Callable[[str], str],
+    dialler: Dialler,
+    signer: Callable[[dict[str, object]], str] | None = None,
+) -> Adapter:
+    """Open the adapter of one folder.
+
+    Args:
+        settings: value by name (`TAX_URL`); raises LookupError for a missing one. A dict's `__getitem__` will do.
+        signer: the gateway's signature of a DCI `{"header", "message"}`, for partners that check it.
+
+    Raises:
+        ManifestError, MappingError: the folder is wrong.
+        NotConfigured: a setting the adapter needs is missing, or its address may not be dialled.
+    """
+    return build(Kit(folder, manifests.load(folder), mappings.load(folder), settings, dialler, signer))
+
+
+def build(kit: Kit) -> Adapter:
+    """The adapter of an assembled kit.
+
+    Raises:
+        NotConfigured: as `open_adapter`.
+    """
+    if not (kit.folder / "adapter.py").exists():
+        return DeclaredRest(kit)
+    built: Adapter = _module(kit.folder.resolve()).build(kit)
+    return built
+
+
+def _module(folder: Path) -> ModuleType:
+    if folder.parent == _HERE:
+        return importlib.import_module(f"adapters.{folder.name}.adapter")
+    return _outside_module(folder)
+
+
+def _outside_module(folder: Path) -> ModuleType:
+    """A folder that is not installed, as a package of its own name, so that it can import its own files."""
+    package = ModuleType(f"sandhi_adapter_{folder.name}")
+    package.__path__ = [str(folder)]
+    spec = importlib.util.spec_from_file_location(f"{package.__name__}.adapter", folder / "adapter.py")
+    if spec is None or spec.loader is None:
+        raise ManifestError(f"{folder}/adapter.py cannot be loaded")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[package.__name__], sys.modules[spec.name] = package, module
+    spec.loader.exec_module(module)
+    return module
