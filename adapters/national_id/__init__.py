@@ -1,0 +1,1 @@
+"""National identity: MOSIP IDA; see README.md."""

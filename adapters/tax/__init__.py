@@ -1,0 +1,1 @@
+"""Tax: HMRC's government-to-government interface for individuals; see README.md."""

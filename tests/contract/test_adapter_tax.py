@@ -1,0 +1,5 @@
+from pathlib import Path
+
+from adapters.kit.conformance import suite
+
+TestTax = suite(Path("adapters/tax"))
