@@ -1,0 +1,150 @@
+"""Incoming notifications: the gateway calls the address we registered, with a DCI `notify` that it signed.
+
+Framework-free: give the body's bytes in, send the acknowledgement's bytes out.
+
+    incoming = Incoming(client.session, accepted_from="LK.GOV.SANDHI.GATEWAY")
+    try:
+        notice = await incoming.verified(body)
+    except EventRefused as refused:
+        return 200, refusal(refused)
+    ...store it; a `message_id` we hold already is the same message sent again...
+    return 200, acknowledgement(notice)
+
+Never act before the event is stored, and never answer ACK before either.
+"""
+
+import json
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, NoReturn
+
+from .errors import EventRefused
+from .jcs import canonical
+from .session import Session
+
+WINDOW = 300.0  # seconds by which `message_ts` may be off (a retry is a new message with the old id)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One item of a notification. `record` is the canonical record, `kind` its type as sent."""
+
+    reference_id: str
+    kind: str
+    event: str
+    record: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A verified notification. `message_id` stays the same when the gateway sends it again."""
+
+    message_id: str
+    sender: str
+    transaction_id: str
+    events: tuple[Event, ...]
+
+
+class Incoming:
+    """Verifies notifications with the gateway's published keys."""
+
+    def __init__(self, session: Session, *, accepted_from: str | None = None, window: float = WINDOW) -> None:
+        """`accepted_from`: the one sender id to accept, in the dotted spelling; any signed one if None."""
+        self._session = session
+        self._receiver = session.credentials.system.replace("/", ".")
+        self._sender = accepted_from
+        self._window = window
+
+    async def verified(self, body: bytes) -> Notice:
+        """The notification, if the gateway signed exactly this, for us, now.
+
+        Raises:
+            EventRefused: `code` is the DCI error for the acknowledgement.
+        """
+        envelope = _strict(body)
+        header, message, signature = (envelope.get(name) for name in ("header", "message", "signature"))
+        if not isinstance(header, dict) or not isinstance(message, dict) or header.get("action") != "notify":
+            raise EventRefused("err.request.bad", "not a notify envelope")
+        if not isinstance(signature, str) or not signature:
+            raise EventRefused("err.signature.missing", "the envelope is not signed")
+        await self._check_signature({"header": header, "message": message}, signature)
+        self._check_header(header)
+        return _notice(header, message)
+
+    async def _check_signature(self, covered: Mapping[str, Any], signature: str) -> None:
+        try:
+            content = canonical(dict(covered))
+        except ValueError:
+            raise EventRefused("err.request.bad", "the envelope has no canonical form") from None
+        keys = await self._session.gateway_keys(signature)
+        if not keys.signed(content, signature):
+            raise EventRefused("err.signature.invalid", "the signature is not the gateway's")
+
+    def _check_header(self, header: Mapping[str, Any]) -> None:
+        if header.get("receiver_id") != self._receiver:
+            raise EventRefused("err.receiver_id.invalid", "the message is for another receiver")
+        if self._sender is not None and header.get("sender_id") != self._sender:
+            raise EventRefused("err.sender_id.invalid", "the message is from another sender")
+        try:
+            sent = datetime.fromisoformat(str(header.get("message_ts"))).timestamp()
+        except ValueError:
+            raise EventRefused("err.request.bad", "message_ts is not a time") from None
+        if abs(time.time() - sent) > self._window:
+            raise EventRefused("err.request.bad", "message_ts is too far from now")
+
+
+def acknowledgement(notice: Notice) -> bytes:
+    """The ACK to answer with, status 200: the notification is stored."""
+    return _ack("ACK", notice.message_id)
+
+
+def refusal(refused: EventRefused) -> bytes:
+    """The ERR to answer with."""
+    return _ack("ERR", str(uuid.uuid4()), {"error": {"code": refused.code, "message": str(refused)}})
+
+
+def _ack(status: str, correlation_id: str, more: Mapping[str, object] | None = None) -> bytes:
+    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    message = {"ack_status": status, "timestamp": now, "correlation_id": correlation_id, **(more or {})}
+    return json.dumps({"message": message}, separators=(",", ":")).encode()
+
+
+def _notice(header: Mapping[str, Any], message: Mapping[str, Any]) -> Notice:
+    try:
+        events = tuple(
+            Event(
+                str(each["reference_id"]),
+                str(each["data"]["reg_record_type"]),
+                str(each["data"].get("reg_event_type", "")),
+                dict(each["data"]["reg_records"]),
+            )
+            for each in message["notify_event"]
+        )
+        return Notice(str(header["message_id"]), str(header["sender_id"]), str(message["transaction_id"]), events)
+    except (KeyError, TypeError, ValueError):
+        raise EventRefused("err.request.bad", "not the shape of a notification") from None
+
+
+def _strict(body: bytes) -> dict[str, Any]:
+    """JSON without double members, NaN or broken text: what is signed has one reading."""
+    try:
+        value = json.loads(body.decode("utf-8"), object_pairs_hook=_members, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        raise EventRefused("err.request.bad", "not strict JSON") from None
+    if not isinstance(value, dict):
+        raise EventRefused("err.request.bad", "not an envelope")
+    return value
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a member twice")
+    return members
+
+
+def _no_constant(_: str) -> NoReturn:
+    raise ValueError("not a number")

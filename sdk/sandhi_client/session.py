@@ -1,0 +1,242 @@
+"""Signed calls: a token renewed before it expires, a fresh proof for each request, patience with a busy gateway."""
+
+import asyncio
+import json
+import secrets
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from .errors import AnswerNotSigned, NoToken, Problem, Unreachable
+from .keys import OwnKey, PublicKeys
+
+EARLY = 30.0  # seconds before its end at which a token is renewed
+BUSY = frozenset({429, 503})
+LATER = frozenset({"source_down", "no_evidence", "too_many_requests"})  # 503s that pass; `no_link` does not
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Who calls, and where: the content of `clients/<name>.json`."""
+
+    gateway: str
+    client_id: str
+    system: str
+    private_jwk: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How often and how long to try: pauses double from `first` to `longest` seconds, with jitter."""
+
+    attempts: int = 5
+    first: float = 0.2
+    longest: float = 5.0
+
+    def pause(self, attempt: int, told: str | None) -> float:
+        """Seconds before the next attempt; the gateway's `Retry-After` wins if it is longer."""
+        own = min(self.longest, self.first * (1 << attempt)) * (0.5 + secrets.randbelow(500) / 1000)
+        return max(own, min(float(told), self.longest)) if told and told.isdecimal() else own
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A good answer, as it came."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        """The body as JSON."""
+        return json.loads(self.body)
+
+
+class Session:
+    """One system's connection to one gateway. Safe for concurrent use within one event loop."""
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        patience: Patience | None = None,
+        timeout: float = 60.0,
+    ) -> None:
+        self.credentials = credentials
+        self.key = OwnKey(credentials.private_jwk)
+        self._origin = credentials.gateway.rstrip("/")
+        self._patience = patience or Patience()
+        limits = httpx.Limits(max_connections=128, max_keepalive_connections=64)
+        self._http = httpx.AsyncClient(
+            transport=transport, timeout=httpx.Timeout(timeout, connect=5.0), limits=limits, trust_env=False
+        )
+        self._token, self._renew_at = "", 0.0
+        self._turn = asyncio.Lock()
+        self._gateway_keys: PublicKeys | None = None
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def token(self) -> str:
+        """An access token that is good for half a minute at least.
+
+        Raises:
+            NoToken, Unreachable.
+        """
+        if time.monotonic() < self._renew_at:
+            return self._token
+        async with self._turn:
+            if time.monotonic() >= self._renew_at:  # nobody renewed it while we waited
+                self._token, lifetime = await self._fetched_token()
+                self._renew_at = time.monotonic() + max(lifetime - EARLY, lifetime / 2)
+            return self._token
+
+    def proof(self, method: str, path: str, token: str) -> str:
+        """The `DPoP` header for one request with this token."""
+        return self.key.proof(method, self._origin + path.partition("?")[0], token)
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: object = None,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        repeatable: bool = True,
+    ) -> Reply:
+        """One signed call.
+
+        Args:
+            path: below the gateway's address, with its query.
+            json: a value to send as `application/json`.
+            content: bytes to send instead; say what they are in `headers`.
+            repeatable: sending it twice does no harm, so an answer that was cut may be asked for again.
+
+        Raises:
+            Problem: the gateway answered with one.
+            NoToken, Unreachable.
+        """
+        sent = dict(headers or {})
+        if json is not None:
+            content, sent["content-type"] = _encoded(json), "application/json"
+        for attempt in range(self._patience.attempts):
+            last = attempt == self._patience.attempts - 1
+            try:
+                response = await self._once(method, path, content, sent)
+            except httpx.TransportError as error:
+                if last or not (repeatable or isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)):
+                    raise Unreachable(f"{method} {path.partition('?')[0]}: {type(error).__name__}") from error
+                await asyncio.sleep(self._patience.pause(attempt, None))
+                continue
+            if response.status_code < 400:
+                return Reply(response.status_code, response.headers, response.content)
+            problem = _problem(response)
+            if last or not self._worth_another(problem, attempt):
+                raise problem
+            await asyncio.sleep(self._patience.pause(attempt, response.headers.get("retry-after")))
+        raise Unreachable("no attempt was allowed")
+
+    @asynccontextmanager
+    async def lines(self, path: str) -> AsyncIterator[AsyncIterator[str]]:
+        """A JSON Lines answer, line by line, without holding it in memory.
+
+        Raises:
+            Problem, NoToken, Unreachable.
+        """
+        token = await self.token()
+        try:
+            async with self._http.stream(
+                "GET", self._origin + path, headers=self._signed("GET", path, token)
+            ) as response:
+                if response.status_code >= 400:
+                    await response.aread()
+                    raise _problem(response)
+                yield response.aiter_lines()
+        except httpx.TransportError as error:
+            raise Unreachable(f"GET {path}: {type(error).__name__}") from error
+
+    async def checked(self, reply: Reply) -> Any:
+        """The JSON of an answer that the gateway signed.
+
+        Raises:
+            AnswerNotSigned: no signature over exactly these bytes by a key the gateway publishes.
+        """
+        signature = reply.headers.get("sandhi-signature", "")
+        keys = await self.gateway_keys(signature)
+        if not keys.signed(reply.body, signature):
+            raise AnswerNotSigned("the answer does not carry the gateway's signature over these bytes")
+        return reply.json()
+
+    async def gateway_keys(self, signature: str) -> PublicKeys:
+        """The gateway's published keys, fetched again when a signature names one we do not know."""
+        if self._gateway_keys is None or not self._gateway_keys.knows(signature):
+            response = await self._fetched("GET", "/.well-known/jwks.json")
+            self._gateway_keys = PublicKeys(response.json())
+        return self._gateway_keys
+
+    def _worth_another(self, problem: Problem, attempt: int) -> bool:
+        if problem.status == 401:  # rotated, revoked or restarted: a new token tells, once
+            self._renew_at = 0.0
+            return attempt == 0
+        return problem.status in BUSY and problem.code in LATER
+
+    async def _once(self, method: str, path: str, content: bytes | None, headers: Mapping[str, str]) -> httpx.Response:
+        signed = self._signed(method, path, await self.token())
+        return await self._http.request(method, self._origin + path, content=content, headers={**headers, **signed})
+
+    def _signed(self, method: str, path: str, token: str) -> dict[str, str]:
+        return {"authorization": f"DPoP {token}", "dpop": self.proof(method, path, token)}
+
+    async def _fetched_token(self) -> tuple[str, float]:
+        response = await self._fetched("POST", "/oauth2/token")
+        body = _object(response)
+        if response.status_code != 200:
+            raise NoToken(str(body.get("error", response.status_code)), str(body.get("error_description", "")))
+        return str(body["access_token"]), float(body["expires_in"])
+
+    async def _fetched(self, method: str, path: str) -> httpx.Response:
+        """An open path; the token endpoint gets a fresh assertion and proof at every attempt."""
+        for attempt in range(self._patience.attempts):
+            form, headers = self._token_request(path) if method == "POST" else (None, {})
+            try:
+                response = await self._http.request(method, self._origin + path, data=form, headers=headers)
+            except httpx.TransportError as error:
+                if attempt == self._patience.attempts - 1:
+                    raise Unreachable(f"{method} {path}: {type(error).__name__}") from error
+            else:
+                if response.status_code not in BUSY:
+                    return response
+            await asyncio.sleep(self._patience.pause(attempt, None))
+        raise Unreachable(f"{method} {path}: busy")
+
+    def _token_request(self, path: str) -> tuple[dict[str, str], dict[str, str]]:
+        form = {
+            "grant_type": "client_credentials",
+            "client_assertion_type": ASSERTION_TYPE,
+            "client_assertion": self.key.assertion(self.credentials.client_id, self._origin),
+        }
+        return form, {"dpop": self.key.proof("POST", self._origin + path)}
+
+
+def _encoded(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+
+
+def _problem(response: httpx.Response) -> Problem:
+    return Problem(response.status_code, _object(response))
+
+
+def _object(response: httpx.Response) -> dict[str, Any]:
+    try:
+        body = response.json()
+    except ValueError:
+        return {"code": "unknown", "detail": "The answer is not JSON: this is not the gateway, or it is broken."}
+    return body if isinstance(body, dict) else {}
