@@ -1,0 +1,1 @@
+"""The broker: authenticates, decides, asks, normalises, minimises, records (see docs and `pipeline`)."""

@@ -1,0 +1,197 @@
+"""`sandhi system`: register the computer systems of members, their keys, and get a token as one of them."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from sandhi_client import Client, SandhiError
+
+from ..gate import utc_now
+from ..settings import Settings
+from ..trust import Offered, RegistrationRefused, System, register
+from ..wiring import Services, open_services
+from .keyfiles import made_or_given
+from .member import change_state
+from .outcome import told_plainly
+
+app = typer.Typer(help="Systems: a member's computer systems; they call, and may be called.", no_args_is_help=True)
+AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
+Name = Annotated[str, typer.Argument(help="The system's id or client id.")]
+
+
+@app.command()
+def add(
+    system: Annotated[str, typer.Argument(help="Four parts, e.g. LK/GOV/WBB/SRIS; its member is registered.")],
+    client: Annotated[str, typer.Option(help="Client id and file name; the dotted id otherwise.")] = "",
+    name: Annotated[str, typer.Option(help="What people call it.")] = "",
+    scope: Annotated[
+        list[str] | None, typer.Option(help="exchange, delivery, events, consent, agreement, audit, admin; repeatable.")
+    ] = None,
+    service: Annotated[
+        list[str] | None, typer.Option(help="NAME=CALLBACK_URL=RECORD_SCHEMA that it takes deliveries for; repeatable.")
+    ] = None,
+    jwks: Annotated[Path | None, typer.Option(help="Its public keys; a key is made here otherwise.")] = None,
+) -> None:
+    """Register a system. Without --jwks a key is made, and clients/CLIENT.json of the data directory written."""
+    with told_plainly():
+        offered = tuple(_offered(each) for each in service or ())
+        client_id = client or system.replace("/", ".")
+        asyncio.run(_add(System(system, client_id, name or client_id, frozenset(scope or ()), offered), jwks))
+
+
+async def _add(system: System, jwks: Path | None) -> None:
+    async with open_services(writing=True) as here:
+        await registered(here, system, jwks)
+
+
+async def registered(here: Services, system: System, jwks: Path | None) -> None:
+    """Register the system with its keys, in one transaction."""
+    path = client_path(here.settings, system.client_id)
+    keys, made = made_or_given(jwks)
+    now = utc_now()
+    async with here.db.write() as connection:
+        receipt = await register.add_system(connection, here.log, system, now)
+        await register.add_keys(connection, here.log, system.id, keys, now)
+        if made:
+            made.keep(path, _about(here.settings, system))
+    here.trust.forget()
+    typer.echo(f"{system.id} is registered; receipt {receipt}" + (f"; its credentials: {path}" if made else ""))
+
+
+@app.command("list")
+def list_systems(as_json: AsJson = False) -> None:
+    """Every system with its state, scopes and what it takes deliveries for."""
+    with told_plainly():
+        found = asyncio.run(_systems())
+    if as_json:
+        typer.echo(json.dumps([_row(each) for each in found], indent=2, ensure_ascii=False))
+        return
+    table = Table("id", "client", "state", "scopes", "services")
+    for each in found:
+        services = ", ".join(offered.name for offered in each.services)
+        table.add_row(each.id, each.client_id, each.state, ", ".join(sorted(each.scopes)), services)
+    Console().print(table)
+
+
+async def _systems() -> tuple[System, ...]:
+    async with open_services() as here, here.db.read() as connection:
+        return await register.systems(connection)
+
+
+@app.command()
+def suspend(name: Name) -> None:
+    """Refuse it from its next call on, until it is resumed."""
+    change_state(name, "suspended")
+
+
+@app.command()
+def resume(name: Name) -> None:
+    """Let a suspended or proposed system call (again)."""
+    change_state(name, "active")
+
+
+@app.command()
+def retire(name: Name) -> None:
+    """Refuse it for good."""
+    change_state(name, "retired")
+
+
+@app.command()
+def key(
+    name: Name,
+    jwks: Annotated[Path | None, typer.Option(help="Public keys to add; one is made here otherwise.")] = None,
+    retire: Annotated[str, typer.Option(help="Take the key with this kid out of force instead.")] = "",
+) -> None:
+    """Rotate: add a key beside the old one, move the system over, then retire the old one."""
+    with told_plainly():
+        asyncio.run(_key(name, jwks, retire))
+
+
+async def _key(name: str, jwks: Path | None, retire: str) -> None:
+    async with open_services(writing=True) as here:
+        typer.echo(await rotated(here, name, jwks, retire))
+        here.trust.forget()
+
+
+async def rotated(here: Services, name: str, jwks: Path | None, retire: str) -> str:
+    """Add or retire keys of a system, in one transaction; gives the sentence to tell."""
+    now = utc_now()
+    async with here.db.write() as connection:
+        system = await register.find_system(connection, name)
+        if system is None:
+            raise RegistrationRefused(f"{name} is not registered; see `sandhi system list`")
+        if retire:
+            receipt = await register.retire_key(connection, here.log, system.id, retire, now)
+            return f"{retire} of {system.id} is out of force; receipt {receipt}"
+        keys, made = made_or_given(jwks)
+        receipts = await register.add_keys(connection, here.log, system.id, keys, now)
+        kids = ", ".join(each.kid for each in keys)
+        if not made:
+            return f"{system.id} may use {kids}; receipts {', '.join(receipts)}"
+        path = client_path(here.settings, system.client_id).with_suffix(f".{keys[0].kid[:8]}.json")
+        made.keep(path, _about(here.settings, system))
+        return f"{system.id} may use {kids}; its credentials: {path}; receipts {', '.join(receipts)}"
+
+
+@app.command()
+def token(
+    name: Annotated[str, typer.Argument(help="Credentials: clients/NAME.json of the data directory.")],
+    proof: Annotated[
+        tuple[str, str] | None, typer.Option(metavar="METHOD PATH", help="Print both headers for this one call.")
+    ] = None,
+) -> None:
+    """Print an access token, bound to the system's own key: every use needs a fresh DPoP proof by that key.
+
+    curl -H @<(sandhi system token sr --proof GET /v1/catalogue) http://127.0.0.1:8080/v1/catalogue
+    """
+    with told_plainly():
+        path = client_path(Settings.read(), name)
+        try:
+            typer.echo(asyncio.run(_token(path, proof)))
+        except SandhiError as error:
+            typer.echo(f"sandhi: {error}", err=True)
+            raise typer.Exit(1) from None
+
+
+async def _token(path: Path, proof: tuple[str, str] | None) -> str:
+    async with Client.from_file(path) as client:
+        access = await client.session.token()
+        if proof is None:
+            return access
+        method, target = proof
+        made = client.session.proof(method.upper(), target, access)
+        return f"Authorization: DPoP {access}\nDPoP: {made}"
+
+
+def client_path(settings: Settings, client_id: str) -> Path:
+    """Where a client's credentials are."""
+    return settings.data_dir / "clients" / f"{client_id}.json"
+
+
+def _about(settings: Settings, system: System) -> dict[str, str]:
+    return {"gateway": settings["PUBLIC_URL"], "client_id": system.client_id, "system": system.id}
+
+
+def _offered(text: str) -> Offered:
+    parts = text.split("=")
+    if len(parts) != 3 or not all(parts):
+        raise RegistrationRefused("give a service as NAME=CALLBACK_URL=RECORD_SCHEMA")
+    return Offered(*parts)
+
+
+def _row(system: System) -> dict[str, object]:
+    return {
+        "id": system.id,
+        "client_id": system.client_id,
+        "name": system.name,
+        "state": system.state,
+        "scopes": sorted(system.scopes),
+        "services": [
+            {"name": each.name, "callback_url": each.callback_url, "record_schema": each.record_schema}
+            for each in system.services
+        ],
+    }

@@ -1,0 +1,96 @@
+"""The database: one engine, two ways in. `read` sees committed rows, `write` is one short transaction.
+
+SQLite (embedded, one process): WAL, `synchronous=FULL`, write transactions begin IMMEDIATE and take
+turns on one lock, so that nobody meets "database is locked". PostgreSQL: any number of processes.
+Nobody waits longer than `WAIT_S` for a turn or a connection.
+Never hold a `write` across a call to another system.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.engine import Connection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+WAIT_S = 5.0
+PRAGMAS = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA busy_timeout=5000",
+    "PRAGMA cache_size=-65536",
+)
+
+
+class DatabaseBusy(Exception):
+    """No write could begin in time; nothing was written."""
+
+
+class Database:
+    """An engine and the lock that writers share (a real one on SQLite only)."""
+
+    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+        self.is_sqlite = url.startswith("sqlite")
+        # jobs, batches and the log each hold a connection now and then; reads come on top
+        extra: dict[str, Any] = {"pool_timeout": WAIT_S}
+        extra |= {} if self.is_sqlite else {"pool_pre_ping": True, "max_overflow": pool_size}
+        self.engine: AsyncEngine = create_async_engine(url, pool_size=pool_size, **extra)
+        self._reader: AsyncEngine = create_async_engine(
+            url, pool_size=pool_size, isolation_level="AUTOCOMMIT", skip_autocommit_rollback=True, **extra
+        )
+        self.write_lock = asyncio.Lock()
+        if self.is_sqlite:
+            event.listen(self.engine.sync_engine, "connect", _prepare_sqlite)
+            event.listen(self._reader.sync_engine, "connect", _prepare_sqlite)
+            event.listen(self.engine.sync_engine, "begin", _begin_immediate)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A connection outside any transaction: each statement sees what is committed when it starts."""
+        async with self._reader.connect() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """One transaction, committed on leaving, rolled back on an exception.
+
+        Raises:
+            DatabaseBusy: SQLite only: the writers before did not finish in time.
+        """
+        if not self.is_sqlite:
+            async with self.engine.begin() as connection:
+                yield connection
+            return
+        await self._turn()
+        try:
+            async with self.engine.begin() as connection:
+                yield connection
+        finally:
+            self.write_lock.release()
+
+    async def _turn(self) -> None:
+        try:
+            async with asyncio.timeout(WAIT_S):
+                await self.write_lock.acquire()
+        except TimeoutError:
+            raise DatabaseBusy("The database is busy writing; try again.") from None
+
+    async def close(self) -> None:
+        """Give all connections back."""
+        await self.engine.dispose()
+        await self._reader.dispose()
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # the driver shall not begin transactions by itself
+    cursor = connection.cursor()
+    for pragma in PRAGMAS:
+        cursor.execute(pragma)
+    cursor.close()
+
+
+def _begin_immediate(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

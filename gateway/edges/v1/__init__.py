@@ -1,0 +1,1 @@
+"""The native API, `/v1`: routes only translate. `routes` joins them."""

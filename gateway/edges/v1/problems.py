@@ -1,0 +1,175 @@
+"""What goes wrong, as `application/problem+json`: one table of codes, one shape, never a value that was sent.
+
+`docs/errors.md` has an entry for each code; a test compares the two.
+
+Source: RFC 9457; architecture, section 6.
+"""
+
+import logging
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import orjson
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from ...errors import ExchangeError
+from ...trust.errors import CredentialRefused, KeysRefused, NoIdentifier, RegistrationRefused
+from ..refusal import OUT_OF_ORDER, OUTAGES, ProblemError, is_outage
+
+__all__ = ["CODES", "Code", "ProblemError", "install", "problem", "unauthenticated"]
+
+logger = logging.getLogger(__name__)
+
+CHALLENGE = 'DPoP algs="EdDSA ES256 PS256"'
+RETRY_AFTER = {"source_down": "5", "no_evidence": "5", "too_many_requests": "5"}  # seconds
+
+
+class Code(NamedTuple):
+    """One public code: its HTTP status and title."""
+
+    status: int
+    title: str
+
+
+CODES: Mapping[str, Code] = {
+    "refused_by_rules": Code(403, "The rules do not allow this exchange"),
+    "refused_by_source": Code(502, "The agency refused"),
+    "unknown_person": Code(404, "The agency does not know the person"),
+    "ambiguous": Code(404, "Not surely one person"),
+    "not_available": Code(404, "No answer is available"),
+    "our_error": Code(502, "The gateway's message was wrong for the agency"),
+    "source_down": Code(503, "The agency did not answer"),
+    "source_stale": Code(503, "The agency's data is older than the agreement allows"),
+    "no_link": Code(503, "This deployment has no link to the agency"),
+    "no_evidence": Code(503, "The log did not accept the entry"),
+    "unknown": Code(500, "What happened is not known"),
+    "unauthenticated": Code(401, "The caller is not authenticated"),
+    "forbidden": Code(403, "The caller may not do this"),
+    "not_found": Code(404, "There is nothing here"),
+    "conflict": Code(409, "The request contradicts what is there"),
+    "too_many_requests": Code(429, "Too many requests"),
+    "bad_request.json": Code(400, "The body is not strict JSON"),
+    "bad_request.line": Code(400, "A line of the body cannot be used"),
+    "bad_request.shape": Code(400, "The request does not have the documented shape"),
+    "bad_request.query": Code(400, "The query of the address cannot be used"),
+    "bad_request.service": Code(400, "The service is unknown, or not asked like this"),
+    "bad_request.purpose": Code(400, "The purpose is unknown"),
+    "bad_request.fields": Code(400, "The service has no such field"),
+    "bad_request.claim": Code(400, "The claim cannot be asked like this"),
+    "bad_request.identifier": Code(400, "The subject has no usable identifier"),
+    "bad_request.record": Code(400, "The record does not have the shape of the service"),
+    "bad_request.case": Code(400, "The case reference has the form of an identifier"),
+    "bad_request.batch_only": Code(400, "The service answers in batches only"),
+    "bad_request.too_many_lines": Code(400, "The batch has too many lines"),
+    "bad_request.duplicate_line": Code(400, "Two lines of the batch have the same name"),
+    "bad_request.keys": Code(400, "The key set breaks a rule"),
+    "bad_request.method": Code(405, "The path does not take this method"),
+    "bad_request.too_large": Code(413, "The body is too large"),
+    "bad_request.content_type": Code(415, "The body is not of the expected media type"),
+}
+
+BY_STATUS = {
+    401: "unauthenticated",
+    403: "forbidden",
+    404: "not_found",
+    405: "bad_request.method",
+    409: "conflict",
+    413: "bad_request.too_large",
+    415: "bad_request.content_type",
+    429: "too_many_requests",
+}
+
+OUR_WORDS = re.compile(r"[a-z][a-z_]{0,39}", re.ASCII)
+
+
+def problem(code: str, detail: str, *, status: int | None = None, **members: object) -> Response:
+    """The response for a code of the table; `members` are extension members (RFC 9457 section 3.2)."""
+    known = CODES[code]
+    body = {
+        "type": f"urn:sandhi:error:{code}",
+        "title": known.title,
+        "status": status or known.status,
+        "code": code,
+        "detail": detail,
+    } | members
+    headers = {"retry-after": RETRY_AFTER[code]} if code in RETRY_AFTER else {}
+    if code == "unauthenticated":
+        headers["www-authenticate"] = CHALLENGE
+    return Response(orjson.dumps(body), status or known.status, headers, "application/problem+json")
+
+
+def install(app: FastAPI) -> None:
+    """Let every failure of the routes leave in this shape."""
+    handlers: dict[type[Exception], Any] = {
+        ProblemError: _problem,
+        ExchangeError: _exchange,
+        CredentialRefused: _unauthenticated,
+        KeysRefused: _keys,
+        RegistrationRefused: _registration,
+        NoIdentifier: _identifier,
+        RequestValidationError: _shape,
+        HTTPException: _http,
+    } | dict.fromkeys(OUTAGES, _outage)
+    for kind, handler in handlers.items():
+        app.add_exception_handler(kind, handler)
+
+
+async def _problem(_: Request, error: ProblemError) -> Response:
+    return problem(error.code, error.detail)
+
+
+async def _exchange(_: Request, error: ExchangeError) -> Response:
+    status, code, detail = error.told
+    known = {"exchange_id": error.exchange_id} if error.exchange_id else {}
+    return problem(code, detail, status=status, retryable=error.retryable, **known)
+
+
+async def _outage(_: Request, error: Exception) -> Response:
+    if not is_outage(error):
+        raise error  # a fault of ours
+    logger.error("no evidence: %s", type(error).__name__)
+    return problem("no_evidence", OUT_OF_ORDER, retryable=True)
+
+
+async def _unauthenticated(_: Request, error: CredentialRefused) -> Response:
+    return unauthenticated(error)
+
+
+def unauthenticated(error: CredentialRefused) -> Response:
+    """The one answer to every caller that is not authenticated; why goes to the operator's log."""
+    logger.warning("not authenticated: %s client=%s", error.reason, error.client or "unknown")
+    return problem("unauthenticated", "Send Authorization: DPoP with an access token, and a fresh DPoP proof.")
+
+
+async def _keys(_: Request, error: KeysRefused) -> Response:
+    return problem("bad_request.keys", error.detail)
+
+
+async def _registration(_: Request, error: RegistrationRefused) -> Response:
+    return problem("conflict", error.detail)
+
+
+async def _identifier(_: Request, error: NoIdentifier) -> Response:
+    return problem("bad_request.identifier", error.detail)
+
+
+async def _shape(_: Request, error: RequestValidationError) -> Response:
+    faults = [{"at": _place(each), "fault": str(each["type"])} for each in error.errors()[:20]]
+    return problem("bad_request.shape", "See the members named in `faults`, and /v1/openapi.json.", faults=faults)
+
+
+def _place(fault: Mapping[str, Any]) -> str:
+    """Where, as a JSON pointer of our own member names: a name the caller made up may be a person's number."""
+    path = fault["loc"][:-1] if fault["type"] == "extra_forbidden" else fault["loc"]
+    return "".join(f"/{part}" for part in path if isinstance(part, int) or OUR_WORDS.fullmatch(str(part)))
+
+
+async def _http(_: Request, error: HTTPException) -> Response:
+    code = BY_STATUS.get(error.status_code, "bad_request.shape")
+    response = problem(code, f"{CODES[code].title}. See /v1/openapi.json.")
+    if allowed := (error.headers or {}).get("allow", (error.headers or {}).get("Allow")):
+        response.headers["allow"] = allowed
+    return response

@@ -1,0 +1,90 @@
+"""What one process remembers of the register, and when it forgets.
+
+Everything fits in memory (a country has some thousand systems), is read as a whole, and is dropped as a whole when
+the generation in the database has moved. A change made by this process counts at once (`forget`); one made by
+another process is seen within `look_again` seconds, by one small query that concurrent callers share.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from . import register
+from .jose import Key
+from .register import Offered, System
+
+
+class Database(Protocol):
+    """See `gateway.db`."""
+
+    def read(self) -> AbstractAsyncContextManager[AsyncConnection]: ...
+    def write(self) -> AbstractAsyncContextManager[AsyncConnection]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The register at one generation. `callers` are the systems in force, by client id; `keys` are by owner id."""
+
+    generation: int = -1
+    callers: Mapping[str, System] = field(default_factory=dict)
+    systems: Mapping[str, System] = field(default_factory=dict)
+    keys: Mapping[str, tuple[Key, ...]] = field(default_factory=dict)
+
+    def offered(self, service: str) -> tuple[System, Offered] | None:
+        """Who takes deliveries for `LK.GOV.WBB.SRIS/enrolment`, and where; None if nobody in force does."""
+        owner, _, name = service.partition("/")
+        system = self.systems.get(owner.replace(".", "/"))
+        if system is None or system.client_id not in self.callers:
+            return None
+        return next(((system, each) for each in system.services if each.name == name), None)
+
+
+class Directory:
+    """Holds the newest snapshot."""
+
+    def __init__(self, db: Database, *, look_again: float = 1.0) -> None:
+        """`look_again`: seconds for which another process's change may go unnoticed; 0 asks at every call."""
+        self._db = db
+        self._look_again = look_again
+        self._looked_at = float("-inf")
+        self._forgotten = 0  # a change committed while we look must not be taken for seen
+        self._turn = asyncio.Lock()
+        self.snapshot = Snapshot()
+
+    def forget(self) -> None:
+        """Look at the database before the next answer: call after every committed change."""
+        self._forgotten += 1
+        self._looked_at = float("-inf")
+
+    async def fresh(self) -> Snapshot:
+        """The register as it is now, at most `look_again` seconds old."""
+        if time.monotonic() - self._looked_at < self._look_again:
+            return self.snapshot
+        asked_at = time.monotonic()
+        async with self._turn:
+            if self._looked_at < asked_at:  # nobody looked while we waited
+                await self._look(time.monotonic())
+        return self.snapshot
+
+    async def _look(self, started: float) -> None:
+        forgotten = self._forgotten
+        async with self._db.read() as connection:
+            current = await register.generation(connection)
+            if current != self.snapshot.generation:
+                self.snapshot = await _read(connection, current)
+        if forgotten == self._forgotten:
+            self._looked_at = started
+
+
+async def _read(connection: AsyncConnection, generation: int) -> Snapshot:
+    members = {each.id for each in await register.members(connection) if each.state == "active"}
+    systems = {each.id: each for each in await register.systems(connection)}
+    callers = {
+        each.client_id: each for each in systems.values() if each.state == "active" and each.member_id in members
+    }
+    return Snapshot(generation, callers, systems, await register.all_keys(connection))

@@ -1,0 +1,90 @@
+"""A gateway of trust alone, for tests: its tables, the open identity routes and `/v1/systems`, behind the real door."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import uvicorn
+from fastapi import FastAPI
+
+from gateway.db import Database
+from gateway.edges import door
+from gateway.edges.identity import identity_routes
+from gateway.edges.v1 import systems
+from gateway.trust import Member, System, Trust, register, tables
+from gateway.trust.jwks import checked
+from gateway.trust.keys import private_jwk
+from tests.trusting import ORIGIN, Clock, LogInMemory, Pair
+
+
+@dataclass(slots=True)
+class Place:
+    """A small gateway: trust, its tables, the open identity routes and `/v1/systems`."""
+
+    db: Database
+    trust: Trust
+    log: LogInMemory
+    clock: Clock
+    app: FastAPI
+
+    async def register(self, system: System, pair: Pair) -> None:
+        async with self.db.write() as connection:
+            known = {each.id for each in await register.members(connection)}
+            if system.member_id not in known:
+                await register.add_member(connection, self.log, Member(system.member_id, "member"), self.clock())
+            await register.add_system(connection, self.log, system, self.clock())
+            await register.add_keys(connection, self.log, system.id, checked({"keys": [pair.jwk]}), self.clock())
+        self.trust.forget()
+
+    def client(self) -> httpx.AsyncClient:
+        transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
+        return httpx.AsyncClient(transport=transport, base_url=ORIGIN)
+
+
+@asynccontextmanager
+async def a_gateway(
+    folder: Path, url: str = "", *, clock: Clock | None = None, origin: str = ORIGIN
+) -> AsyncIterator[Place]:
+    """A gateway on a fresh database."""
+    db = Database(url or f"sqlite+aiosqlite:///{folder / 'trust.db'}")
+    clock = clock or Clock()
+    async with db.write() as connection:
+        await connection.run_sync(tables.metadata.create_all)
+    place = Place(db, Trust(db, folder / "keys", origin, clock=clock), LogInMemory(), clock, FastAPI(openapi_url=None))
+    place.app.state.trust, place.app.state.db, place.app.state.log = place.trust, db, place.log
+    door.install(place.app)
+    place.app.include_router(identity_routes(place.trust))
+    place.app.include_router(systems.router, prefix="/v1")
+    try:
+        yield place
+    finally:
+        await db.close()
+
+
+@asynccontextmanager
+async def served(app: FastAPI, port: int = 0) -> AsyncIterator[str]:
+    """The application behind a real uvicorn on a free loopback port; gives its base URL."""
+    listening = socket.create_server(("127.0.0.1", port))
+    config = uvicorn.Config(app, log_config=None, lifespan="off", http="h11", ws="none")
+    server = uvicorn.Server(config)
+    running = asyncio.create_task(server.serve([listening]))
+    try:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await running
+        listening.close()
+
+
+def client_file(folder: Path, gateway: str, system: System, key: Any) -> Path:
+    """`clients/<name>.json` of a system, with a key of `gateway.trust.keys.new_key`."""
+    path = folder / f"{system.client_id}.json"
+    document = {"gateway": gateway, "client_id": system.client_id, "system": system.id, "private_jwk": private_jwk(key)}
+    path.write_text(json.dumps(document), encoding="utf-8")
+    return path
