@@ -1,0 +1,5 @@
+"""`python -m gateway`: the same as the command `sandhi`."""
+
+from .cli.main import main
+
+main()

@@ -1,0 +1,65 @@
+"""What can be asked here: every service, who provides it, and the adapter that speaks to the provider."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from adapters.kit.contract import Adapter, Service
+
+from .errors import NoLink
+
+
+class UnknownService(Exception):
+    """No provider of this deployment offers such a service."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One service. `adapter` is None while this deployment has no link to the provider."""
+
+    service: Service
+    provider: str
+    adapter: Adapter | None
+
+    @property
+    def link(self) -> Adapter:
+        """The adapter.
+
+        Raises:
+            NoLink: the provider is known, but not connected here.
+        """
+        if self.adapter is None:
+            raise NoLink(f"This deployment has no link to {self.service.id.partition('.')[0]}.")
+        return self.adapter
+
+
+class Catalogue:
+    """All offers: those of the adapters by service id, and those of registered systems as `registered` finds them."""
+
+    def __init__(
+        self, offers: Iterable[Offer] = (), registered: Callable[[str], Offer | None] = lambda _service: None
+    ) -> None:
+        self._offers = {offer.service.id: offer for offer in offers}
+        self._registered = registered
+
+    def __iter__(self) -> Iterator[Offer]:
+        return iter(self._offers.values())
+
+    def offer(self, service: str) -> Offer:
+        """The offer of this id.
+
+        Raises:
+            UnknownService: there is none.
+        """
+        found = self._offers.get(service) or self._registered(service)
+        if found is None:
+            raise UnknownService("no provider offers this service; GET /v1/catalogue lists what exists")
+        return found
+
+    def by_reg_type(self, reg_type: str) -> Offer | None:
+        """The offer that a DCI registry type names, by the part after the last colon, in any case."""
+        wanted = _last(reg_type)
+        return next((each for each in self._offers.values() if _last(each.service.dci_reg_type) == wanted), None)
+
+
+def _last(reg_type: str) -> str:
+    return reg_type.rpartition(":")[2].lower()

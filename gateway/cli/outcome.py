@@ -1,0 +1,39 @@
+"""How a command ends: expected failures as one sentence and exit code 1, faults as they are."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import typer
+from sandhi_client import SandhiError
+
+from audit.errors import AuditError
+from consent.errors import ConsentError
+
+from ..profile import ProfileError
+from ..settings import SettingError
+from ..trust.errors import TrustError
+
+EXPECTED = (SettingError, ProfileError, TrustError, ConsentError, AuditError, SandhiError, FileNotFoundError)
+
+
+@contextmanager
+def told_plainly() -> Iterator[None]:
+    """Turn an expected failure into its sentence on standard error and exit code 1."""
+    try:
+        yield
+    except EXPECTED as error:
+        typer.echo(f"sandhi: {_sentence(error)}", err=True)
+        raise typer.Exit(1) from None
+
+
+def _sentence(error: Exception) -> str:
+    if not isinstance(error, FileNotFoundError) or error.filename is None:
+        return str(error.args[0]) if error.args else type(error).__name__
+    missing = Path(str(error.filename))
+    if missing.parent.name == "clients":
+        return (
+            f"there are no credentials {missing}; `sandhi system list` names the systems, `sandhi system add` "
+            "makes credentials, and SANDHI_DATA_DIR says which data directory is meant"
+        )
+    return f"there is no file {missing}; check the path"

@@ -1,0 +1,108 @@
+"""The outbox: claim with a lease, finish or try again later (architecture, decision 12).
+
+A worker that dies leaves its leases to run out; the next one picks the work up. So every handler
+must be safe to run twice. Many workers share the table on PostgreSQL (`SKIP LOCKED`).
+"""
+
+from dataclasses import dataclass
+from secrets import SystemRandom
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from .tables import job
+
+LEASE_S = 60.0
+FIRST_PAUSE_S = 2.0
+LONGEST_PAUSE_S = 3600.0
+MOST_ATTEMPTS = 30  # with the pauses below: about a day
+
+LIVE, BULK = 0, 1
+JITTER = SystemRandom()
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One claimed piece of work. `last_try`: if it fails again, it is dead."""
+
+    id: int
+    kind: str
+    ref: str
+    attempts: int
+
+    @property
+    def last_try(self) -> bool:
+        return self.attempts >= MOST_ATTEMPTS
+
+
+async def add(connection: AsyncConnection, kind: str, ref: str, *, now: float, lane: int, held_s: float = 0.0) -> None:
+    """Add work in the caller's transaction; adding the same (kind, ref) again changes nothing.
+
+    `held_s` keeps workers away for that long: the caller means to do the first step itself.
+    """
+    values = {
+        "kind": kind,
+        "ref": ref,
+        "lane": lane,
+        "state": "ready",
+        "attempts": 0,
+        "not_before": now,
+        "lease_until": now + held_s,
+        "failure": "",
+        "created": now,
+    }
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    await connection.execute(dialect.insert(job).values(values).on_conflict_do_nothing())
+
+
+async def claim(connection: AsyncConnection, *, now: float, most: int, lane: int | None = None) -> list[Job]:
+    """Lease up to `most` ready jobs, live lane first, oldest first."""
+    ready = select(job.c.id).where(job.c.state == "ready", job.c.not_before <= now, job.c.lease_until <= now)
+    if lane is not None:
+        ready = ready.where(job.c.lane == lane)
+    ready = ready.order_by(job.c.lane, job.c.not_before).limit(most).with_for_update(skip_locked=True)
+    ids = (await connection.execute(ready)).scalars().all()
+    if not ids:
+        return []
+    leased = (
+        update(job)
+        .where(job.c.id.in_(ids))
+        .values(lease_until=now + LEASE_S, attempts=job.c.attempts + 1)
+        .returning(job.c.id, job.c.kind, job.c.ref, job.c.attempts)
+    )
+    rows = (await connection.execute(leased)).all()
+    return sorted((Job(row.id, row.kind, row.ref, row.attempts) for row in rows), key=lambda each: each.id)
+
+
+async def renew(connection: AsyncConnection, claimed: Job, *, now: float) -> None:
+    """Keep the lease of long work."""
+    await connection.execute(update(job).where(job.c.id == claimed.id).values(lease_until=now + LEASE_S))
+
+
+async def release(connection: AsyncConnection, kind: str, ref: str) -> None:
+    """Let workers have work that was added with `held_s`."""
+    await connection.execute(update(job).where(job.c.kind == kind, job.c.ref == ref).values(lease_until=0))
+
+
+async def finish(connection: AsyncConnection, kind: str, ref: str) -> None:
+    """The work is done, for good or ill; in the transaction that records its outcome."""
+    await connection.execute(update(job).where(job.c.kind == kind, job.c.ref == ref).values(state="done"))
+
+
+async def again(connection: AsyncConnection, claimed: Job, failure: str, *, now: float) -> None:
+    """Try later: exponential pause with full jitter up to an hour."""
+    pause = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(claimed.attempts - 1, 20))
+    later = now + pause * JITTER.uniform(0.5, 1.0)
+    values = {"not_before": later, "lease_until": 0.0, "failure": failure[:40]}
+    await connection.execute(update(job).where(job.c.id == claimed.id).values(values))
+
+
+async def bury(connection: AsyncConnection, claimed: Job, failure: str) -> None:
+    """No more tries: a person has to look."""
+    await connection.execute(update(job).where(job.c.id == claimed.id).values(state="dead", failure=failure[:40]))
+
+
+async def forget_done(connection: AsyncConnection, *, before: float) -> None:
+    """Delete jobs that were done long ago; what they worked on stays."""
+    await connection.execute(delete(job).where(job.c.state == "done", job.c.created < before))

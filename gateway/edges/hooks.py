@@ -1,0 +1,57 @@
+"""`/hooks/{adapter}`: agencies call us. Who calls is proved by the agency's own signature, which its adapter checks."""
+
+import logging
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
+
+from adapters.kit.contract import Hook, HookRefused, TakesHooks
+
+from ..delivery.deliveries import note
+from ..errors import NoEvidence
+from ..gate import utc_now
+from ..wiring import Services
+from .body import read
+from .dci.events import passed_on
+from .v1.problems import problem
+
+logger = logging.getLogger("sandhi.hooks")
+
+
+def hook_routes(services: Services) -> APIRouter:
+    """GET for challenges, POST for events; anything else, and any other adapter, is not found."""
+    routes = APIRouter(prefix="/hooks", include_in_schema=False)
+
+    async def hooked(adapter: str, request: Request) -> Response:
+        link = next((each for each in services.catalogue if each.service.id.startswith(f"{adapter}.")), None)
+        if link is None or not isinstance(link.adapter, TakesHooks):
+            return problem("not_found", "No agency calls us here.")
+        try:
+            said = link.adapter.hook(await _hook(services, request))
+        except HookRefused as error:
+            logger.warning("hook refused: %s", error.code, extra={"source": adapter, "code": error.code})
+            return problem("forbidden", error.detail)
+        try:
+            await passed_on(said.events, link.provider, services)
+        except NoEvidence as error:
+            return problem("no_evidence", error.detail)
+        for each in said.states:
+            async with services.db.write() as connection:
+                now = utc_now().timestamp()
+                await note(connection, each.item, each.state, rank=each.rank, now=now)
+        return JSONResponse(dict(said.content))
+
+    routes.add_api_route("/{adapter}", hooked, methods=["GET", "POST"])
+    return routes
+
+
+async def _hook(services: Services, request: Request) -> Hook:
+    query = request.url.query
+    return Hook(
+        method=request.method,
+        url=f"{services.trust.origin}{request.url.path}{f'?{query}' if query else ''}",
+        headers={name.lower(): value for name, value in request.headers.items()},
+        query=dict(request.query_params),
+        body=await read(request),
+        at=utc_now(),
+    )

@@ -1,0 +1,41 @@
+"""`/livez`, `/readyz`, `/metrics`: for whoever runs the gateway. An agency that is down never makes it unready."""
+
+from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse
+from sqlalchemy import func, select
+
+from ..delivery.tables import job
+from ..wiring import Services
+
+
+def operation_routes(services: Services) -> APIRouter:
+    """The three routes."""
+    routes = APIRouter(include_in_schema=False)
+
+    @routes.get("/livez")
+    async def livez() -> dict[str, str]:
+        return {"status": "alive"}
+
+    @routes.get("/readyz")
+    async def readyz() -> Response:
+        """Can evidence still be written?"""
+        writable = await services.log.writable()
+        return JSONResponse({"status": "ready" if writable else "the log cannot be written"}, 200 if writable else 503)
+
+    @routes.get("/metrics")
+    async def metrics() -> Response:
+        async with services.db.read() as connection:
+            counting = select(job.c.kind, job.c.state, func.count().label("jobs")).group_by(job.c.kind, job.c.state)
+            rows = (await connection.execute(counting)).all()
+        lines = ["# HELP sandhi_jobs Pieces of durable work.", "# TYPE sandhi_jobs gauge"]
+        lines += [f'sandhi_jobs{{kind="{row.kind}",state="{row.state}"}} {row.jobs}' for row in rows]
+        lines += ["# HELP sandhi_log_size Entries in the log.", "# TYPE sandhi_log_size counter"]
+        lines += [f"sandhi_log_size {await services.log.size()}"]
+        lines += ["# HELP sandhi_linked Whether a service has a link to its source.", "# TYPE sandhi_linked gauge"]
+        lines += [
+            f'sandhi_linked{{service="{offer.service.id}"}} {int(offer.adapter is not None)}'
+            for offer in services.catalogue
+        ]
+        return Response("\n".join(lines) + "\n", media_type="text/plain; version=0.0.4")
+
+    return routes

@@ -1,0 +1,64 @@
+"""`/v1/exchanges`: one question about one person, answered now."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import Response
+
+from audit import Entry, Wanted
+
+from ...errors import shown_as
+from ...pipeline import exchange
+from ...wiring import Services
+from ..body import HotRoute, StrictRoute
+from ..signing import signed_json
+from .asking import check_subject, checked_ask
+from .deps import Caller, having, services
+from .problems import ProblemError
+from .shapes import ExchangeIn
+
+router = APIRouter(tags=["exchanges"], route_class=StrictRoute)
+exchanging = having("exchange")
+hot = APIRouter(tags=["exchanges"], route_class=HotRoute)
+
+ASKED = ("exchange_id", "consumer", "provider", "service", "action", "purpose", "asked", "lines")
+OF_ANSWER = ("released", "withheld", "source_code", "answer", "agreement", "agreement_version", "basis")
+OF_FAILURE = ("source_code",)
+
+
+@hot.post("/exchanges", responses={400: {}, 403: {}, 404: {}, 502: {}, 503: {}})
+async def post_exchange(request: Request, body: ExchangeIn) -> Response:
+    """One question about one person, answered now. Errors: see `docs/errors.md`."""
+    who, here = await exchanging(request), await services(request)
+    ask = body.ask(who.system, body.subject.value(), here.today())
+    check_subject(ask.subject, here.profile)
+    answer = await exchange(checked_ask(ask, here.catalogue, here.profile, now=True), here.gate)
+    return signed_json(answer.wire(), here.trust)
+
+
+@router.get("/exchanges/{exchange_id}")
+async def get_exchange(
+    exchange_id: str,
+    who: Annotated[Caller, Depends(exchanging)],
+    here: Annotated[Services, Depends(services)],
+) -> dict[str, Any]:
+    """What the log holds of one exchange of this caller, as far as its answer told: never data, never reasons."""
+    found = await here.log.search(Wanted(facts=(("exchange_id", exchange_id), ("consumer", who.system))))
+    if not found:
+        raise ProblemError("not_found", "This caller has no such exchange.")
+    entries = [each.entry for each in await here.log.find([each.entry_id for each in found])]
+    return {"exchange_id": exchange_id, "entries": [_told(each) for each in entries]}
+
+
+def _told(entry: Entry) -> dict[str, object]:
+    """An entry as its caller may see it: a hidden outcome is told as in the answer."""
+    facts = entry.facts
+    told: dict[str, object] = {"id": str(entry.id), "kind": entry.kind, "at": entry.at.isoformat()}
+    told |= {name: facts[name] for name in ASKED if name in facts}
+    if "outcome" not in facts:
+        return told
+    outcome = shown_as(str(facts["outcome"]), facts.get("may_know_existence") is True)
+    if outcome != facts["outcome"]:
+        return told | {"outcome": outcome}
+    shown = OF_ANSWER if outcome in {"answered", "no_data"} else OF_FAILURE
+    return told | {"outcome": outcome} | {name: facts[name] for name in shown if name in facts}

@@ -1,0 +1,63 @@
+"""Services that registered systems take through their callbacks, as offers beside those of the adapters."""
+
+from typing import Any
+
+import schemas
+from adapters.kit.callback import CallbackAdapter
+from adapters.kit.contract import Service
+from adapters.kit.egress import Dialler, NotAllowed
+
+from .catalogue import Offer
+from .trust.register import Offered, System
+from .trust.trust import Trust
+
+
+class Receivers:
+    """Makes the offer of `LK.GOV.WBB.SRIS/enrolment` from the register, and keeps one connection pool per callback."""
+
+    def __init__(self, trust: Trust, dialler: Dialler, gateway: str) -> None:
+        self._trust, self._dialler, self._sender = trust, dialler, gateway.replace("/", ".")
+        self._adapters: dict[tuple[str, str], CallbackAdapter] = {}
+
+    def offer(self, service: str) -> Offer | None:
+        """The offer as the register stands; None if no system in force takes such deliveries."""
+        found = self._trust.directory.snapshot.offered(service)
+        if found is None:
+            return None
+        system, offered = found
+        if not offered.record_schema:  # an address for confirmations, not for deliveries
+            return None
+        return Offer(_service(service, offered), system.id, self._adapter(system, offered))
+
+    async def callback(self, system: str, name: str) -> CallbackAdapter | None:
+        """The connection to the address that a system registered under this name, if any."""
+        await self._trust.register()
+        found = self._trust.directory.snapshot.offered(f"{system.replace('/', '.')}/{name}")
+        return self._adapter(*found) if found else None
+
+    def _adapter(self, system: System, offered: Offered) -> CallbackAdapter | None:
+        key = (system.id, offered.callback_url)
+        if key not in self._adapters:
+            try:
+                adapter = CallbackAdapter(
+                    system.dci_id, offered.callback_url, self._sender, self._dialler, self._trust.sign_envelope
+                )
+            except NotAllowed:
+                return None  # registered, but its address may not be dialled from here: no link
+            self._adapters[key] = adapter
+        return self._adapters[key]
+
+
+def _service(service: str, offered: Offered) -> Service:
+    properties: Any = schemas.load(offered.record_schema)["properties"]
+    return Service(
+        id=service,
+        actions=frozenset({"push"}),
+        id_types=("NIC",),
+        sent=frozenset({"NIC"}),
+        fields=frozenset(properties),
+        claims=frozenset(),
+        record_schema=offered.record_schema,
+        sensitivity="personal",
+        summary=f"Deliveries to {service.partition('/')[0]}",
+    )

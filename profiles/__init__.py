@@ -1,0 +1,1 @@
+"""Country profiles: identifiers, codes, calendar, languages, legal bases, parties. Configuration only."""

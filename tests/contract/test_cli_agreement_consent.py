@@ -1,0 +1,107 @@
+"""`sandhi agreement` and `sandhi consent`, as an operator uses them, on a database of their own."""
+
+import asyncio
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from joserfc.jwk import OKPKey
+from typer.testing import CliRunner, Result
+
+from gateway.cli import agreement, consent
+from gateway.trust import jwks, register
+from gateway.wiring import open_services
+
+WBB, EPF = "LK/GOV/WBB", "LK/GOV/EPF"
+DOCUMENT = {
+    "format": "agreement/1",
+    "id": "A1",
+    "version": 1,
+    "title": "Contribution status",
+    "provider": {"member": EPF, "systems": [f"{EPF}/MEMBERS"]},
+    "consumer": {"member": WBB, "systems": [f"{WBB}/SRIS"]},
+    "services": [{"service": "pension.contributions", "actions": ["read"], "fields": ["months"]}],
+    "purposes": ["employment-support.eligibility"],
+    "legal_bases": [{"kind": "consent", "controllers": [WBB]}],
+    "valid_from": "2020-01-01T00:00:00Z",
+    "valid_until": "2100-01-01T00:00:00Z",
+}
+LINE = {
+    "id": "C1",
+    "subject": {"identifiers": [{"type": "NIC", "value": "199000100001"}]},
+    "recipients": [WBB],
+    "purposes": ["employment-support.eligibility"],
+    "services": ["pension.contributions"],
+    "valid_from": "2020-01-01T00:00:00Z",
+    "valid_until": "2100-01-01T00:00:00Z",
+    "given_how": "assisted",
+    "evidence": "sha-256:" + "0" * 64,
+}
+
+
+@pytest.fixture
+def keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
+    """A data directory with both members registered; gives the files of their private keys."""
+    monkeypatch.setenv("SANDHI_DATA_DIR", str(tmp_path / "data"))
+    private = {
+        member: {**OKPKey.generate_key("Ed25519").as_dict(private=True), "kid": member, "alg": "EdDSA", "use": "sig"}
+        for member in (WBB, EPF)
+    }
+
+    async def registered() -> None:
+        async with open_services() as here, here.db.write() as connection:
+            now = datetime.now(UTC)
+            for member, jwk in private.items():
+                public = {name: value for name, value in jwk.items() if name != "d"}
+                await register.add_member(connection, here.log, register.Member(member, member), now)
+                await register.add_keys(connection, here.log, member, jwks.checked({"keys": [public]}), now)
+
+    asyncio.run(registered())
+    files = {member: tmp_path / f"{member.replace('/', '.')}.json" for member in private}
+    for member, file in files.items():
+        file.write_text(json.dumps(private[member]), encoding="utf-8")
+    return files
+
+
+def run(app: Any, *arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(each) for each in arguments])
+
+
+def test_two_members_sign_one_brings_it_and_the_other_stops_it(keys: dict[str, Path], tmp_path: Path) -> None:
+    document, once, twice = (tmp_path / name for name in ("document.json", "once.json", "twice.json"))
+    document.write_text(json.dumps(DOCUMENT), encoding="utf-8")
+    first = run(agreement.app, "sign", document, "--key", keys[WBB], "--member", WBB, "--out", once)
+    assert first.exit_code == 0
+    assert "LK/GOV/WBB may ask pension.contributions (read), and may receive months." in first.stderr
+    one_sided = run(agreement.app, "add", once)
+    assert (one_sided.exit_code, "signature of LK/GOV/EPF is missing" in one_sided.stderr) == (1, True)
+    assert run(agreement.app, "sign", once, "--key", keys[EPF], "--member", EPF, "--out", twice).exit_code == 0
+    added = run(agreement.app, "add", twice)
+    assert (added.exit_code, added.stdout.startswith("A1 v1 is in_force; receipt ")) == (0, True)
+    (listed,) = json.loads(run(agreement.app, "list", "--json").stdout)
+    assert (listed["id"], listed["standing"]) == ("A1", "in force")
+    assert "A1 v1 is suspended" in run(agreement.app, "suspend", "A1", "--by", EPF).stdout
+    assert run(agreement.app, "resume", "A1", "--by", WBB).exit_code == 1
+    assert run(agreement.app, "resume", "A1", "--by", EPF).exit_code == 0
+    assert run(agreement.app, "end", "A1", "--by", WBB).exit_code == 0
+    assert run(agreement.app, "show", "A1").stdout.endswith("Now: ended.\n")
+    assert json.loads(run(agreement.app, "show", "A1", "--json").stdout)["document"] == DOCUMENT
+
+
+def test_consents_are_imported_again_and_again_and_withdrawn_once(keys: dict[str, Path], tmp_path: Path) -> None:
+    file = tmp_path / "consents.jsonl"
+    bad = json.dumps(LINE | {"id": "C2", "given_how": "assumed"})
+    file.write_text("\n".join([json.dumps(LINE), "", bad, "{oops"]), encoding="utf-8")
+    first = run(consent.app, "import", file, "--controller", WBB)
+    assert (first.exit_code, first.stdout) == (1, "1 recorded\n")
+    assert "line 3: /given_how" in first.stderr
+    assert "line 4: not read" in first.stderr
+    again = json.loads(run(consent.app, "import", file, "--controller", WBB, "--json").stdout)
+    assert again["outcomes"] == {"unchanged": 1}
+    assert "C1 withdrawn; receipt " in run(consent.app, "withdraw", "C1").stdout
+    assert run(consent.app, "withdraw", "C1").stdout == "C1 unchanged\n"
+    (listed,) = json.loads(run(consent.app, "list", "--controller", WBB, "--json").stdout)
+    assert (listed["id"], listed["standing"]) == ("C1", "withdrawn")
+    assert run(consent.app, "withdraw", "C9").exit_code == 1

@@ -1,0 +1,51 @@
+"""The migrations build exactly the tables that the code uses, on both databases, with the guards of the log."""
+
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, MetaData, text
+from sqlalchemy.exc import DBAPIError
+
+import audit.tables
+import consent.tables
+import gateway.delivery.tables
+import gateway.edges.dci.tables
+import gateway.trust.tables
+from gateway.db import Database
+from gateway.migrations import upgraded
+
+TABLES = (audit.tables, consent.tables, gateway.trust.tables, gateway.delivery.tables, gateway.edges.dci.tables)
+
+
+def differences(connection: Connection) -> list[Any]:
+    wanted = MetaData()
+    for module in TABLES:
+        for table in module.metadata.sorted_tables:
+            table.to_metadata(wanted)
+    context = MigrationContext.configure(connection, opts={"compare_type": True, "target_metadata": wanted})
+    found = compare_metadata(context, wanted)
+    return [each for each in found if "alembic_version" not in str(each)]
+
+
+async def test_the_newest_step_is_the_schema_of_the_code(database_url: str) -> None:
+    db = Database(database_url)
+    await upgraded(db)
+    async with db.read() as connection:
+        assert await connection.run_sync(differences) == []
+    await db.close()
+
+
+async def test_migrating_again_changes_nothing_and_the_guards_stand(database_url: str) -> None:
+    db = Database(database_url)
+    await upgraded(db)
+    await upgraded(db)
+    async with db.write() as connection:
+        await connection.execute(
+            text("INSERT INTO log_head (log_id, origin, size, compact_range) VALUES (1, 'x', 1, '')")
+        )
+    with pytest.raises(DBAPIError):
+        async with db.write() as connection:
+            await connection.execute(text("DELETE FROM log_head"))
+    await db.close()
