@@ -1,0 +1,5 @@
+"""`python -m registry`."""
+
+from .cli import app
+
+app()
