@@ -1,0 +1,164 @@
+"""Seed A end to end, with real processes: the promises of "Done when"."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from flows.plays import Play, playing
+
+from audit import Wanted
+from gateway.cli.demo.choices import free_ports
+from gateway.cli.demo.processes import ProcessDied
+from gateway.settings import Settings
+from gateway.wiring import open_services
+
+NIGHTLY = bool(os.environ.get("SANDHI_NIGHTLY"))
+PEOPLE = 150
+RULES = "refused_by_rules"
+REPORT = {
+    "date", "people", "flagged", "outcomes", "checked", "potentially_unemployed", "labour_ready", "needs_training",
+    "counsellor", "listed", "approved", "pushed", "acknowledged", "offices", "segments", "alerts", "enrolled",
+    "confirmed_households", "unexplained", "denied", "exchanges", "log", "seconds",
+}  # fmt: skip
+
+
+def demo(data: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """`sandhi demo` as `make demo` runs it."""
+    given = {"PEOPLE": str(PEOPLE), "PORT": str(free_ports(1)[0]), "DATA": str(data), **variables}
+    command = [sys.executable, "-m", "gateway", "demo"]
+    return subprocess.run(command, env={**os.environ, **given}, capture_output=True, text=True, check=False)
+
+
+def test_the_demo_equals_the_truth_and_reports_all_that_is_promised(tmp_path: Path) -> None:
+    data, copy = tmp_path / "run", tmp_path / "copy.json"
+    done = demo(data, JSON=str(copy))
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    assert " 0 differences" in done.stdout
+    report: dict[str, Any] = json.loads((data / "report.json").read_text())
+    assert report.keys() >= REPORT
+    assert json.loads(copy.read_text()) == report
+    assert sum(report["outcomes"].values()) == report["flagged"]
+    assert report["acknowledged"] == sum(report["segments"].values()) > 0
+    assert report["log"]["verified"] is True
+    assert report["unexplained"] == 0
+    assert (data / "list.jsonl").read_bytes() == (data / "truth.jsonl").read_bytes()  # so a plain `diff` is empty
+    assert report["people"] == PEOPLE
+    ids = [json.loads(line)["id"] for line in (data / "list.jsonl").read_text().splitlines()]
+    assert ids == sorted(ids)
+    endpoints = json.loads((data / "endpoints.json").read_text())
+    assert endpoints.keys() >= {"gateway", "sandbox", "registry", "log"}
+    for name in ("sr", "ess", "auditor", "stranger"):
+        assert (data / "clients" / f"{name}.json").exists()
+    assert_nothing_personal_leaked(data)
+
+
+def assert_nothing_personal_leaked(data: Path) -> None:
+    """No identifier, name or telephone number of a registered person in any log file or log entry."""
+    intake = [json.loads(line) for line in (data / "sandbox" / "registrations.jsonl").read_text().splitlines()]
+    secrets = {each["value"] for person in intake for each in person["identifiers"]}
+    secrets |= {person["phone"] for person in intake if person["phone"]}
+    secrets |= {name["value"] for person in intake for name in person["names"]}
+    logs = "\n".join(path.read_text(errors="replace") for path in (data / "logs").glob("*.log"))
+    assert not [secret for secret in secrets if secret in logs]
+    database = b"".join(path.read_bytes() for path in data.glob("sandhi.db*"))
+    assert not [secret for secret in secrets if secret.encode() in database]
+    issued: dict[str, str] = json.loads((data / "sandbox" / "settings.json").read_text())
+    kept = {name: value for name, value in issued.items() if name.endswith(("KEY", "SECRET", "TOKEN"))}
+    assert kept
+    assert not [name for name, value in kept.items() if any(line in logs for line in telling_lines(value))]
+
+
+def telling_lines(secret: str) -> list[str]:
+    """The lines of a secret that say something: of a PEM text all but its frame."""
+    return [line for line in secret.splitlines() if line and not line.startswith("-----")]
+
+
+@pytest.mark.parametrize("without", ["tax", "education,messaging"])
+def test_with_a_source_missing_nobody_is_lost(tmp_path: Path, without: str) -> None:
+    done = demo(tmp_path, WITHOUT=without)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    lines = [json.loads(line) for line in (tmp_path / "list.jsonl").read_text().splitlines()]
+    reasons = {reason for line in lines for reason in line["reasons"]}
+    assert f"no_link_{without.partition(',')[0]}" in reasons
+    if without == "tax":
+        assert any(line["outcome"] == "active" and "pension_active" in line["reasons"] for line in lines)
+
+
+def test_whoever_withdraws_between_the_list_and_the_push_is_never_pushed(tmp_path: Path) -> None:
+    with playing(tmp_path, people=PEOPLE) as play:
+        play.play("0", "4")
+        chosen = asyncio.run(withdrawn(play, 5))
+        play.play("5", "C")
+        lines, figures = play.lines(), play.figures()
+    assert all("no_basis_for_push" in lines[member][1] for member in chosen)
+    assert figures["unexplained"] == 0
+    assert figures["pushed"] == figures["approved"] - sum("no_basis_for_push" in line[1] for line in lines.values())
+    reasons = asyncio.run(refusals(play))
+    assert sum("withdrawn" in " ".join(each) for each in reasons) >= len(chosen)
+
+
+async def withdrawn(play: Play, most: int) -> list[str]:
+    """Some listed people withdraw everything; gives their member ids."""
+    going = [
+        member
+        for member, (outcome, reasons) in play.lines().items()
+        if outcome in {"listed", "to_verify"} and "no_basis_for_push" not in reasons
+    ][:most]
+    people = {person["member_id"]: person for person in play.intake()}
+    async with play.client("sr") as client:
+        for member in going:
+            subject = {"identifiers": [each for each in people[member]["identifiers"] if each["type"] == "NIC"]}
+            reply = await client.call("POST", "/v1/consents/withdraw", json={"subject": subject})
+            assert reply.json()["withdrawn"]
+    assert len(going) == most
+    return going
+
+
+async def refusals(play: Play) -> list[list[str]]:
+    """The reasons in the log of every referral that the rules refused."""
+    async with open_services(Settings.read(play.environment)) as services:
+        wanted = Wanted(facts=(("service", "ess.referral"), ("outcome", RULES)), limit=1000)
+        found = await services.log.search(wanted)
+        logged = await services.log.find([each.entry_id for each in found])
+    return [cast("list[str]", each.entry.facts["reasons"]) for each in logged]
+
+
+@pytest.mark.parametrize("victim", ["gateway", "all"])
+def test_killed_in_the_middle_and_started_again_the_run_completes(tmp_path: Path, victim: str) -> None:
+    port = free_ports(1)[0]
+    for played, step, delay in (("1", "1b", 0.6), ("4", "5", 1.2), ("7", "8", 1.0)):
+        with playing(tmp_path, people=PEOPLE, port=port) as play:
+            play.play("0", played)
+            cut(play, victim, step, delay)
+    with playing(tmp_path, people=PEOPLE, port=port) as play:
+        play.play("0", "C")
+        assert play.lines() == play.truth()
+        figures = play.figures()
+    assert figures["unexplained"] == 0
+    assert figures["log"]["verified"] is True
+    assert figures["pushed"] == figures["acknowledged"] == sum(figures["segments"].values())
+
+
+def cut(play: Play, victim: str, step: str, delay: float) -> None:
+    """Play a step and kill processes while it runs; it may have finished by then."""
+
+    def kill() -> None:
+        time.sleep(delay)
+        for name, process in play.processes.running.items():
+            if victim in {name, "all"}:
+                process.send_signal(signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    with suppress(ProcessDied):
+        play.play(step, step)
+    killer.join()
