@@ -1,0 +1,62 @@
+"""The guides work as they stand: their files pass, their bodies have the documented shape, their Python is valid."""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import sandhi_client
+from architecture.checkout import ROOT, blocks, name_of
+
+import schemas
+from consent import agreement_of
+from gateway.edges.v1.shapes import BatchIn, DeliveryIn, ExchangeIn
+from gateway.profile import load_profile
+
+GUIDES = ROOT / "docs/guides"
+ADDING = (GUIDES / "add-an-agency.md").read_text("utf-8")
+CALLING = dict(blocks((GUIDES / "call-the-gateway.md").read_text("utf-8"), "json"))
+PAGES_WITH_PYTHON = [GUIDES / "call-the-gateway.md", ROOT / "sdk/README.md"]
+
+
+def test_the_agency_of_the_guide_passes_the_conformance_suite(tmp_path: Path) -> None:
+    for name, body in blocks(ADDING):
+        if name.startswith("levy/"):
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(body, encoding="utf-8")
+    command = [sys.executable, "-m", "gateway", "adapter", "check", "levy"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "11 of 11 checks hold" in done.stdout
+
+
+@pytest.mark.parametrize(("name", "shape"), [("exchange", ExchangeIn), ("batch", BatchIn), ("delivery", DeliveryIn)])
+def test_a_body_of_the_guide_is_taken(name: str, shape: type[ExchangeIn | BatchIn | DeliveryIn]) -> None:
+    body = shape.model_validate(json.loads(CALLING[name]))
+    assert body.purpose in load_profile("lk").purposes
+
+
+def test_the_delivery_of_the_guide_fits_its_record() -> None:
+    record = json.loads(CALLING["delivery"])["record"]
+    assert schemas.validator("canonical/programme-update.v1.json").is_valid(record)
+
+
+def test_the_agreement_and_the_consent_of_the_guide_have_their_shape() -> None:
+    document, line = json.loads(CALLING["agreement"]), json.loads(CALLING["consent"])
+    assert schemas.validator("own/agreement.v1.json").is_valid(document)
+    assert schemas.validator("own/consent.v1.json").is_valid(line)
+    assert agreement_of(document).id == document["id"]
+    assert {each["service"] for each in document["services"]} == set(line["services"])
+    assert "\n" not in CALLING["consent"].strip()
+
+
+@pytest.mark.parametrize("page", PAGES_WITH_PYTHON, ids=name_of)
+def test_python_on_a_page_uses_what_the_client_has(page: Path) -> None:
+    for _, body in blocks(page.read_text("utf-8"), "python"):
+        imports = [node for node in ast.parse(body).body if isinstance(node, ast.ImportFrom)]
+        names = {each.name for node in imports if node.module == "sandhi_client" for each in node.names}
+        assert names
+        assert names <= set(sandhi_client.__all__)
