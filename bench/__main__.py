@@ -24,8 +24,9 @@ from bench.machine import Cores, described, versions
 from bench.parts import exchanges, inner, neighbours, workers
 from bench.place import Agencies
 from bench.postgres import postgres
-from bench.processes import NotMeasured, Processes, free_ports
+from bench.processes import NotMeasured, Processes
 from bench.references import Nginx
+from gateway.cli.demo.choices import free_ports
 
 RESULTS = Path(__file__).parent / "results.json"
 SLOW_S, BRISK_S = "30", "0.02"

@@ -14,7 +14,8 @@ from bench import place
 from bench.loaders import Loaders, Target
 from bench.machine import Cores
 from bench.place import Agencies
-from bench.processes import NotMeasured, Processes, free_ports, pinned
+from bench.processes import NotMeasured, Processes, pinned
+from gateway.cli.demo.choices import free_ports
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -97,15 +96,3 @@ def pinned(cores: frozenset[int], command: Sequence[str]) -> list[str]:
     """The command as a program that stays on its cores and dies with us (util-linux; the process id stays)."""
     where = ",".join(map(str, sorted(cores)))
     return ["taskset", "-c", where, "setpriv", "--pdeathsig", "TERM", *command]
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on now."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [int(each.getsockname()[1]) for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()

@@ -10,8 +10,8 @@ from bench.arithmetic import Figure, Round, beside, median_round, ratio_of
 from bench.house import Furnished, House
 from bench.loaders import Target
 from bench.machine import memory_mb
-from bench.processes import free_ports
 from bench.references import Nginx, wrk
+from gateway.cli.demo.choices import free_ports
 
 MANY, SOME = 128, 32
 SQLITE, POSTGRES = "SQLite", "PostgreSQL"

@@ -3,7 +3,7 @@
 from bench.arithmetic import Figure, beside
 from bench.house import Furnished, House
 from bench.parts.exchanges import MANY, interleaved
-from bench.processes import free_ports
+from gateway.cli.demo.choices import free_ports
 
 WORKERS = 4
 
