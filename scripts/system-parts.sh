@@ -9,6 +9,9 @@ need /usr/sbin/sshd openssh-server
 need /usr/lib/openssh/sftp-server openssh-sftp-server
 need sftp openssh-client
 need openssl openssl
+need curl curl
+need softhsm2-util softhsm2
+need /usr/sbin/haproxy haproxy
 need go golang-go
 need /usr/share/gocode/src/golang.org/x/mod golang-golang-x-mod-dev
 case "${1:-}" in
