@@ -6,12 +6,14 @@ Usable on its own: no web framework, no HTTP client, nothing of the gateway; see
 from . import reading, register, store
 from .canonical import canonical
 from .decide import decide
+from .decide_many import decide_many
 from .document import agreement_of, consent_of
 from .errors import ConsentError, FactsUnavailable
 from .lookup import FactsSource, facts_for
 from .model import (
     Agreement,
     Consent,
+    Control,
     Decision,
     Facts,
     Grant,
@@ -30,6 +32,7 @@ __all__ = [
     "Agreement",
     "Consent",
     "ConsentError",
+    "Control",
     "Decision",
     "Facts",
     "FactsSource",
@@ -46,6 +49,7 @@ __all__ = [
     "canonical",
     "consent_of",
     "decide",
+    "decide_many",
     "facts_for",
     "member_of",
     "reading",

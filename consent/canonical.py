@@ -4,14 +4,15 @@ Source: RFC 8785. Numbers are printed as ECMAScript prints them (section 3.2.2.3
 sorted by the UTF-16 code units of their names (section 3.2.3), strings escape only what they must.
 """
 
-import json
 import math
 import re
+from json.encoder import encode_basestring
 
 from .errors import NotCanonical
 
 EXACT = 2**53  # integers up to here survive a reader that holds numbers as doubles
 DEEPEST = 64
+CONSTANTS = {None: "null", True: "true", False: "false"}
 
 
 def canonical(value: object) -> bytes:
@@ -31,28 +32,31 @@ def _text(value: object, depth: int) -> str:
     if depth > DEEPEST:
         raise NotCanonical(f"nested deeper than {DEEPEST} levels")
     match value:
-        case None | bool() | str():
-            return json.dumps(value, ensure_ascii=False)
+        case str():
+            return encode_basestring(value)  # what `json.dumps` calls in the end, without an encoder for every string
+        case None | bool():
+            return CONSTANTS[value]
         case int():
             return _integer(value)
         case float():
             return number(value)
         case list() | tuple():
-            return f"[{','.join(_text(each, depth + 1) for each in value)}]"
+            return f"[{','.join([_text(each, depth + 1) for each in value])}]"
         case dict():
             return _object(value, depth)
     raise NotCanonical(f"{type(value).__name__} is not a JSON type")
 
 
 def _object(value: dict[object, object], depth: int) -> str:
-    if not all(isinstance(name, str) for name in value):
+    names = [name for name in value if isinstance(name, str)]
+    if len(names) < len(value):
         raise NotCanonical("a member's name is not a string")
-    members = sorted(((str(name), each) for name, each in value.items()), key=_code_units)
-    return f"{{{','.join(f'{_text(name, depth)}:{_text(each, depth + 1)}' for name, each in members)}}}"
+    names.sort(key=None if "".join(names).isascii() else _code_units)
+    return f"{{{','.join([f'{encode_basestring(name)}:{_text(value[name], depth + 1)}' for name in names])}}}"
 
 
-def _code_units(member: tuple[str, object]) -> bytes:
-    return member[0].encode("utf-16-be")
+def _code_units(name: str) -> bytes:
+    return name.encode("utf-16-be")
 
 
 def _integer(value: int) -> str:

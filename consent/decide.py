@@ -18,6 +18,8 @@ Refusal codes (`Decision.refusal`), the furthest point that any agreement came t
     nothing_asked        the request names no field
     no_agreement         none between these systems that is in force and grants service, action and purpose
     sends_not_granted    the question would disclose more to the provider than was agreed
+    stopped              the provider stopped this consumer
+    not_approved         the provider approves each consumer, and has not approved this one
     case_required        the agreement wants a case reference
     no_relationship      the consumer has declared no relationship with this person
     not_in_agreement     none of the asked fields is in the agreement
@@ -33,9 +35,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
 
-from .model import Agreement, Consent, Decision, Facts, LegalBasis, Objection, Request, member_of
+from .model import ASSURANCES, Agreement, Consent, Decision, Facts, LegalBasis, Objection, Quota, Request, member_of
 
 Rule = Callable[[Agreement, Request, Facts, datetime], str]
+NO_QUOTA = Quota()
 
 
 def decide(request: Request, facts: Facts, now: datetime) -> Decision:
@@ -59,7 +62,8 @@ def decide(request: Request, facts: Facts, now: datetime) -> Decision:
     subtracted = _subtracted(request, chosen.fields, facts.objections, reasons)
     if subtracted.keys() >= chosen.fields:
         return _refused(request, "objection", reasons, chosen.agreement)
-    return _granted(request, chosen, subtracted, reasons)
+    granted = _granted(request, chosen, subtracted, reasons)
+    return replace(granted, contested=True) if _contested(request, granted.fields, facts.objections) else granted
 
 
 # --- which agreements cover the request -------------------------------------------------------------
@@ -93,6 +97,22 @@ def _sends(agreement: Agreement, request: Request, _facts: Facts, _now: datetime
     return f"may not send {', '.join(sorted(excess))}" if excess else ""
 
 
+def _stopped(_agreement: Agreement, request: Request, facts: Facts, _now: datetime) -> str:
+    return "stopped by the provider" if any("stop" in said for said in _said(request, facts)) else ""
+
+
+def _approved(_agreement: Agreement, request: Request, facts: Facts, _now: datetime) -> str:
+    wanting = any("approve_each" in said and "approval" not in said for said in _said(request, facts))
+    return "not approved by the provider" if wanting else ""
+
+
+def _said(request: Request, facts: Facts) -> Iterator[set[str]]:
+    """The kinds of controls that count, for each way in which data would go."""
+    if facts.controls:
+        for owner, recipient in request.flows:
+            yield {each.kind for each in facts.controls if each.concerns(owner, recipient, request.service)}
+
+
 def _case(agreement: Agreement, request: Request, _facts: Facts, _now: datetime) -> str:
     return "case reference required" if agreement.requires_case and not request.case else ""
 
@@ -121,6 +141,8 @@ RULES: tuple[tuple[str, Rule], ...] = (
     ("no_agreement", _service),
     ("no_agreement", _action),
     ("no_agreement", _purpose),
+    ("stopped", _stopped),
+    ("not_approved", _approved),
     ("sends_not_granted", _sends),
     ("case_required", _case),
     ("not_in_agreement", _some_field),
@@ -180,6 +202,7 @@ class _Offer:
     basis: LegalBasis
     consent: str
     fields: frozenset[str]
+    times_per_day: int | None = None
 
     @property
     def says(self) -> str:
@@ -245,27 +268,46 @@ def _carried(
     fields = request.fields & agreement.grants[request.service].fields
     if basis.services:
         fields &= basis.services.get(request.service, frozenset())
-    if basis.purposes and request.purpose not in basis.purposes:
-        return [], [f"{basis.kind} is not for this purpose"]
-    if not fields:
-        return [], [f"{basis.kind} carries none of the asked fields"]
-    if basis.kind != "consent" and not bound:
-        return [], ["number not bound to the person"]
+    if words := _carries_nothing(request, basis, fields, bound):
+        return [], [words]
     if basis.kind != "consent":
         return [_Offer(agreement, position, basis, "", fields)], []
     offers: list[_Offer] = []
-    words: list[str] = [] if consents else ["no consent in force"]
+    words_of: list[str] = [] if consents else ["no consent in force"]
     for consent in consents:
-        if consent.controller not in basis.controllers:
-            words.append(f"consent {consent.id} has another controller")
-            continue
         consented = consent.services[request.service]
         granted = fields if consented is None else fields & consented
-        if granted:
-            offers.append(_Offer(agreement, position, basis, consent.id, granted))
+        if words := _does_not_count(consent, agreement, basis, request.purpose, granted):
+            words_of.append(f"consent {consent.id} {words}")
             continue
-        words.append(f"consent {consent.id} has none of the asked fields")
-    return offers, words
+        offers.append(_Offer(agreement, position, basis, consent.id, granted, consent.times_per_day))
+    return offers, words_of
+
+
+def _carries_nothing(request: Request, basis: LegalBasis, fields: frozenset[str], bound: bool) -> str:
+    if basis.purposes and request.purpose not in basis.purposes:
+        return f"{basis.kind} is not for this purpose"
+    if not fields:
+        return f"{basis.kind} carries none of the asked fields"
+    if basis.emergency and not request.emergency:
+        return f"{basis.kind} counts in an emergency only"
+    return "" if bound or basis.kind == "consent" else "number not bound to the person"
+
+
+def _does_not_count(
+    consent: Consent, agreement: Agreement, basis: LegalBasis, purpose: str, granted: frozenset[str]
+) -> str:
+    """Why a consent in force does not count for this agreement; empty if it does."""
+    if consent.controller not in basis.controllers:
+        return "has another controller"
+    if not _assured(consent, agreement, purpose):
+        return f"was given with assurance {consent.assurance} only"
+    return "" if granted else "has none of the asked fields"
+
+
+def _assured(consent: Consent, agreement: Agreement, purpose: str) -> bool:
+    least = agreement.assurance.get(purpose, ASSURANCES[0])
+    return ASSURANCES.index(consent.assurance) >= ASSURANCES.index(least)
 
 
 # --- what is taken off, and the outcome -------------------------------------------------------------
@@ -277,7 +319,7 @@ def _subtracted(
     """Field -> `objection` or `restriction`, for what must not be released although it was granted."""
     subtracted: dict[str, str] = {}
     for each in sorted(objections, key=lambda each: each.id):
-        if not _applies(each, request):
+        if each.kind == "contest" or not _applies(each, request):
             continue
         hit = sorted(fields & each.fields if each.fields else fields)
         if hit:
@@ -285,6 +327,15 @@ def _subtracted(
         for name in hit:
             subtracted.setdefault(name, each.kind)
     return subtracted
+
+
+def _contested(request: Request, fields: frozenset[str], objections: Iterable[Objection]) -> bool:
+    """Whether something that would be released is contested; a claim may rest on any field of the record."""
+    derived = any(name.startswith("claim:") for name in fields)
+    return any(
+        each.kind == "contest" and _applies(each, request) and (derived or not each.fields or fields & each.fields)
+        for each in objections
+    )
 
 
 def _applies(objection: Objection, request: Request) -> bool:
@@ -313,6 +364,9 @@ def _granted(request: Request, chosen: _Offer, subtracted: dict[str, str], reaso
         consent=chosen.consent or None,
         may_know_existence=chosen.agreement.may_know_existence,
         max_age_months=chosen.agreement.max_age_months,
+        quota=chosen.agreement.quota if chosen.agreement.quota != NO_QUOTA else None,
+        times_per_day=chosen.times_per_day,
+        emergency=chosen.basis.emergency,
     )
 
 

@@ -5,15 +5,32 @@ cannot say is checked here too: a system belongs to its member, a period has a l
 not name what the agreement does not grant.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from datetime import datetime
 
 from . import reading
 from .errors import DocumentInvalid
-from .model import ACTIONS, BASES, GIVEN_HOW, Agreement, Consent, Grant, LegalBasis, Party
+from .model import (
+    ACTIONS,
+    ASSURANCES,
+    BASES,
+    GIVEN_BY,
+    GIVEN_HOW,
+    OFFICER_ROLES,
+    SENSITIVITIES,
+    Agreement,
+    Consent,
+    Grant,
+    LegalBasis,
+    Officer,
+    Party,
+    Quota,
+)
 from .reading import Reader, strings
 
 FORMAT = "agreement/1"
+MOST_ASKED = 1_000_000_000
 
 
 def agreement_of(document: object) -> Agreement:
@@ -42,9 +59,32 @@ def agreement_of(document: object) -> Agreement:
             may_know_existence=reader.flag("may_know_existence"),
             max_age_months=reader.whole_or_none("max_age_months", 0, 1200),
             data_life_days=reader.whole_or_none("data_life_days", 1, 36_500),
+            quota=_quota(reader.inner("quota")) if reader.has("quota") else Quota(),
+            subject_category=reader.text("subject_category", reading.TEXT, default=""),
+            purpose_terms=reader.pairs("purpose_terms", reading.PURPOSE, reading.TERM),
+            assurance=reader.pairs("assurance", reading.PURPOSE, "|".join(ASSURANCES)),
+            review_at=reader.moment("review_at") if reader.has("review_at") else None,
+            officers=tuple(_officer(each) for each in reader.each("officers", least=0)),
+            dpia=reader.text("dpia", reading.TEXT, default=""),
+            disclosure_delay_days=reader.whole_or_none("disclosure_delay_days", 1, 3650) or 0,
+            disclosure_delay_reason=reader.text("disclosure_delay_reason", reading.TEXT, default=""),
         )
         _consistent(agreement, len(reader.each("services")))
     return agreement
+
+
+def _quota(reader: Reader) -> Quota:
+    with reader:
+        return Quota(**{each.name: reader.whole_or_none(each.name, 1, MOST_ASKED) for each in fields(Quota)})
+
+
+def _officer(reader: Reader) -> Officer:
+    with reader:
+        return Officer(
+            member=reader.text("member", reading.MEMBER),
+            role=reader.choice("role", OFFICER_ROLES),
+            contact=reader.text("contact", reading.TEXT),
+        )
 
 
 def _party(reader: Reader) -> Party:
@@ -62,6 +102,7 @@ def _grant(reader: Reader) -> Grant:
             actions=reader.choices("actions", ACTIONS),
             fields=reader.texts("fields", reading.FIELD),
             sends=reader.texts("sends", reading.SENT, least=0),
+            sensitivity=reader.pairs("sensitivity", reading.FIELD, "|".join(SENSITIVITIES)),
         )
 
 
@@ -75,6 +116,7 @@ def _basis(reader: Reader) -> LegalBasis:
             controllers=reader.texts("controllers", reading.MEMBER) if by_consent else frozenset(),
             services=_fields_by_service(reader),
             purposes=reader.texts("purposes", reading.PURPOSE, least=0),
+            emergency=not by_consent and reader.flag("emergency"),
         )
 
 
@@ -85,7 +127,7 @@ def _fields_by_service(reader: Reader) -> dict[str, frozenset[str]]:
     complaint = reader.wrong("services", "an object of lists of fields")
     if not isinstance(named, dict) or not named:
         raise complaint
-    return {service: strings(fields, complaint, reading.FIELD) for service, fields in named.items()}
+    return {service: strings(granted, complaint, reading.FIELD) for service, granted in named.items()}
 
 
 def _consistent(agreement: Agreement, services: int) -> None:
@@ -94,16 +136,38 @@ def _consistent(agreement: Agreement, services: int) -> None:
     Raises:
         DocumentInvalid: see the texts.
     """
+    for complaints in (_whole(agreement, services), _of_grants(agreement), _of_bases(agreement)):
+        for complaint in complaints:
+            raise DocumentInvalid(complaint)
+
+
+def _whole(agreement: Agreement, services: int) -> Iterator[str]:
+    members = {agreement.provider.member, agreement.consumer.member}
     if len(agreement.grants) < services:
-        raise DocumentInvalid("/services: names a service twice")
+        yield "/services: names a service twice"
     if agreement.valid_from >= agreement.valid_until:
-        raise DocumentInvalid("/valid_until: must be later than valid_from")
+        yield "/valid_until: must be later than valid_from"
+    for name, purposes in (("purpose_terms", agreement.purpose_terms), ("assurance", agreement.assurance)):
+        if not purposes.keys() <= agreement.purposes:
+            yield f"/{name}: must be of purposes of the agreement"
+    if bool(agreement.disclosure_delay_days) != bool(agreement.disclosure_delay_reason):
+        yield "/disclosure_delay_days: a delay has a reason, and a reason a delay"
+    if any(each.member not in members for each in agreement.officers):
+        yield "/officers: must be of one of the two members"
+
+
+def _of_grants(agreement: Agreement) -> Iterator[str]:
+    if any(not grant.sensitivity.keys() <= grant.fields for grant in agreement.grants.values()):
+        yield "/services: sensitivity must be of granted fields"
+
+
+def _of_bases(agreement: Agreement) -> Iterator[str]:
     for position, basis in enumerate(agreement.bases):
         if not basis.purposes <= agreement.purposes:
-            raise DocumentInvalid(f"/legal_bases/{position}/purposes: must be purposes of the agreement")
-        for service, fields in basis.services.items():
-            if service not in agreement.grants or not fields <= agreement.grants[service].fields:
-                raise DocumentInvalid(f"/legal_bases/{position}/services: must be granted by the agreement")
+            yield f"/legal_bases/{position}/purposes: must be purposes of the agreement"
+        for service, carried in basis.services.items():
+            if service not in agreement.grants or not carried <= agreement.grants[service].fields:
+                yield f"/legal_bases/{position}/services: must be granted by the agreement"
 
 
 def consent_of(
@@ -118,6 +182,8 @@ def consent_of(
         DocumentInvalid: it does not fit the format.
     """
     with Reader(line) as reader:
+        given_how = reader.choice("given_how", GIVEN_HOW)
+        spoken_for = given_how == "guardian"
         consent = Consent(
             id=id_,
             subject_ref=subject_ref,
@@ -127,10 +193,18 @@ def consent_of(
             services=_consented(reader),
             valid_from=reader.moment("valid_from"),
             valid_until=reader.moment("valid_until"),
-            given_how=reader.choice("given_how", GIVEN_HOW),
+            given_how=given_how,
             evidence=reader.text("evidence", reading.DIGEST),
             numbers=numbers,
+            assurance=reader.text("assurance", "|".join(ASSURANCES), default="low"),
+            given_by=reader.text("given_by", "|".join(GIVEN_BY), default="guardian" if spoken_for else "self"),
+            data_life_days=reader.whole_or_none("data_life_days", 1, 36_500),
+            times_per_day=reader.whole_or_none("times_per_day", 1, 100_000),
+            notice=reader.text("notice", reading.DIGEST, default=""),
+            language=reader.text("language", reading.LANGUAGE, default=""),
         )
+        if spoken_for != (consent.given_by != "self"):
+            raise reader.wrong("given_by", "somebody else than the person exactly where given_how is guardian")
         if consent.valid_from >= consent.valid_until:
             raise reader.wrong("valid_until", "later than valid_from")
     return consent
@@ -142,7 +216,7 @@ def _consented(reader: Reader) -> Mapping[str, frozenset[str] | None]:
     complaint = reader.wrong("services", "a list of services, or an object of lists of fields")
     if isinstance(named, dict):
         strings(list(named), complaint, reading.SERVICE)
-        return {service: strings(fields, complaint, reading.FIELD) for service, fields in named.items()}
+        return {service: strings(named[service], complaint, reading.FIELD) for service in named}
     return dict.fromkeys(strings(named, complaint, reading.SERVICE))
 
 

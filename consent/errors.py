@@ -12,15 +12,22 @@ ConsentError
 │   └── WrongSigner             no key of this member made the signature
 ├── Conflict                what is asked does not follow from what is recorded
 │   ├── AgreementConflict       wrong version, other parties, already ended
-│   └── ConsentConflict         the id stands for something else already
+│   ├── ConsentConflict         the id stands for something else already
+│   └── ControlConflict         the same stands already
 ├── NotFound
 │   ├── AgreementUnknown
 │   ├── ConsentUnknown
-│   └── ObjectionUnknown
+│   ├── ObjectionUnknown
+│   ├── RelationshipUnknown
+│   └── ControlUnknown
+├── GiverRefused            who gave a consent may not speak for this person
+├── QuotaSpent              more was asked than the agreement allows in this hour or on this day
 └── FactsUnavailable        the database did not answer, or too many lookups wait (safe to retry)
 
 `code` is public and never changes. `detail` says what to do and never carries a person's data.
 """
+
+from datetime import datetime
 
 
 class ConsentError(Exception):
@@ -126,7 +133,39 @@ class ObjectionUnknown(NotFound):
     """No objection has this id."""
 
 
+class RelationshipUnknown(NotFound):
+    """This member holds none of this id."""
+
+
+class ControlConflict(Conflict):
+    """The same stands already; end it first."""
+
+    code = "control_conflict"
+
+
+class ControlUnknown(NotFound):
+    """This provider placed none of this id, or it was ended."""
+
+
+class GiverRefused(ConsentError):
+    """See `authority`; the text names purposes and who may, never the person."""
+
+    code = "giver_refused"
+
+
 class FactsUnavailable(ConsentError):
     """Try again."""
 
     code = "facts_unavailable"
+
+
+class QuotaSpent(ConsentError):
+    """`kind` is a member of `Quota`; `until` the moment at which asking helps again, None if it never will."""
+
+    code = "quota_spent"
+
+    def __init__(self, kind: str, until: datetime | None) -> None:
+        again = f"ask again after {until:%Y-%m-%dT%H:%M:%SZ}" if until else "send fewer at once"
+        super().__init__(f"the agreement's quota {kind.replace('_', ' ')} is spent: {again}")
+        self.kind = kind
+        self.until = until

@@ -6,53 +6,43 @@ lookup, and an agreement changed by another process too. Agreements are remember
 """
 
 import asyncio
+import logging
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
-from sqlalchemy import bindparam, text
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from .errors import ConsentError, FactsUnavailable
-from .model import Agreement, Consent, Facts, Objection, Relationship, Request
+from .control import standing_controls
+from .errors import FactsUnavailable
+from .kept import FAILURES, MOST_AT_ONCE, Connect, Kept, Row, kept_by, lookup
+from .model import Agreement, Consent, Control, Facts, Objection, Relationship, Request, member_of
 from .rows import consent_from, objection_from, relationship_from
 from .store import current_agreements
 
-MOST_AT_ONCE = 256
-MOST_WAITING = 10_000
+logger = logging.getLogger(__name__)
 
-LOOKUP = text(
-    """
-    SELECT 'generation' AS kind, '' AS id, '' AS subject_ref, '' AS body, '' AS extra,
-           coalesce(max(value), 0) AS since, 0 AS until, NULL AS ended, '' AS numbers
-      FROM consent_generation
-    UNION ALL
-    SELECT 'consent', c.id, c.subject_ref, t.body, c.evidence, c.valid_from, c.valid_until, c.withdrawn_at, c.numbers
-      FROM consent_consent c JOIN consent_terms t ON t.digest = c.terms WHERE c.subject_ref IN :refs
-    UNION ALL
-    SELECT 'objection', o.id, o.subject_ref, t.body, '', 0, 0, o.lifted_at, ''
-      FROM consent_objection o JOIN consent_terms t ON t.digest = o.terms WHERE o.subject_ref IN :refs
-    UNION ALL
-    SELECT 'relationship', r.id, r.subject_ref, t.body, r.case_ref, r.valid_from, r.valid_until, r.ended_at, ''
-      FROM consent_relationship r JOIN consent_terms t ON t.digest = r.terms WHERE r.subject_ref IN :refs
-    """
-).bindparams(bindparam("refs", expanding=True))
+MOST_IN_BULK = 256
+MOST_WAITING = 10_000
+NO_ANSWER = "the database did not answer: try again"
 
 
 class AgreementCache:
-    """All current agreements of one process, by consumer, as of one generation of the database."""
+    """All current agreements and controls of one process, as of one generation of the database."""
 
     def __init__(self) -> None:
         self._generation: int | None = None
         self._by_consumer: Mapping[str, Sequence[Agreement]] = {}
+        self._controls: Mapping[str, Sequence[Control]] = {}
 
     def invalidate(self) -> None:
         """Read again at the next lookup. Not needed for changes of rows: the generation tells."""
         self._generation = None
+
+    def is_of(self, generation: int) -> bool:
+        """Whether it is as fresh as that."""
+        return self._generation == generation
 
     async def freshened(self, connection: AsyncConnection, generation: int, now: datetime) -> "AgreementCache":
         """This cache, read again if the database has moved on."""
@@ -61,12 +51,26 @@ class AgreementCache:
             for agreement in await current_agreements(connection, now):
                 for system in agreement.consumer.systems:
                     by_consumer[system].append(agreement)
-            self._by_consumer, self._generation = by_consumer, generation
+            controls: dict[str, list[Control]] = defaultdict(list)
+            for control in await standing_controls(connection):
+                controls[member_of(control.provider)].append(control)
+            self._by_consumer, self._controls, self._generation = by_consumer, controls, generation
         return self
 
     def between(self, consumer: str, provider: str) -> tuple[Agreement, ...]:
         """The agreements that name this consumer and this provider."""
         return tuple(each for each in self._by_consumer.get(consumer, ()) if provider in each.provider.systems)
+
+    def controls(self, request: Request) -> tuple[Control, ...]:
+        """What those whose data would go said about who would get it."""
+        if not self._controls:
+            return ()
+        return tuple(
+            each
+            for owner, recipient in request.flows
+            for each in self._controls.get(member_of(owner), ())
+            if each.concerns(owner, recipient, request.service)
+        )
 
 
 @dataclass(slots=True)
@@ -74,6 +78,9 @@ class _Person:
     consents: list[Consent] = field(default_factory=list)
     objections: list[Objection] = field(default_factory=list)
     relationships: list[Relationship] = field(default_factory=list)
+
+
+_NOBODY = _Person()
 
 
 async def facts_for(
@@ -85,56 +92,49 @@ async def facts_for(
         now: UTC; becomes `as_of`.
         cache: agreements remembered from lookup to lookup; without one they are read each time.
     """
-    people: dict[str, _Person] = {request.subject_ref: _Person() for request in requests}
-    generation = 0
-    for some in _in_chunks(list(people)):
-        rows = await connection.execute(LOOKUP, {"refs": _padded(some)})
-        for row in rows:
-            if row.kind == "generation":
-                generation = row.since
-                continue
-            _keep(people[row.subject_ref], row)
+    rows: list[Row] = []
+    for some in _in_chunks([*{request.subject_ref: None for request in requests}]):
+        statement, parameters = lookup(connection.dialect.name, some)
+        rows += (await connection.exec_driver_sql(statement, parameters)).all()
+    generation, people = _sorted(rows)
     agreements = await (cache or AgreementCache()).freshened(connection, generation, now)
-    return [
-        Facts(
-            agreements.between(request.consumer, request.provider),
-            tuple(people[request.subject_ref].consents),
-            tuple(people[request.subject_ref].objections),
-            tuple(people[request.subject_ref].relationships),
-            now,
-        )
-        for request in requests
-    ]
+    return _facts(requests, people, agreements, now)
 
 
-def _keep(person: _Person, row: Any) -> None:
-    match row.kind:
-        case "consent":
-            consent = consent_from(
-                row.id, row.subject_ref, row.body, row.extra, row.since, row.until, row.ended, row.numbers
-            )
-            person.consents.append(consent)
-        case "objection":
-            person.objections.append(objection_from(row.id, row.subject_ref, row.body, row.ended))
-        case "relationship":
-            relationship = relationship_from(
-                row.id, row.subject_ref, row.body, row.extra, row.since, row.until, row.ended
-            )
-            person.relationships.append(relationship)
+def _sorted(rows: Iterable[Row]) -> tuple[int, Mapping[str, _Person]]:
+    """The generation of the agreements, and what is known of each person."""
+    generation = 0
+    people: dict[str, _Person] = defaultdict(_Person)
+    for kind, id_, subject_ref, body, extra, since, until, ended, numbers in rows:
+        if kind == "generation":
+            generation = since
+            continue
+        person = people[subject_ref]
+        if kind == "consent":
+            person.consents.append(consent_from(id_, subject_ref, body, extra, since, until, ended, numbers))
+        elif kind == "objection":
+            person.objections.append(objection_from(id_, subject_ref, body, ended))
+        else:
+            person.relationships.append(relationship_from(id_, subject_ref, body, extra, since, until, ended))
+    return generation, people
+
+
+def _facts(
+    requests: Iterable[Request], people: Mapping[str, _Person], agreements: AgreementCache, now: datetime
+) -> list[Facts]:
+    found = []
+    for request in requests:
+        between = agreements.between(request.consumer, request.provider)
+        person = people.get(request.subject_ref, _NOBODY)
+        said = (tuple(person.consents), tuple(person.objections), tuple(person.relationships))
+        found.append(Facts(between, *said, agreements.controls(request), now))
+    return found
 
 
 def _in_chunks(refs: Sequence[str]) -> Iterable[Sequence[str]]:
-    return (refs[start : start + MOST_AT_ONCE] for start in range(0, len(refs), MOST_AT_ONCE))
+    return (refs[start : start + MOST_IN_BULK] for start in range(0, len(refs), MOST_IN_BULK))
 
 
-def _padded(refs: Sequence[str]) -> list[str]:
-    """Lengths of powers of two only, so that the database prepares nine statements and not 256."""
-    length = 1 << (len(refs) - 1).bit_length()
-    return [*refs, *[refs[-1]] * (length - len(refs))]
-
-
-FAILURES = (SQLAlchemyError, ConsentError, OSError, TimeoutError)
-Connect = Callable[[], AbstractAsyncContextManager[AsyncConnection]]
 Waiting = tuple[Request, asyncio.Future[Facts]]
 
 
@@ -149,14 +149,16 @@ class FactsSource:
     A request is only answered by a question asked after it came, so what was withdrawn before is seen.
     """
 
-    def __init__(self, connect: Connect, *, clock: Callable[[], datetime] = _utc_now) -> None:
+    def __init__(self, connect: Connect, *, clock: Callable[[], datetime] = _utc_now, kept: Kept | None = None) -> None:
         """
         Args:
             connect: opens a connection that sees what is committed (no long transaction).
             clock: UTC now.
+            kept: who is asked about single people; without one, a connection of the same database that stays open.
         """
         self._connect = connect
         self._clock = clock
+        self._kept = kept
         self._cache = AgreementCache()
         self._waiting: deque[Waiting] = deque()
         self._running: asyncio.Task[None] | None = None
@@ -189,7 +191,7 @@ class FactsSource:
             async with self._connect() as connection:
                 return await facts_for(connection, requests, self._clock(), self._cache)
         except FAILURES as error:
-            raise FactsUnavailable("the database did not answer: try again") from error
+            raise FactsUnavailable(NO_ANSWER) from error
 
     async def close(self) -> None:
         """Stop; whoever waits gets FactsUnavailable."""
@@ -197,6 +199,8 @@ class FactsSource:
             self._running.cancel()
             await asyncio.wait([self._running])
         self._stopped()  # a task cancelled before its first step has cleaned up nothing
+        if self._kept is not None:
+            await self._kept.close()
 
     async def _run(self) -> None:
         try:
@@ -213,11 +217,10 @@ class FactsSource:
 
     async def _answer(self, batch: Sequence[Waiting]) -> None:
         try:
-            async with self._connect() as connection:
-                requests = [request for request, _ in batch]
-                facts = await facts_for(connection, requests, self._clock(), self._cache)
-        except FAILURES:
-            _fail(batch, FactsUnavailable("the database did not answer: try again"))
+            facts = await self._looked_up([request for request, _ in batch])
+        except FAILURES as error:
+            logger.warning("agreements and consents could not be read: %s", type(error).__name__)
+            _fail(batch, FactsUnavailable(NO_ANSWER))
             return
         except BaseException:
             _fail(batch, FactsUnavailable("the lookup was stopped: try again"))
@@ -225,6 +228,16 @@ class FactsSource:
         for (_, answer), found in zip(batch, facts, strict=True):
             if not answer.done():  # its caller may have hung up
                 answer.set_result(found)
+
+    async def _looked_up(self, requests: Sequence[Request]) -> list[Facts]:
+        if self._kept is None:
+            self._kept = await kept_by(self._connect)
+        now = self._clock()
+        generation, people = _sorted(await self._kept.rows([*{request.subject_ref: None for request in requests}]))
+        if not self._cache.is_of(generation):
+            async with self._connect() as connection:
+                await self._cache.freshened(connection, generation, now)
+        return _facts(requests, people, self._cache, now)
 
 
 def _fail(waiting: Iterable[Waiting], error: FactsUnavailable) -> None:

@@ -22,6 +22,8 @@ FIELD = r"(?:claim:)?[a-z][a-z0-9_]{0,63}"
 SENT = r"[A-Za-z][A-Za-z0-9_]{0,63}"
 MOMENT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z"
 DIGEST = r"sha-256:[0-9a-f]{64}"
+TERM = r"[a-z][a-z0-9-]{0,31}:[A-Za-z][A-Za-z0-9]{0,99}"  # a prefixed name: dpv:SocialBenefits
+LANGUAGE = r"[a-z]{3}"
 TEXT = r"[^\x00-\x1f\x7f]{1,500}"
 MOST = 1000  # entries of one list
 
@@ -116,12 +118,24 @@ class Reader:
         self._read.add(name)
         return Reader(self._value.get(name), f"{self._place}/{name}")
 
-    def each(self, name: str) -> list["Reader"]:
-        """The objects of the list under this name, at least one."""
-        self._read.add(name)
+    def pairs(self, name: str, key: str, pattern: str) -> dict[str, str]:
+        """An object of strings that fit; absent counts as empty."""
+        value = self._value.get(name, {}) if self.has(name) else {}
+        complaint = self.wrong(name, f"an object of strings like {pattern} by names like {key}")
+        if not isinstance(value, Mapping) or len(value) > MOST:
+            raise complaint
+        for each, text in value.items():
+            if not re.fullmatch(key, each) or not isinstance(text, str) or not re.fullmatch(pattern, text):
+                raise complaint
+        return dict(value)
+
+    def each(self, name: str, *, least: int = 1) -> list["Reader"]:
+        """The objects of the list under this name; absent counts as empty where `least` is 0."""
+        if not self.has(name) and least == 0:
+            return []
         value = self._value.get(name)
-        if not isinstance(value, list) or not 1 <= len(value) <= MOST:
-            raise self.wrong(name, f"a list of 1 to {MOST} objects")
+        if not isinstance(value, list) or not least <= len(value) <= MOST:
+            raise self.wrong(name, f"a list of {least} to {MOST} objects")
         return [Reader(each, f"{self._place}/{name}/{position}") for position, each in enumerate(value)]
 
     def raw(self, name: str) -> object:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
 from operator import itemgetter
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Select, Table, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from . import tables
 from .errors import ConsentConflict, ConsentUnknown, ObjectionUnknown
+from .lessening import note_lessening
 from .model import Consent, Objection, Relationship
 from .moments import micros
 from .rows import (
@@ -28,7 +29,9 @@ from .rows import (
 )
 
 RECORDED, UNCHANGED, CONFLICT = "recorded", "unchanged", "conflict"
-AT_ONCE = 500  # ids in one IN list
+AT_ONCE = 500  # ids in one IN list, rows in one list of values
+
+T = TypeVar("T")
 
 KEEP_TERMS = text("INSERT INTO consent_terms (digest, body) VALUES (:digest, :body) ON CONFLICT (digest) DO NOTHING")
 
@@ -110,6 +113,7 @@ async def withdraw_consent(connection: AsyncConnection, id_: str, now: datetime)
     table = tables.consent
     statement = update(table).where(table.c.id == id_, table.c.withdrawn_at.is_(None)).values(withdrawn_at=micros(now))
     if (await connection.execute(statement)).rowcount:
+        await note_lessening(connection, now)
         return True
     await read_consent(connection, id_)
     return False
@@ -135,6 +139,8 @@ async def withdraw_consents_of(
     for some in _chunks(ids):
         open_ = (tables.consent.c.id.in_(some), tables.consent.c.withdrawn_at.is_(None))
         await connection.execute(update(tables.consent).where(*open_).values(withdrawn_at=micros(now)))
+    if ids:
+        await note_lessening(connection, now)
     return ids
 
 
@@ -156,6 +162,7 @@ async def record_objection(connection: AsyncConnection, objection: Objection, *,
         await connection.execute(insert(tables.objection).values(row))
     except IntegrityError:
         raise ConsentConflict("this id stands for another objection: use a new one") from None
+    await note_lessening(connection, now)
 
 
 async def list_objections(connection: AsyncConnection, by: str, *, subject_ref: str | None = None) -> list[Objection]:
@@ -215,7 +222,10 @@ async def end_relationship(connection: AsyncConnection, id_: str, now: datetime)
     """End one. False if there is none, or it was ended before."""
     table = tables.relationship
     statement = update(table).where(table.c.id == id_, table.c.ended_at.is_(None)).values(ended_at=micros(now))
-    return bool((await connection.execute(statement)).rowcount)
+    if not (await connection.execute(statement)).rowcount:
+        return False
+    await note_lessening(connection, now)
+    return True
 
 
 def _same(known: Mapping[str, Any], row: Mapping[str, Any]) -> bool:
@@ -240,14 +250,24 @@ async def _present(connection: AsyncConnection, ids: Sequence[str]) -> dict[str,
 
 
 async def _inserted(connection: AsyncConnection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert rows of the same columns. Straight to the driver: SQLAlchemy's own binding would take half the time."""
+    """Insert rows of the same columns. Straight to the driver: SQLAlchemy's own binding would take half the time.
+
+    SQLite gets one list of values for a few hundred rows: its driver takes turns with the other threads at every row
+    of an `executemany`, which is slow beside a thread that works.
+    """
     statement = insert(table).values(dict.fromkeys(rows[0])).compile(dialect=connection.dialect)
     values = itemgetter(*statement.positiontup or ())
-    await connection.exec_driver_sql(str(statement), [values(row) for row in rows])
+    if connection.dialect.name != "sqlite":
+        await connection.exec_driver_sql(str(statement), [values(row) for row in rows])
+        return
+    before, _, each = str(statement).partition(" VALUES ")
+    for some in _chunks(rows):
+        flat = tuple(value for row in some for value in values(row))
+        await connection.exec_driver_sql(f"{before} VALUES {', '.join([each] * len(some))}", flat)
 
 
-def _chunks(ids: Sequence[str]) -> Iterable[Sequence[str]]:
-    return (ids[start : start + AT_ONCE] for start in range(0, len(ids), AT_ONCE))
+def _chunks(whole: Sequence[T]) -> Iterable[Sequence[T]]:
+    return (whole[start : start + AT_ONCE] for start in range(0, len(whole), AT_ONCE))
 
 
 def _consent_query() -> Select[Any]:

@@ -14,6 +14,16 @@ from .model import Consent, Objection, Relationship
 from .moments import micros, moment
 
 Services = Mapping[str, frozenset[str] | None]
+Said = tuple[str, str, int | None, int | None, str, str]
+SAID: Mapping[str, object] = {
+    "assurance": "low",
+    "given_by": "self",
+    "data_life_days": None,
+    "times_per_day": None,
+    "notice": "",
+    "language": "",
+}
+"""The last members of a consent, in their order; a body leaves out those with this value."""
 
 
 def consent_from(  # the order of the lookup's columns
@@ -27,7 +37,7 @@ def consent_from(  # the order of the lookup's columns
     numbers: str,
 ) -> Consent:
     """A consent from its row and the body of its terms."""
-    controller, recipients, purposes, services, given_how = _parsed_consent(body)
+    controller, recipients, purposes, services, given_how, said = _parsed_consent(body)
     return Consent(
         id_,
         subject_ref,
@@ -41,6 +51,7 @@ def consent_from(  # the order of the lookup's columns
         evidence,
         moment(withdrawn_at),
         frozenset(numbers.split()),
+        *said,
     )
 
 
@@ -60,8 +71,14 @@ def relationship_from(
 
 def consent_terms(consent: Consent) -> str:
     """The body of what may be the same for many people."""
+    said = tuple(getattr(consent, name) for name in SAID)
     return _consent_body(
-        consent.controller, consent.recipients, consent.purposes, tuple(consent.services.items()), consent.given_how
+        consent.controller,
+        consent.recipients,
+        consent.purposes,
+        tuple(consent.services.items()),
+        consent.given_how,
+        said,
     )
 
 
@@ -72,21 +89,23 @@ def _consent_body(
     purposes: frozenset[str],
     services: tuple[tuple[str, frozenset[str] | None], ...],
     given_how: str,
+    said: Said,
 ) -> str:
-    body = {
+    body: dict[str, object] = {
         "controller": controller,
         "recipients": sorted(recipients),
         "purposes": sorted(purposes),
         "services": {service: None if fields is None else sorted(fields) for service, fields in services},
         "given_how": given_how,
     }
+    body |= {name: value for name, value in zip(SAID, said, strict=True) if value != SAID[name]}
     return canonical(body).decode()
 
 
 @lru_cache(maxsize=4096)  # terms never change: they are named by their own digest
 def _parsed_consent(
     body: str,
-) -> tuple[str, frozenset[str], frozenset[str], Services, str]:
+) -> tuple[str, frozenset[str], frozenset[str], Services, str, Said]:
     named = json.loads(body)
     services = {service: None if fields is None else frozenset(fields) for service, fields in named["services"].items()}
     return (
@@ -95,6 +114,14 @@ def _parsed_consent(
         frozenset(named["purposes"]),
         services,
         named["given_how"],
+        (
+            named.get("assurance", "low"),
+            named.get("given_by", "self"),
+            named.get("data_life_days"),
+            named.get("times_per_day"),
+            named.get("notice", ""),
+            named.get("language", ""),
+        ),
     )
 
 

@@ -1,8 +1,8 @@
 """An agreement in plain sentences, made from the same value that decides, so that the two cannot differ."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
-from .model import HANDED_OVER, Agreement, Grant, LegalBasis
+from .model import HANDED_OVER, Agreement, Grant, LegalBasis, Quota
 
 BASIS_WORDS = {
     "consent": "the person's consent",
@@ -19,11 +19,14 @@ def sentences(agreement: Agreement) -> list[str]:
     return [
         *_parties(agreement),
         *(said for _, grant in sorted(agreement.grants.items()) for said in _grant(agreement, grant)),
-        f"It may be used for: {_listed(agreement.purposes)}.",
+        f"It may be used for: {_listed(map(_purpose(agreement), agreement.purposes))}.",
+        *_subjects(agreement),
         _bases(agreement),
         *(_narrowed(basis) for basis in agreement.bases if basis.services or basis.purposes),
         f"It holds from {agreement.valid_from:%d %B %Y} until {agreement.valid_until:%d %B %Y}.",
         *_conditions(agreement),
+        *_quota(agreement.quota),
+        *_care(agreement),
     ]
 
 
@@ -52,6 +55,21 @@ def _grant(agreement: Agreement, grant: Grant) -> list[str]:
         said.append(
             f"{consumer} may hand over {grant.service} ({_listed(handed)}), and {provider} may receive {fields}."
         )
+    special = [name for name, level in grant.sensitivity.items() if level == "special"]
+    if special:
+        said.append(f"Of {grant.service}, {_listed(special)} is of a special category and needs special care.")
+    return said
+
+
+def _purpose(agreement: Agreement) -> Callable[[str], str]:
+    terms = agreement.purpose_terms
+    return lambda purpose: f"{purpose} ({terms[purpose]})" if purpose in terms else purpose
+
+
+def _subjects(agreement: Agreement) -> list[str]:
+    said = [f"It is about: {agreement.subject_category}."] if agreement.subject_category else []
+    for purpose, level in sorted(agreement.assurance.items()):
+        said.append(f"For {purpose}, a consent counts if it was given with assurance {level} or better.")
     return said
 
 
@@ -65,7 +83,8 @@ def _bases(agreement: Agreement) -> str:
 def _basis(basis: LegalBasis) -> str:
     if basis.kind == "consent":
         return f"the person's consent, as recorded by {_listed(basis.controllers)}"
-    return f"{BASIS_WORDS[basis.kind]} ({basis.reference})"
+    only = ", only where the asker states an emergency, which is reviewed afterwards" if basis.emergency else ""
+    return f"{BASIS_WORDS[basis.kind]} ({basis.reference}){only}"
 
 
 def _narrowed(basis: LegalBasis) -> str:
@@ -86,6 +105,34 @@ def _conditions(agreement: Agreement) -> list[str]:
     if agreement.data_life_days is not None:
         conditions.append(f"The receiver erases what it received after {agreement.data_life_days} days.")
     return conditions
+
+
+QUOTA_WORDS = {
+    "calls_per_hour": "calls an hour",
+    "calls_per_day": "calls a day",
+    "subjects_per_hour": "different people an hour",
+    "subjects_per_day": "different people a day",
+    "bulk_lines": "people in one batch",
+}
+
+
+def _quota(quota: Quota) -> list[str]:
+    limits = [f"{getattr(quota, name)} {words}" for name, words in QUOTA_WORDS.items() if getattr(quota, name)]
+    return [f"At most {', '.join(limits)}."] if limits else []
+
+
+def _care(agreement: Agreement) -> list[str]:
+    said = [
+        f"The {each.role.replace('_', ' ')} officer of {each.member} is {each.contact}." for each in agreement.officers
+    ]
+    if agreement.dpia:
+        said.append(f"Its risks for people were assessed in {agreement.dpia}.")
+    if agreement.review_at is not None:
+        said.append(f"Both members look at it again by {agreement.review_at:%d %B %Y}.")
+    if agreement.disclosure_delay_days:
+        days, why = agreement.disclosure_delay_days, agreement.disclosure_delay_reason
+        said.append(f"People see an exchange about them {days} days after it happened, because: {why}.")
+    return said
 
 
 def _listed(values: Iterable[str]) -> str:

@@ -49,7 +49,7 @@ class _Registry(jws.JWSRegistry):
     algorithms = _MODELS
 
 
-_REGISTRY = _Registry(algorithms=ALGORITHMS)
+REGISTRY = _Registry(algorithms=ALGORITHMS)
 _BY_KEY_TYPE = {("OKP", "Ed25519"): "EdDSA", ("EC", "P-256"): "ES256", ("RSA", None): "PS256"}
 
 
@@ -82,7 +82,7 @@ def sign_agreement(document: object, private_jwk: Jwk) -> str:
     if not isinstance(kid, str):
         raise SignatureMalformed("the key needs a kid, the one it is registered under")
     header = {"alg": algorithm, "kid": kid, "typ": TYPE}
-    return jws.serialize_compact(header, canonical(document), _key(private_jwk), registry=_REGISTRY)
+    return jws.serialize_compact(header, canonical(document), key_of(private_jwk), registry=REGISTRY)
 
 
 def verify_agreement(
@@ -109,6 +109,15 @@ def verify_agreement(
     for member in sorted(parties):
         _verify(member, signatures[member], payload, keys.get(member, ()))
     return SignedAgreement(agreement, payload, dict(signatures))
+
+
+def check_signature(member: str, signature: str, document: object, keys: Sequence[Jwk]) -> None:
+    """Whether this member signed exactly this document with one of these registered keys.
+
+    Raises:
+        SignatureRefused: see the tree in `errors`.
+    """
+    _verify(member, signature, canonical(document), keys)
 
 
 def _verify(member: str, signature: str, payload: bytes, keys: Sequence[Jwk]) -> None:
@@ -150,13 +159,18 @@ def _decoded(part: str) -> bytes:
 
 def _made(signature: str, key: Jwk) -> bool:
     try:
-        jws.deserialize_compact(signature, _key(key), registry=_REGISTRY)
+        jws.deserialize_compact(signature, key_of(key), registry=REGISTRY)
     except (JoseError, ValueError):
         return False
     return True
 
 
-def _key(jwk: Jwk) -> Key:
+def key_of(jwk: Jwk) -> Key:
+    """The library's key of a JWK, public or private.
+
+    Raises:
+        AlgorithmRefused: of no kind that we sign with.
+    """
     kinds: dict[object, type[OKPKey | ECKey | RSAKey]] = {"OKP": OKPKey, "EC": ECKey, "RSA": RSAKey}
     kind = kinds.get(jwk.get("kty"))
     if kind is None:

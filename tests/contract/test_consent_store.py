@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 from joserfc.jwk import OKPKey
-from sqlalchemy import bindparam, event, text
+from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from consent import (
     Consent,
+    Facts,
     FactsSource,
+    FactsUnavailable,
     Objection,
     Relationship,
     Request,
@@ -28,7 +30,8 @@ from consent import (
 from consent import register as people
 from consent import store as agreements
 from consent.errors import AgreementConflict, AgreementUnknown, ConsentConflict, ConsentUnknown, ObjectionUnknown
-from consent.lookup import LOOKUP, AgreementCache
+from consent.kept import lookup
+from consent.lookup import AgreementCache
 from consent.tables import metadata
 
 NOW = datetime(2026, 10, 31, 12, 0, 0, 123456, tzinfo=UTC)
@@ -323,7 +326,7 @@ async def test_many_consents_are_recorded_in_bulk(database: Database) -> None:
         words = await people.record_consents(connection, many, NOW)
     assert set(words) == {"recorded"}
     inserts = [each for each in database.statements if each.startswith("INSERT INTO consent_consent")]
-    assert len(inserts) == 1, "one executemany"
+    assert len(inserts) <= 3000 / 500, "hundreds in one statement"
 
 
 async def test_withdrawal_counts_from_the_next_lookup_and_its_time_is_never_rewritten(database: Database) -> None:
@@ -444,8 +447,8 @@ async def test_a_lookup_uses_the_indexes_and_reads_no_table_from_end_to_end(data
         if connection.dialect.name == "postgresql":
             explain = "EXPLAIN"
             await connection.exec_driver_sql("SET enable_seqscan = off")  # small tables are read whole otherwise
-        statement = text(f"{explain} {LOOKUP.text}").bindparams(bindparam("refs", expanding=True))
-        steps = [str(row[-1]) for row in await connection.execute(statement, {"refs": ["p1"]})]
+        statement, parameters = lookup(connection.dialect.name, ["p1"])
+        steps = [str(row[-1]) for row in await connection.exec_driver_sql(f"{explain} {statement}", parameters)]
     for table in ("consent", "objection", "relationship"):
         assert [step for step in steps if f"consent_{table}_subject" in step], steps
 
@@ -476,3 +479,68 @@ async def test_lookups_from_many_tasks_while_consents_are_withdrawn_never_show_a
     assert [decide(asks(n), await source.of(asks(n)), NOW).allowed for n in range(30)] == [
         n % 2 == 1 for n in range(30)
     ]
+
+
+async def test_a_lookup_survives_the_loss_of_its_connection(postgres_url: str) -> None:
+    engine = create_async_engine(postgres_url)
+    async with engine.begin() as connection:
+        await connection.run_sync(metadata.create_all)
+    database = Database(engine, [])
+    await recorded(database, signed(), consents=[consent()])
+    source = FactsSource(database.connect, clock=lambda: NOW)
+    assert decide(asks(), await source.of(asks()), NOW).allowed
+    await _others_ended(database)
+    facts = await asyncio.gather(*(source.of(asks()) for _ in range(5)), return_exceptions=True)
+    assert {type(each) for each in facts} <= {Facts, FactsUnavailable}, "the loss may be noticed by whoever asks first"
+    assert decide(asks(), await source.of(asks()), NOW).allowed
+    await source.close()
+    await engine.dispose()
+
+
+async def _others_ended(database: Database) -> None:
+    """End every other connection to the database, as a restart of the server does."""
+    async with database.connect() as connection:
+        await connection.execute(
+            text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        )
+
+
+async def test_a_lookup_that_was_cut_short_gives_its_connection_up(postgres_url: str) -> None:
+    engine = create_async_engine(postgres_url)
+    async with engine.begin() as connection:
+        await connection.run_sync(metadata.create_all)
+    database = Database(engine, [])
+    await recorded(database, signed(), consents=[consent()])
+    source = FactsSource(database.connect, clock=lambda: NOW)
+    await source.of(asks())
+    async with engine.begin() as connection:  # nobody can read the consents meanwhile
+        await connection.execute(text("LOCK TABLE consent_consent IN ACCESS EXCLUSIVE MODE"))
+        waiting = asyncio.create_task(source.of(asks()))
+        await asyncio.sleep(0.05)
+        await source.close()
+        with pytest.raises(FactsUnavailable):
+            await waiting
+    assert decide(asks(), await source.of(asks()), NOW).allowed
+    await source.close()
+    assert "Current Checked out connections: 0" in engine.pool.status()
+    await engine.dispose()
+
+
+async def test_an_old_count_of_rows_does_not_make_a_lookup_read_whole_tables(sqlite_url: str) -> None:
+    engine = create_async_engine(sqlite_url)
+    async with engine.begin() as connection:
+        await connection.run_sync(metadata.create_all)
+    database = Database(engine, [])
+    await recorded(database, signed(), consents=[consent()])
+    async with engine.connect() as connection:
+        await connection.exec_driver_sql("ANALYZE")  # from now on the planner takes the tables for tiny
+        await connection.commit()
+        statement, parameters = lookup("sqlite", [f"p{number}" for number in range(64)])
+        steps = [
+            str(row[-1]) for row in await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+        ]
+    assert not [step for step in steps if step.startswith("SCAN")], steps
+    await engine.dispose()

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,7 +20,9 @@ from consent import (
     Request,
     State,
     decide,
+    decide_many,
 )
+from consent.model import ASSURANCES
 
 NOW = datetime(2026, 10, 31, tzinfo=UTC)
 NAMES = ("a", "b", "c", "claim:d")
@@ -259,3 +262,44 @@ def test_a_field_that_is_objected_to_is_not_had_by_asking_for_it_alone(case: tup
     for name in withheld:
         alone = decide(replace(request, fields=frozenset({name})), known, NOW)
         assert name not in alone.fields
+
+
+def somebody_else(request: Request, known: Facts, name: str) -> tuple[Request, Facts]:
+    """The same case of another person, whose consents have other names in the same order."""
+
+    def of(ref: str) -> str:
+        return f"{ref}{name}"
+
+    consents = tuple(replace(each, id=f"{each.id}.{name}", subject_ref=of(each.subject_ref)) for each in known.consents)
+    objections = tuple(replace(each, subject_ref=of(each.subject_ref)) for each in known.objections)
+    relationships = tuple(replace(each, subject_ref=of(each.subject_ref)) for each in known.relationships)
+    return (
+        replace(request, subject_ref=of(request.subject_ref)),
+        Facts(known.agreements, consents, objections, relationships),
+    )
+
+
+changes = st.fixed_dictionaries(
+    {},
+    optional={
+        "withdrawn_at": maybe,
+        "valid_until": moments,
+        "controller": st.sampled_from(MEMBERS),
+        "purposes": purposes,
+        "numbers": st.frozensets(st.sampled_from(NUMBERS)),
+        "assurance": st.sampled_from(ASSURANCES),
+    },
+)
+
+
+@settings(max_examples=200)
+@given(st.lists(cases, min_size=1, max_size=3), changes)
+def test_many_decisions_at_once_are_those_of_each_alone(
+    some: list[tuple[Request, Facts]], change: dict[str, Any]
+) -> None:
+    some = [somebody_else(*case, name) for case in some for name in ("", "x", "y")]  # alike: they share their terms
+    for request, each in some[::2]:
+        other = tuple(replace(consent, **change) for consent in each.consents)
+        some.append((request, replace(each, consents=other)))
+    requests, known = [request for request, _ in some], [facts for _, facts in some]
+    assert decide_many(requests, known, NOW) == [decide(request, each, NOW) for request, each in some]

@@ -1,7 +1,7 @@
 """The batcher: at once when idle, grouped when busy, nobody forgotten, nothing remembered that may end."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -12,16 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from consent import FactsSource, Request
 from consent.errors import FactsUnavailable
-from consent.lookup import MOST_AT_ONCE
+from consent.kept import MOST_AT_ONCE, Row
 
 Made = Callable[..., Any]
 NOW = datetime(2026, 10, 31, tzinfo=UTC)
 
 
-class Row:
-    """A row of the lookup's statement."""
-
-    kind, id, subject_ref, body, extra, since, until, ended = "generation", "", "", "", "", 0, 0, None
+GENERATION = ("generation", "", "", "", "", 0, 0, None, "")
 
 
 class FakeDatabase:
@@ -33,20 +30,25 @@ class FakeDatabase:
         self.turn.set()
         self.begun = asyncio.Event()
         self.broken: Exception | None = None
+        self.closed = False
+
+    async def rows(self, refs: Sequence[str]) -> Sequence[Row]:
+        self.asked.append(set(refs))
+        self.begun.set()
+        await self.turn.wait()
+        if self.broken:
+            raise self.broken
+        return [GENERATION]
+
+    async def close(self) -> None:
+        self.closed = True
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[AsyncConnection]:
         yield cast("AsyncConnection", self)
 
-    async def execute(self, statement: object, parameters: dict[str, list[str]] | None = None) -> Any:
-        if parameters is None:
-            return NoAgreements()
-        self.asked.append(set(parameters["refs"]))
-        self.begun.set()
-        await self.turn.wait()
-        if self.broken:
-            raise self.broken
-        return [Row()]
+    async def execute(self, _statement: object) -> "NoAgreements":
+        return NoAgreements()
 
 
 class NoAgreements:
@@ -57,7 +59,7 @@ class NoAgreements:
 
 
 def source(database: FakeDatabase) -> FactsSource:
-    return FactsSource(database.connect, clock=lambda: NOW)
+    return FactsSource(database.connect, clock=lambda: NOW, kept=database)
 
 
 async def test_idle_it_asks_at_once_and_says_when_that_was(request_for: Made) -> None:
@@ -128,6 +130,7 @@ async def test_closing_leaves_nobody_waiting(request_for: Made, steps: int) -> N
     await facts.close()
     answers = await asyncio.gather(*waiting, return_exceptions=True)
     assert {type(each) for each in answers} == {FactsUnavailable}
+    assert database.closed
 
 
 async def test_a_queue_that_is_full_refuses(request_for: Made, monkeypatch: pytest.MonkeyPatch) -> None:

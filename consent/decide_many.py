@@ -1,0 +1,116 @@
+"""The decisions on many requests at one moment: what `decide` says of each, worked out once for all that are alike.
+
+Most people of a batch stand alike: the same agreements, a consent in the same words that holds today. `decide` knows
+a person, a person's numbers and a consent's id only by comparing them, and a consent's times only by whether it stands
+now; so what it says of two such people differs in nothing but the ids of their consents. It is asked once, with
+placeholders for the ids, and each one's own ids are written in. Whoever anything else is known of (an objection, a
+relationship) stands alone, and `decide` is asked about just that person.
+
+A new member of a request or a consent makes people differ, and a new kind of fact makes them stand alone, until it is
+named here.
+"""
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+from operator import attrgetter
+from typing import Any
+
+from .decide import decide
+from .model import Consent, Decision, Facts, Request
+
+MOST_CONSENTS = 100  # placeholders have two digits, so that they sort like the consents they stand for
+
+
+def decide_many(requests: Sequence[Request], facts: Sequence[Facts], now: datetime) -> list[Decision]:
+    """What `decide` gives for each request on its facts, in their order; `now` is UTC and aware."""
+    known: dict[Hashable, _Template] = {}
+    decisions: list[Decision] = []
+    for request, each in zip(requests, facts, strict=True):
+        if any(_of_one(each)) or len(each.consents) > MOST_CONSENTS:
+            decisions.append(decide(request, each, now))
+            continue
+        consents = each.consents if len(each.consents) < 2 else tuple(sorted(each.consents, key=_by_id))
+        standing = _standing(request, each, consents, now)
+        template = known.get(standing)
+        if template is None:
+            template = known[standing] = _template(request, each, consents, now)
+        decisions.append(template.of(consents))
+    return decisions
+
+
+@dataclass(frozen=True, slots=True)
+class _Template:
+    """A decision with placeholders for the ids of consents."""
+
+    decision: Decision
+    members: tuple[Any, ...]  # the decision's, in their order
+    chosen: int | None  # which of the consents carries it
+    speaking: tuple[tuple[int, int], ...]  # which reason names which consent
+
+    def of(self, consents: Sequence[Consent]) -> Decision:
+        """The decision with the ids of these consents."""
+        if self.chosen is None and not self.speaking:
+            return self.decision
+        reasons, members = list(self.decision.reasons), list(self.members)
+        for at, place in self.speaking:
+            reasons[at] = reasons[at].replace(_mark(place), consents[place].id)
+        members[_REASONS] = tuple(reasons)
+        if self.chosen is not None:
+            members[_CONSENT] = consents[self.chosen].id
+        return Decision(*members)
+
+
+def _standing(request: Request, facts: Facts, consents: Sequence[Consent], now: datetime) -> Hashable:
+    """All that `decide` looks at, but for who the person is and what the consents are called.
+
+    Agreements and the fields of consents are told apart by identity: equal ones held twice are looked at twice.
+    """
+    return (
+        _asked(request),
+        bool(request.numbers),
+        facts.controls,
+        tuple(map(id, facts.agreements)),
+        *[
+            (
+                _words(each),
+                id(each.services),
+                each.standing(now),
+                each.subject_ref == request.subject_ref,
+                request.numbers <= each.numbers,
+            )
+            for each in consents
+        ],
+    )
+
+
+def _template(request: Request, facts: Facts, consents: Sequence[Consent], now: datetime) -> _Template:
+    marked = tuple(replace(each, id=_mark(place)) for place, each in enumerate(consents))
+    decision = decide(request, replace(facts, consents=marked), now)
+    speaking = tuple(
+        (at, place)
+        for at, reason in enumerate(decision.reasons)
+        for place in range(len(consents))
+        if _mark(place) in reason
+    )
+    chosen = next((place for place in range(len(consents)) if decision.consent == _mark(place)), None)
+    return _Template(decision, _members(decision), chosen, speaking)
+
+
+def _mark(place: int) -> str:
+    return f"\x00{place:02}\x00"  # no id and no reference of an agreement holds NUL
+
+
+def _but(kind: type[Any], *names: str) -> Callable[[Any], tuple[Any, ...]]:
+    """Gives all members of a dataclass but these."""
+    return attrgetter(*(each.name for each in fields(kind) if each.name not in names))
+
+
+_by_id: Callable[[Consent], str] = attrgetter("id")
+_asked = _but(Request, "subject_ref", "numbers")
+_words = _but(
+    Consent, "id", "subject_ref", "numbers", "services", "evidence", "valid_from", "valid_until", "withdrawn_at"
+)
+_of_one = _but(Facts, "agreements", "consents", "controls", "as_of")
+_members = _but(Decision)
+_REASONS, _CONSENT = ([each.name for each in fields(Decision)].index(name) for name in ("reasons", "consent"))
