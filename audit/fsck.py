@@ -7,14 +7,18 @@ each one the auditor kept) with the tree of its size, the writer's head with the
 
 import base64
 import heapq
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from .errors import NoteInvalid
-from .merkle import CompactRange, Node, leaf_hash
+from .looking import Block, Looking, alone
+from .merkle import CompactRange, Node
 from .note import Checkpoint, Verifier
-from .sources import Row, Source
+from .sources import Source
 from .tiles import WIDTH, width_at
+
+STEP = 64 * WIDTH
+"""Entries between two words about progress."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,20 +74,36 @@ class Report:
         }
 
 
-def fsck(source: Source, vkeys: Iterable[str] = (), kept: Iterable[bytes] = ()) -> Report:
+Progress = Callable[[int, int], None]
+"""(entries checked, entries in all), a few times a second at most."""
+
+
+def silent(_done: int, _size: int) -> None:
+    """Nobody wants to know."""
+
+
+def fsck(
+    source: Source,
+    vkeys: Iterable[str] = (),
+    kept: Iterable[bytes] = (),
+    progress: Progress = silent,
+    looking: Looking = alone,
+) -> Report:
     """Check everything.
 
     Args:
         source: the log.
         vkeys: verifier keys the auditor trusts; the source's own when empty, which proves consistency only.
         kept: signed checkpoints the auditor kept from earlier: the log must still contain them.
+        progress: is told how far it is.
+        looking: in this process, or in several.
 
     Raises:
         NoteInvalid: a verifier key cannot be read.
     """
     verifiers = [Verifier.from_vkey(vkey) for vkey in tuple(vkeys) or source.vkeys()]
     walk = _Walk(source, verifiers, kept)
-    walk.run()
+    walk.run(progress, looking)
     origin = verifiers[0].name if verifiers else ""
     root = base64.b64encode(walk.tree.root()).decode()
     return Report(origin, source.size(), root, walk.signed, tuple(walk.findings))
@@ -98,7 +118,6 @@ class _Walk:
         self.signed = 0
         self._source = source
         self._verifiers = verifiers
-        self._leaves: list[bytes] = []
         self._suspects: list[tuple[int, int]] = []  # ranges of complete tiles whose stored hash differs
         self._torn = False
         self._tile: tuple[int, int, Sequence[bytes]] = (0, 0, ())
@@ -107,33 +126,31 @@ class _Walk:
         self._checkpoints = heapq.merge(stored, own, key=_size)
         self._due = next(self._checkpoints, None)
 
-    def run(self) -> None:
+    def run(self, progress: Progress, looking: Looking) -> None:
         """Walk from the first entry to the claimed end."""
         if not self._verifiers:
             self.findings.append(Finding("no verifier key is known, so no signature was checked; give one"))
         size = self._source.size()
         self._compare()
-        following = 0
-        for row in self._source.rows(size):
-            if row.seq != following:
-                break
-            self._take(row)
-            following += 1
-            if following % WIDTH == 0 or (self._due and following == self._due.size):
-                self._grow()
-        self._grow()
-        self._finish(following, size)
+        for block in looking(self._source, size):
+            self.findings += [Finding(text, place) for place, text in block.faults]
+            self._take(block)
+            if self.tree.size % STEP == 0:
+                progress(self.tree.size, size)
+        self._finish(self.tree.size, size)
 
-    def _take(self, row: Row) -> None:
-        if leaf_hash(row.body) != row.leaf:
-            self.findings.append(Finding("its bytes do not have the hash they were logged with: edited", row.seq))
-        elif row.entry_id is not None and not _carries(row.body, row.entry_id):
-            self.findings.append(Finding("it stands under the id of another entry: moved or edited", row.seq))
-        self._leaves.append(row.leaf)
+    def _take(self, block: Block) -> None:
+        """Grow by one tile, with a stop wherever there is something to compare with."""
+        at, end = 0, len(block.leaves)
+        while at < end:
+            stop = min(end, self._due.size - block.first) if self._due else end
+            whole = block.root if stop - at == WIDTH else None
+            grown = self.tree.with_tile(whole) if whole else self.tree.extended(block.leaves[at:stop])
+            self._grow(*grown)
+            at = stop
 
-    def _grow(self) -> None:
-        self.tree, nodes = self.tree.extended(self._leaves)
-        self._leaves = []
+    def _grow(self, tree: CompactRange, nodes: Sequence[Node]) -> None:
+        self.tree = tree
         for node in nodes:
             if self._stored(node) != node.hash:
                 span = WIDTH**node.level
@@ -200,8 +217,3 @@ class _Walk:
 
 def _size(checkpoint: Checkpoint) -> int:
     return checkpoint.size
-
-
-def _carries(body: bytes, entry_id: bytes) -> bool:
-    """Whether the body's own id is this one. The id follows the facts, so the last match is the right one."""
-    return body.rpartition(b',"id":"')[2][:36].replace(b"-", b"") == entry_id.hex().encode()

@@ -1,56 +1,62 @@
 """The log: two ways in, everything that is served, and the checkpoints.
 
 `append` for what stands alone, through the group commit; `append_in` for what must change together with its
-entry, in the caller's transaction. Both lock the same head row, so they interleave in one order.
+entry, in the caller's transaction. Both lock the same head row, so they interleave in one order. A log goes on
+through shards (`shards`); at any time one of them is open.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from functools import partial
-from typing import TypeVar
-from uuid import UUID
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from . import durability, lookup, reading
-from .entry import Entry, Receipt
-from .errors import LogUnavailable, NoteInvalid, SignerRefused
-from .merkle import CompactRange
-from .note import Checkpoint
-from .proofs import Proof
-from .rows import MOST_ROWS, insert_rows
+from . import durability, reading, replication, shards
+from .appender import Appender
+from .asking import Asking
+from .entry import INTENT, Entry, Receipt, new_id
+from .errors import LogUnavailable, SignerRefused
+from .log_reading import LogReader
+from .publishing import Publisher
+from .rows import MOST_ROWS
 from .sequencer import BATCH_ENTRIES, DEADLINE_S, Sequencer
-from .signer import Head, Signer
+from .shards import Shard, SignerOf
+from .signer import Signer
 from .store import Store, pin_transaction, store_of
-from .tables import log_checkpoint, log_key
-from .tiles import WIDTH
-from .writing import Conflict, Pending, Place, appended, first_use, locked_head, microseconds
+from .writing import Conflict, Elsewhere, Pending, Place, appended, first_use, locked_head
 
-T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
-SIGN_ATTEMPTS = 10
+SHARD_ENTRIES = 50_000_000
 
 
-class Log:
-    """One open log. Make it with `Log.open`, end it with `close`."""
+class Log(LogReader):
+    """One open log. Make it with `Log.open`, end it with `close`.
 
-    def __init__(self, store: Store, signer: Signer, log_id: int, *, batch_entries: int, deadline_s: float) -> None:
-        self.origin = signer.name
-        self._store = store
-        self._signer = signer
-        self._log_id = log_id
-        self._sequencer = Sequencer(self._commit, batch_entries=batch_entries, deadline_s=deadline_s)
-        self._deadline_s = deadline_s
+    Attributes:
+        halted: why no exchange may begin now, set by `watch`; None: it may.
+        at_close: awaited between the last signature of a shard and the first entry of the next; set by `watch`.
+    """
+
+    def __init__(self, store: Store, signer: Signer, signer_of: SignerOf | None, **options: float | bool) -> None:
+        super().__init__(store, signer.name)
+        self.halted: str | None = None
+        self.at_close: Callable[[], Awaitable[None]] | None = None
+        self._signer_of = signer_of
+        self._options = options
+        self._deadline_s = float(options["deadline_s"])
         self._signing = asyncio.Lock()
+        self._turning = asyncio.Lock()
         self._refused = False
+        self._alarm: str | None = None
         self._published: tuple[float, bytes] | None = None
+        self._shard: Shard
 
     @classmethod
     async def open(
@@ -62,8 +68,10 @@ class Log:
         allow_unsafe: bool = False,
         batch_entries: int = BATCH_ENTRIES,
         deadline_s: float = DEADLINE_S,
+        signer_of: SignerOf | None = None,
+        standby: bool = False,
     ) -> "Log":
-        """Open the log whose origin is the signer's name, and sign its first checkpoint.
+        """Open the log whose origin is the signer's name, or the shard that goes on after it; sign a checkpoint.
 
         Args:
             engine: of the database that has the tables of `audit.tables.metadata`.
@@ -72,19 +80,26 @@ class Log:
             allow_unsafe: for tests: skip the check of the database's durability.
             batch_entries: the most entries one commit may take.
             deadline_s: how long `append` may wait.
+            signer_of: makes the signers of later shards; without it the log cannot be closed.
+            standby: sign only what a synchronous standby of PostgreSQL has.
 
         Raises:
             UnsafeDurability: the database may lose what it acknowledges.
             SignerRefused: the database went back, or its history was changed.
         """
         if not allow_unsafe:
+            checks = (durability.check, replication.check) if standby else (durability.check,)
             async with write_lock or nullcontext(), engine.connect() as connection:
-                await connection.run_sync(durability.check)  # the connections that `append_in` will be given
+                for check in checks:
+                    await connection.run_sync(check)  # the connections that `append_in` will be given
         store = store_of(engine, write_lock)
-        log_id = await store.write(lambda connection: first_use(connection, signer.name, signer.vkey))
-        log = cls(store, signer, log_id, batch_entries=batch_entries, deadline_s=deadline_s)
+        log = cls(store, signer, signer_of, batch_entries=batch_entries, deadline_s=deadline_s, standby=standby)
+        log._shard, changed = await log._opened(signer)
         try:
+            await log._follow(log._shard)
             await log.checkpoint()
+            if changed:
+                await log.append(_key_change(signer))
         except BaseException:
             await log.close()
             raise
@@ -92,8 +107,8 @@ class Log:
 
     async def close(self) -> None:
         """Commit what waits, then let go of the database."""
-        await self._sequencer.close()
-        await self._store.close()
+        await self._shard.sequencer.close()
+        await self.store.close()
 
     async def append(self, entry: Entry) -> Receipt:
         """Append one entry; durable on return. Appending the same entry again says where it is.
@@ -104,9 +119,16 @@ class Log:
             EntryInvalid: the entry can never be logged as it is.
             LogUnavailable: not durable in time; what the entry records must not happen.
         """
-        self._demand_trust()
-        pending = Pending.of(entry)
-        return self._receipt(entry, await self._sequencer.place(pending))
+        self._demand_trust(entry)
+        pending, shard = Pending.of(entry), self._shard
+        try:
+            place = await shard.sequencer.place(pending)
+        except LogUnavailable:
+            if not await self._follow(shard):
+                raise
+            shard = self._shard
+            place = await shard.sequencer.place(pending)
+        return _receipt(shard, entry, place)
 
     async def append_in(self, connection: AsyncConnection, entry: Entry) -> Receipt:
         """Append in the caller's transaction; the receipt is valid once that commits.
@@ -123,16 +145,16 @@ class Log:
 
     async def append_all_in(self, connection: AsyncConnection, entries: Sequence[Entry]) -> list[Receipt]:
         """`append_in` for any number of entries, in their order."""
-        self._demand_trust()
-        pendings = [Pending.of(entry) for entry in entries]
+        self._demand_trust(*entries)
+        pendings, shard = [Pending.of(entry) for entry in entries], self._shard
         try:
-            places = await connection.run_sync(self._append_in, pendings)
+            places = await connection.run_sync(_append_in, shard.log_id, pendings)
         except DBAPIError:
             raise LogUnavailable("the log's database refused the entry; roll back and try again") from None
-        return [self._receipt(entry, place) for entry, place in zip(entries, places, strict=True)]
+        return [_receipt(shard, entry, place) for entry, place in zip(entries, places, strict=True)]
 
     async def checkpoint(self, max_age: float = 0.0) -> bytes:
-        """The signed checkpoint of everything committed, stored before it is returned.
+        """The signed checkpoint of everything committed, stored before it is returned; the last one after an alarm.
 
         Args:
             max_age: seconds; a checkpoint this process made less than that ago is good enough.
@@ -142,17 +164,14 @@ class Log:
         """
         async with self._signing:
             if self._published is None or time.monotonic() - self._published[0] >= max_age:
-                try:
-                    self._published = time.monotonic(), await self._signed()
-                except SignerRefused:
-                    self._refused = True  # the next entry would continue a history that must not be continued
-                    raise
+                self._published = time.monotonic(), await self._signed(self._shard.publisher)
             return self._published[1]
 
     async def keep_published(self, every: float = 1.0) -> None:
         """Sign a checkpoint every so many seconds if the log has grown; runs until cancelled or refused."""
         while True:
             try:
+                await self._follow(self._shard)
                 await self.checkpoint()
             except LogUnavailable as error:
                 logger.warning("no checkpoint now, trying again: %s", error)
@@ -160,127 +179,126 @@ class Log:
 
     async def writable(self) -> bool:
         """Whether evidence can be written now: a transaction that takes the head and lets it go. For readiness."""
-        if self._refused or not self._sequencer.open:
+        if self._refused or self.trouble or not self._shard.sequencer.open:
             return False
         try:
             async with asyncio.timeout(self._deadline_s):
-                await self._store.write(lambda connection: locked_head(connection, self._log_id))
+                await self.store.write(lambda connection: locked_head(connection, self._shard.log_id))
         except (DBAPIError, OSError, TimeoutError, LogUnavailable):
             return False
         return True
 
-    async def size(self) -> int:
-        """How many entries are committed."""
-        return (await self._read(reading.head)).size
+    @property
+    def trouble(self) -> str | None:
+        """Why a person must look at the log: a fork, or evidence that grew too old. None: all is well."""
+        return self._alarm or self.halted
 
-    async def vkeys(self) -> list[str]:
-        """The verifier keys of this log, the one in use first."""
-        table = log_key.c
-        query = select(table.vkey).where(table.log_id == self._log_id).order_by(table.since.desc())
-        known = await self._ask(lambda connection: connection.execute(query).scalars().all())
-        return [self._signer.vkey, *(vkey for vkey in known if vkey != self._signer.vkey)]
-
-    async def tile(self, level: int, n: int, width: int | None = None) -> bytes:
-        """The first `width` hashes (all 256 when None) of a tile, 32 bytes each.
+    async def turn(self, next_origin: str, reason: str, now: datetime) -> None:
+        """Close the open shard and go on under another origin. Other processes follow within a second.
 
         Raises:
-            NotInLog: the log is not that long.
+            LogUnavailable: no signer for later shards was given, or the database does not answer.
         """
-        return await self._read(partial(reading.tile, level=level, n=n, width=width or WIDTH))
-
-    async def entries(self, n: int, width: int | None = None) -> bytes:
-        """The first `width` entries (all 256 when None) of a bundle.
-
-        Raises:
-            NotInLog: the log is not that long.
-        """
-        return await self._read(partial(reading.entries, n=n, width=width or WIDTH))
-
-    async def proof(self, entry_id: UUID) -> str:
-        """The proof file of an entry: what `Proof.from_text` reads.
-
-        Raises:
-            NotInLog: no such entry.
-        """
-        index = await self._read(partial(reading.seq_of, entry_id=entry_id))
-        note = await self.checkpoint(max_age=1.0)
-        if self._checkpoint(note).size <= index:
-            note = await self.checkpoint()
-        size = self._checkpoint(note).size
-        hashes = await self._read(partial(reading.inclusion, index=index, size=size))
-        return Proof(index, tuple(hashes), note).text()
-
-    async def find(self, entry_ids: Sequence[UUID]) -> list[lookup.Logged]:
-        """The entries with these ids, oldest first; ids that are not in the log are left out."""
-        return await self._ask(lambda connection: lookup.find(connection, entry_ids))
-
-    async def search(self, wanted: lookup.Wanted) -> list[lookup.Found]:
-        """One page of entries, newest first."""
-        return await self._read(partial(lookup.search, wanted=wanted))
-
-    async def open_intents(self, before: datetime | None = None) -> list[lookup.OpenIntent]:
-        """Exchanges that have an intent (older than `before`) and no outcome."""
-        return await self._ask(lambda connection: lookup.open_intents(connection, before))
-
-    async def _read(self, work: Callable[[Connection, int], T]) -> T:
-        return await self._ask(lambda connection: work(connection, self._log_id))
-
-    async def _ask(self, work: Callable[[Connection], T]) -> T:
+        if self._signer_of is None:
+            raise LogUnavailable("this process has no signer for another shard; give `signer_of` to Log.open")
+        shard = self._shard
+        closing = Entry(new_id(now), shards.CLOSED, now, {"next": next_origin, "reason": reason})
         try:
-            return await self._store.read(work)
-        except (DBAPIError, OSError):
-            raise LogUnavailable("the log's database cannot be read; try again") from None
+            await self.store.write(lambda connection: shards.close(connection, shard.log_id, closing))
+        except (DBAPIError, OSError):  # another process may have been as quick
+            if await self._next(shard) is None:
+                raise LogUnavailable("the shard could not be closed; try again") from None
+        await self._follow(shard)
 
-    async def _commit(self, batch: Sequence[Pending]) -> list[Place]:
-        return await self._store.write(lambda connection: appended(connection, self._log_id, batch))
+    async def due(self, now: datetime, most: int = SHARD_ENTRIES) -> str | None:
+        """Under which origin the log should go on by now; None: the open shard may stay open."""
+        return await self._read(partial(shards.due, base=self.base, now=now, most=most))
 
-    def _append_in(self, connection: Connection, pendings: Sequence[Pending]) -> list[Place]:
-        if connection.dialect.name == "postgresql":
-            pin_transaction(connection)
-        parts = (pendings[at : at + MOST_ROWS] for at in range(0, len(pendings), MOST_ROWS))
-        return [place for part in parts for place in appended(connection, self._log_id, part)]
+    async def turn_if_due(self, now: datetime, most: int = SHARD_ENTRIES) -> bool:
+        """`turn` when the open shard began in an earlier year, or has `most` entries."""
+        origin = await self.due(now, most)
+        if origin is not None:
+            await self.turn(origin, "a new year, or as many entries as a shard may have", now)
+        return origin is not None
 
-    def _receipt(self, entry: Entry, place: Place) -> Receipt:
-        if isinstance(place, Conflict):
-            raise place.error()
-        return Receipt(self.origin, place, str(entry.id))
+    async def _opened(self, signer: Signer) -> tuple[Shard, bool]:
+        """The shard behind a signer, and whether its key is new to a log that had another one."""
+        origin, vkey = signer.name, signer.vkey
+        log_id, known = await self.store.write(lambda connection: _vkeys_before(connection, origin, vkey))
+        batch, deadline = int(self._options["batch_entries"]), self._deadline_s
+        sequencer = Sequencer(Appender(self.store, log_id).commit, batch_entries=batch, deadline_s=deadline)
+        publisher = Publisher(self.store, signer, log_id, standby=bool(self._options["standby"]))
+        return Shard(log_id, publisher, sequencer), bool(known) and vkey not in known
 
-    async def _signed(self) -> bytes:
-        for _attempt in range(SIGN_ATTEMPTS):
-            last = await self._signer.last()  # before the head, so that another process's signature is never ahead
-            committed = await self._read(reading.head)
-            head = Head(committed.size, committed.root())
-            if last == head and (kept := await self._kept(head)):
-                return kept
-            note = await self._signer.sign(last, head, await self._growth(last, committed))
-            if note is not None:
-                await self._keep(head, note)
-                return note
-        raise LogUnavailable("other processes sign checkpoints all the time; let one of them do it")
+    async def _next(self, shard: Shard) -> str | None:
+        return await Asking(self.store, shard.log_id).of_log(shards.next_of)
 
-    async def _growth(self, last: Head | None, committed: CompactRange) -> list[bytes]:
-        if last is None or last.size > committed.size:
-            return []  # the signer knows what to do
-        return await self._read(partial(reading.consistency, old=last.size, new=committed.size))
+    async def _follow(self, shard: Shard) -> bool:
+        """Go on to the shard after this one, if it was closed, here or by another process. Whether it was."""
+        origin = await self._next(shard)
+        if origin is None:
+            return False
+        async with self._turning:
+            while self._shard is shard and origin is not None:
+                await self._step(shard, origin)
+                shard = self._shard
+                origin = await self._next(shard)
+        return True
 
-    async def _kept(self, head: Head) -> bytes | None:
-        """The stored checkpoint of this head, if our present key signed it."""
-        note = await self._read(partial(reading.checkpoint, size=head.size))
+    async def _step(self, shard: Shard, origin: str) -> None:
+        if self._signer_of is None:
+            raise LogUnavailable(f"this log was closed and goes on as {origin}; open that one")
+        final = await self._signed(shard.publisher)
+        if self._alarm and shard.publisher.checkpoint(final).size < await self.size():
+            raise LogUnavailable(self._alarm)
+        if self.at_close:
+            await self.at_close()
+        closing = await Asking(self.store, shard.log_id).of_log(shards.last_entry)
+        following, _ = await self._opened(self._signer_of(origin))
+        if not (await Asking(self.store, following.log_id).of_log(reading.head)).size:
+            await following.sequencer.place(Pending.of(shards.opening(final, closing)))
+        async with self._signing:
+            self._shard, self._published = following, None
+        await shard.sequencer.close()
+
+    async def _signed(self, publisher: Publisher) -> bytes:
+        self._alarm = await publisher.alarm()
+        if self._alarm and (latest := await publisher.latest()):
+            return latest
         try:
-            return note if note and self._checkpoint(note).root == head.root else None
-        except NoteInvalid:
-            return None
+            return await publisher.signed()
+        except SignerRefused:
+            self._refused = True  # the next entry would continue a history that must not be continued
+            raise
 
-    async def _keep(self, head: Head, note: bytes) -> None:
-        row = (self._log_id, head.size, head.root, note, microseconds(datetime.now(UTC)))
-        try:
-            await self._store.write(lambda connection: insert_rows(connection, log_checkpoint, [row], skip=True))
-        except (DBAPIError, OSError):
-            raise LogUnavailable("the checkpoint could not be stored; try again") from None
-
-    def _demand_trust(self) -> None:
+    def _demand_trust(self, *entries: Entry) -> None:
         if self._refused:
             raise LogUnavailable("the signer refuses this log, for its history was changed: stop, and run fsck")
+        if self.halted and any(entry.kind == INTENT for entry in entries):
+            raise LogUnavailable(self.halted)
 
-    def _checkpoint(self, note: bytes) -> Checkpoint:
-        return Checkpoint.from_note(note, [self._signer.verifier])
+
+def _append_in(connection: Connection, log_id: int, pendings: Sequence[Pending]) -> list[Place]:
+    if connection.dialect.name == "postgresql":
+        pin_transaction(connection)
+    parts = (pendings[at : at + MOST_ROWS] for at in range(0, len(pendings), MOST_ROWS))
+    return [place for part in parts for place in appended(connection, log_id, part)]
+
+
+def _receipt(shard: Shard, entry: Entry, place: Place) -> Receipt:
+    if isinstance(place, Conflict):
+        raise place.error()
+    if isinstance(place, Elsewhere):
+        return Receipt(place.origin, place.seq, str(entry.id))
+    return Receipt(shard.origin, place, str(entry.id))
+
+
+def _vkeys_before(connection: Connection, origin: str, vkey: str) -> tuple[int, list[str]]:
+    """The log's id, made when the origin is new, and the keys that it had until now."""
+    known = shards.vkeys_of(connection, origin)
+    return first_use(connection, origin, vkey), known
+
+
+def _key_change(signer: Signer) -> Entry:
+    now = datetime.now(UTC)
+    return Entry(new_id(now), "log.key_changed", now, {"vkeys": signer.vkeys})

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, select
 
 from .entry import INDEXED, Entry
 from .rows import MOST_ROWS, among
-from .tables import audit_open, audit_search, audit_subject, log_entry
+from .tables import audit_open, audit_search, audit_subject, log_entry, log_head
 from .writing import microseconds, time_of
 
 _FOUND = "SELECT entry_id, seq, body FROM log_entry WHERE entry_id"
@@ -19,13 +19,19 @@ PAGE = 50
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One line of a search result; `facts` holds the indexed facts that the entry has."""
+    """One line of a search result; `facts` holds the indexed facts that the entry has, `log_id` names the shard."""
 
+    log_id: int
     seq: int
     entry_id: UUID
     at: datetime
     kind: str
     facts: dict[str, str]
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """What `Wanted.before` takes."""
+        return self.log_id, self.seq
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +43,7 @@ class Wanted:
         kind: kind of entry.
         subject_ref: entries that concern this person.
         since, until: claimed time, `until` excluded.
-        before: only entries with a smaller place: the `seq` of the last line of the page before.
+        before: only entries before this one: the `place` of the last line of the page before.
         limit: lines in a page.
     """
 
@@ -46,7 +52,7 @@ class Wanted:
     subject_ref: str | None = None
     since: datetime | None = None
     until: datetime | None = None
-    before: int | None = None
+    before: tuple[int, int] | None = None
     limit: int = PAGE
 
 
@@ -67,9 +73,15 @@ class OpenIntent:
     at: datetime
 
 
-def search(connection: Connection, log_id: int, wanted: Wanted) -> list[Found]:
-    """One page, newest first."""
-    return [_found(row) for row in connection.execute(_query(log_id, wanted))]
+def search(connection: Connection, wanted: Wanted) -> list[Found]:
+    """One page, newest first: shard after shard, so that each question finds its index."""
+    found: list[Found] = []
+    for log_id in connection.execute(_shards(wanted)).scalars().all():
+        rows = connection.execute(_query(log_id, wanted).limit(wanted.limit - len(found)))
+        found += map(_found, rows)
+        if len(found) >= wanted.limit:
+            break
+    return found
 
 
 def find(connection: Connection, entry_ids: Sequence[UUID]) -> list[Logged]:
@@ -93,11 +105,20 @@ def open_intents(connection: Connection, before: datetime | None) -> list[OpenIn
 
 
 def _query(log_id: int, wanted: Wanted) -> Select[Any]:
-    conditions = [audit_search.c.log_id == log_id, *_conditions(wanted)]
-    return select(audit_search).where(*conditions).order_by(audit_search.c.seq.desc()).limit(wanted.limit)
+    demands = [audit_search.c.log_id == log_id, *conditions(log_id, wanted)]
+    if wanted.before is not None and wanted.before[0] == log_id:
+        demands.append(audit_search.c.seq < wanted.before[1])
+    return select(audit_search).where(*demands).order_by(audit_search.c.seq.desc())
 
 
-def _conditions(wanted: Wanted) -> Iterator[ColumnElement[bool]]:
+def _shards(wanted: Wanted) -> Select[Any]:
+    """The logs that may hold what is wanted, newest first."""
+    logs = select(log_head.c.log_id).order_by(log_head.c.log_id.desc())
+    return logs.where(log_head.c.log_id <= wanted.before[0]) if wanted.before else logs
+
+
+def conditions(log_id: int, wanted: Wanted) -> Iterator[ColumnElement[bool]]:
+    """What a search demands of a line of `audit_search` of one shard, but for its page."""
     table = audit_search.c
     for key, text in wanted.facts:
         yield table[key] == text
@@ -105,15 +126,14 @@ def _conditions(wanted: Wanted) -> Iterator[ColumnElement[bool]]:
         yield table.kind == wanted.kind
     if wanted.subject_ref is not None:
         concerned = select(log_entry.c.seq).join(audit_subject, audit_subject.c.entry_id == log_entry.c.entry_id)
-        yield table.seq.in_(concerned.where(audit_subject.c.subject_ref == wanted.subject_ref))
+        concerned = concerned.where(audit_subject.c.subject_ref == wanted.subject_ref)
+        yield table.seq.in_(concerned.where(log_entry.c.log_id == log_id))
     if wanted.since is not None:
         yield table.ts >= microseconds(wanted.since)
     if wanted.until is not None:
         yield table.ts < microseconds(wanted.until)
-    if wanted.before is not None:
-        yield table.seq < wanted.before
 
 
 def _found(row: Row[Any]) -> Found:
     facts = {key: text for key in INDEXED if (text := getattr(row, key)) is not None}
-    return Found(row.seq, UUID(bytes=bytes(row.entry_id)), time_of(row.ts), row.kind, facts)
+    return Found(row.log_id, row.seq, UUID(bytes=bytes(row.entry_id)), time_of(row.ts), row.kind, facts)

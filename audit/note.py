@@ -6,9 +6,10 @@ checkpoints that contradict each other has proof that the log's operator changed
 
 import base64
 import binascii
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Protocol
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -20,6 +21,21 @@ ED25519 = b"\x01"
 MAX_NOTE = 1_000_000
 MAX_SIGNATURES = 100
 _MARK = "— "  # em dash U+2014 and a space open each signature line
+
+
+class Key(Protocol):
+    """What checks one signature line of a note: a log's `Verifier` or a `cosignature.Witness`."""
+
+    @property
+    def name(self) -> str:
+        """The signer's name."""
+
+    @property
+    def key_id(self) -> bytes:
+        """4 bytes that stand before the signature."""
+
+    def verify(self, text: bytes, signature: bytes) -> None:
+        """Raise NoteInvalid unless this key signed the text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +52,12 @@ class Verifier:
         Raises:
             NoteInvalid: not an Ed25519 verifier key, or its key id belongs to another key.
         """
-        name, _, rest = vkey.strip().partition("+")
-        key_id, _, key = rest.partition("+")
-        raw = _base64(key)
-        if raw[:1] != ED25519 or len(raw) != 33:
-            raise NoteInvalid("not an Ed25519 verifier key: expected name+hash+base64 with key type 1")
-        found = cls(_checked_name(name), raw[1:])
-        if found.key_id.hex() != key_id:
-            raise NoteInvalid("the verifier key's id does not belong to its name and key; copy it again")
-        return found
+        return cls(*parsed_vkey(vkey, ED25519))
 
     @property
     def key_id(self) -> bytes:
         """First 4 bytes of SHA-256(name || newline || type || key)."""
-        return sha256(self.name.encode() + b"\n" + ED25519 + self.public).digest()[:4]
+        return key_id(self.name, ED25519, self.public)
 
     @property
     def vkey(self) -> str:
@@ -62,10 +70,7 @@ class Verifier:
         Raises:
             NoteInvalid: the signature is not by this key.
         """
-        try:
-            Ed25519PublicKey.from_public_bytes(self.public).verify(signature, text)
-        except InvalidSignature:
-            raise NoteInvalid(f"the signature by {self.name} is not over this text") from None
+        check_ed25519(self.name, self.public, signature, text)
 
 
 def verifier_of(name: str, key: Ed25519PrivateKey) -> Verifier:
@@ -73,24 +78,62 @@ def verifier_of(name: str, key: Ed25519PrivateKey) -> Verifier:
     return Verifier(_checked_name(name), key.public_key().public_bytes_raw())
 
 
-def signed(text: str, name: str, key: Ed25519PrivateKey) -> bytes:
-    """A note: the text, an empty line, one signature line.
+def key_id(name: str, kind: bytes, public: bytes) -> bytes:
+    """First 4 bytes of SHA-256(name || newline || type || key). Source: C2SP signed-note."""
+    return sha256(name.encode() + b"\n" + kind + public).digest()[:4]
+
+
+def parsed_vkey(vkey: str, kind: bytes) -> tuple[str, bytes]:
+    """The name and the 32-byte public key of a verifier key of this type (one byte).
+
+    Raises:
+        NoteInvalid: another type, or its key id belongs to another key.
+    """
+    name, _, rest = vkey.strip().partition("+")
+    given, _, key = rest.partition("+")
+    raw = _base64(key)
+    if raw[:1] != kind or len(raw) != 33:
+        raise NoteInvalid(f"not an Ed25519 verifier key: expected name+hash+base64 with key type {kind[0]}")
+    if key_id(_checked_name(name), kind, raw[1:]).hex() != given:
+        raise NoteInvalid("the verifier key's id does not belong to its name and key; copy it again")
+    return name, raw[1:]
+
+
+def check_ed25519(name: str, public: bytes, signature: bytes, message: bytes) -> None:
+    """Raise unless the signature is by this key.
+
+    Raises:
+        NoteInvalid: it is not, or the key is none.
+    """
+    try:
+        Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
+    except (InvalidSignature, ValueError):
+        raise NoteInvalid(f"the signature by {name} is not over this text") from None
+
+
+def signature_line(name: str, kid: bytes, signature: bytes) -> str:
+    """One line below a note, with its newline."""
+    return f"{_MARK}{name} {base64.b64encode(kid + signature).decode()}\n"
+
+
+def signed(text: str, name: str, *keys: Ed25519PrivateKey) -> bytes:
+    """A note: the text, an empty line, one signature line for each key (several while keys change).
 
     Args:
         text: ends with a newline.
-        name: the key's name.
-        key: the private key.
+        name: the name of the keys.
+        keys: the private keys, the one to stay first.
 
     Raises:
         NoteInvalid: the text does not end with a newline, or the name has a space or a plus.
     """
     if not text.endswith("\n"):
         raise NoteInvalid("the text of a note ends with a newline")
-    signature = verifier_of(name, key).key_id + key.sign(text.encode())
-    return f"{text}\n{_MARK}{name} {base64.b64encode(signature).decode()}\n".encode()
+    lines = (signature_line(name, verifier_of(name, key).key_id, key.sign(text.encode())) for key in keys)
+    return f"{text}\n{''.join(lines)}".encode()
 
 
-def opened(note: bytes, verifiers: Iterable[Verifier]) -> str:
+def opened(note: bytes, verifiers: Iterable[Key]) -> str:
     """The text of a note that at least one known key has signed.
 
     Signatures by unknown keys are ignored (this is how keys rotate and witnesses join); a bad signature by a
@@ -99,17 +142,44 @@ def opened(note: bytes, verifiers: Iterable[Verifier]) -> str:
     Raises:
         NoteInvalid: malformed, no known key among the signatures, or a bad signature by a known key.
     """
-    text, lines = _split(note)
-    known = {(each.name, each.key_id): each for each in verifiers}
-    good = 0
-    for line in lines:
-        name, key_id, signature = _signature(line)
-        if verifier := known.get((name, key_id)):
-            verifier.verify(text.encode(), signature)
-            good += 1
-    if not good:
+    text, found = signatures(note, verifiers)
+    if not found:
         raise NoteInvalid("no signature on this note is by a known key; give its verifier key")
     return text
+
+
+def signatures(note: bytes, verifiers: Iterable[Key]) -> tuple[str, list[tuple[Key, bytes]]]:
+    """The text, and the known keys that signed it with their signatures, which are checked.
+
+    Raises:
+        NoteInvalid: malformed, or a bad signature by a known key.
+    """
+    text, lines = _split(note)
+    known = {(each.name, each.key_id): each for each in verifiers}
+    found: list[tuple[Key, bytes]] = []
+    for name, kid, signature in map(_signature, lines):
+        if key := known.get((name, kid)):
+            key.verify(text.encode(), signature)
+            found.append((key, signature))
+    return text, found
+
+
+def with_lines(note: bytes, lines: Sequence[str]) -> bytes:
+    """The note with further signature lines (each with its newline) that it does not have yet."""
+    text = note.decode()
+    return (text + "".join(line for line in lines if line not in text)).encode()
+
+
+def lines_of(signature_lines: bytes) -> list[str]:
+    """Signature lines as a witness answers them, each with its newline.
+
+    Raises:
+        NoteInvalid: something else.
+    """
+    lines = _split(b"x\n\n" + signature_lines)[1]
+    for line in lines:
+        _signature(line)
+    return [f"{line}\n" for line in lines]
 
 
 def unverified(note: bytes) -> str:

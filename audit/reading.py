@@ -2,12 +2,31 @@
 
 from uuid import UUID
 
-from sqlalchemy import Connection, select
+from sqlalchemy import BindParameter, Connection, bindparam, select
 
 from .errors import NotInLog
 from .merkle import CompactRange, consistency_proof, inclusion_proof
+from .rows import execute
 from .tables import log_checkpoint, log_entry, log_head, log_node
-from .tiles import LEVELS, WIDTH, TileTree, bundle
+from .tiles import LEVELS, WIDTH, Place, Rows, TileTree, bundle
+
+TILES_KEPT = 64
+"""The upper tiles and those at the right edge are in every proof, so each connection remembers some: 30 KB each."""
+
+_THIS: BindParameter[int] = bindparam("this")
+_FIRST: BindParameter[int] = bindparam("first")
+_BEYOND: BindParameter[int] = bindparam("beyond")
+_LEAVES = (
+    select(log_entry.c.leaf)
+    .where(log_entry.c.log_id == _THIS, log_entry.c.seq >= _FIRST, log_entry.c.seq < _BEYOND)
+    .order_by(log_entry.c.seq)
+)
+_NODES = (
+    select(log_node.c.hash)
+    .where(log_node.c.log_id == _THIS, log_node.c.level == bindparam("tile_level"))
+    .where(log_node.c.n >= _FIRST, log_node.c.n < _BEYOND)
+    .order_by(log_node.c.n)
+)
 
 
 def head(connection: Connection, log_id: int) -> CompactRange:
@@ -32,14 +51,12 @@ def tile(connection: Connection, log_id: int, level: int, n: int, width: int) ->
     """
     if not 0 <= level < LEVELS:
         raise NotInLog(f"tiles have levels 0 to {LEVELS - 1}")
+    first = n * WIDTH
     if level:
-        place = log_node.c.n
-        rows = select(log_node.c.hash).where(log_node.c.log_id == log_id, log_node.c.level == level)
+        rows = execute(connection, _NODES, log_id, level, first, first + width)
     else:
-        place = log_entry.c.seq
-        rows = select(log_entry.c.leaf).where(log_entry.c.log_id == log_id)
-    rows = rows.where(place >= n * WIDTH, place < n * WIDTH + width).order_by(place)
-    return b"".join(_complete([bytes(row[0]) for row in connection.execute(rows)], width))
+        rows = execute(connection, _LEAVES, log_id, first, first + width)
+    return b"".join(_complete([row[0] for row in rows.all()], width))
 
 
 def entries(connection: Connection, log_id: int, n: int, width: int) -> bytes:
@@ -92,7 +109,10 @@ def latest_checkpoint(connection: Connection, log_id: int) -> bytes | None:
 
 
 def _tree(connection: Connection, log_id: int, size: int) -> TileTree:
-    return TileTree(size, lambda level, n, width: tile(connection, log_id, level, n, width))
+    kept: dict[Place, Rows] = connection.info.setdefault(f"audit.tiles.{log_id}", {})
+    if len(kept) > TILES_KEPT:
+        kept.clear()
+    return TileTree(size, lambda level, n, width: tile(connection, log_id, level, n, width), kept)
 
 
 def _complete(found: list[bytes], width: int) -> list[bytes]:

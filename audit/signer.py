@@ -33,11 +33,14 @@ class Memory(Protocol):
 
 
 class Signer:
-    """A key with a name (the log's origin) and a memory."""
+    """A key with a name (the log's origin) and a memory; while keys change, the outgoing ones sign as well."""
 
-    def __init__(self, name: str, key: Ed25519PrivateKey, memory: Memory) -> None:
+    def __init__(
+        self, name: str, key: Ed25519PrivateKey, memory: Memory, outgoing: Sequence[Ed25519PrivateKey] = ()
+    ) -> None:
         self.verifier: Verifier = verifier_of(name, key)
-        self._key = key
+        self.vkeys = [verifier_of(name, each).vkey for each in (key, *outgoing)]
+        self._keys = (key, *outgoing)
         self._memory = memory
 
     @property
@@ -84,4 +87,4 @@ class Signer:
             ) from None
         if not await self._memory.replace(self.name, last, new):
             return None
-        return signed(Checkpoint(self.name, new.size, new.root).text(), self.name, self._key)
+        return signed(Checkpoint(self.name, new.size, new.root).text(), self.name, *self._keys)

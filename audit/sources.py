@@ -21,13 +21,13 @@ Fetch = Callable[[str], bytes | None]
 """Path below the log's prefix -> content; None if it is not there."""
 
 
-class Row(NamedTuple):
-    """What a source holds at one place. `entry_id` (16 bytes) only where it is stored apart from the body."""
+class Page(NamedTuple):
+    """What a source holds in a row from `first`. `ids` (16 bytes each) only where stored apart from the bodies."""
 
-    seq: int
-    body: bytes
-    leaf: bytes
-    entry_id: bytes | None
+    first: int
+    bodies: Sequence[bytes]
+    leaves: Sequence[bytes]
+    ids: Sequence[bytes] = ()
 
 
 class Source(Protocol):
@@ -45,8 +45,13 @@ class Source(Protocol):
     def notes(self) -> Iterator[bytes]:
         """Its signed checkpoints, smallest first."""
 
-    def rows(self, size: int) -> Iterator[Row]:
-        """What it holds below `size`, in order; a missing place is left out."""
+    def pages(self, first: int, stop: int, /) -> Iterator[Page]:
+        """What it holds in [first, stop), in whole tiles and in order, up to the first place that is missing.
+
+        Args:
+            first: where a tile begins.
+            stop: at most `size()`.
+        """
 
     def nodes(self, level: int, n: int, width: int) -> Sequence[bytes]:
         """The hashes of a tile of level 1 or higher; fewer if it holds fewer."""
@@ -85,15 +90,15 @@ class TileSource:
         """See `Source`."""
         yield self._note
 
-    def rows(self, size: int) -> Iterator[Row]:
+    def pages(self, first: int, stop: int, /) -> Iterator[Page]:
         """See `Source`. A bundle or tile that ends early ends the walk: so the first missing entry has a number."""
-        for n in range(-(-size // WIDTH)):
-            width = width_at(size, 0, n)
+        for n in range(first // WIDTH, -(-stop // WIDTH)):
+            width = width_at(stop, 0, n)
             leaves = self._hashes(0, n, width)
             bodies = _bodies(self._fetch(entries_path(n, width)) or self._fetch(entries_path(n)) or b"")[:width]
-            for at, (body, leaf) in enumerate(zip(bodies, leaves, strict=False)):
-                yield Row(n * WIDTH + at, body, leaf, None)
-            if min(len(bodies), len(leaves)) < width:
+            count = min(len(bodies), len(leaves))
+            yield Page(n * WIDTH, bodies[:count], leaves[:count])
+            if count < width:
                 return
 
     def nodes(self, level: int, n: int, width: int) -> Sequence[bytes]:

@@ -6,15 +6,25 @@ connection kept for writing, the pool for reading; any number of processes.
 """
 
 import asyncio
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import Connection, create_engine, event
+from sqlalchemy import Connection, Dialect, create_engine, event
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from .errors import UnsafeDurability
+from .rows import Rows, Script, played
+
+try:
+    from asyncpg import InterfaceError, InternalClientError, PostgresError
+except ImportError:  # an auditor of an SQLite log needs no driver of PostgreSQL
+    _REFUSALS: tuple[type[Exception], ...] = ()
+else:
+    _REFUSALS = (InterfaceError, InternalClientError, PostgresError)
 
 T = TypeVar("T")
 
@@ -25,8 +35,7 @@ PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",
     f"busy_timeout={LOCK_TIMEOUT_MS}",
-    "cache_size=-32768",
-    "wal_autocheckpoint=4000",  # pages: a busy index page is copied back once for many commits
+    "wal_autocheckpoint=8000",  # pages: copying back stalls whoever commits, so rarely, and once for many commits
 )
 
 
@@ -38,6 +47,13 @@ class Store(Protocol):
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in one transaction: durable on return, without any trace after an exception."""
+
+    async def run(self, script: Callable[[Dialect], Script[T]]) -> T:
+        """`write` for a script, in the driver's own words: for what happens all the time.
+
+        Raises:
+            DBAPIError: the database refused, or does not answer.
+        """
 
     async def close(self) -> None:
         """Give all connections back."""
@@ -69,10 +85,12 @@ class SqliteStore:
         self._reading = create_engine(url, pool_size=READERS, isolation_level="AUTOCOMMIT")
         event.listen(self._writing, "connect", _prepare)
         event.listen(self._reading, "connect", _prepare)
+        event.listen(self._writing, "connect", _give_room)
         event.listen(self._writing, "begin", _begin_immediate)
         self._writer = ThreadPoolExecutor(1, "audit-writer")
         self._readers = ThreadPoolExecutor(READERS, "audit-reader")
         self._turn: AbstractAsyncContextManager[object] = write_lock or nullcontext()
+        self._held: Connection | None = None  # by the writer's thread, from transaction to transaction
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """See `Store`."""
@@ -83,10 +101,16 @@ class SqliteStore:
         async with self._turn:
             return await asyncio.get_running_loop().run_in_executor(self._writer, self._write, work)
 
+    async def run(self, script: Callable[[Dialect], Script[T]]) -> T:
+        """See `Store`."""
+        async with self._turn:
+            return await asyncio.get_running_loop().run_in_executor(self._writer, self._run, script)
+
     async def close(self) -> None:
         """See `Store`."""
         self._writer.shutdown()
         self._readers.shutdown()
+        self._let_go()
         self._writing.dispose()
         self._reading.dispose()
 
@@ -95,16 +119,46 @@ class SqliteStore:
             return work(connection)
 
     def _write(self, work: Callable[[Connection], T]) -> T:
-        with self._writing.begin() as connection:
-            return work(connection)
+        try:
+            with self._connected().begin() as transaction:
+                return work(transaction.connection)
+        except BaseException:
+            self._let_go()
+            raise
+
+    def _run(self, script: Callable[[Dialect], Script[T]]) -> T:
+        try:
+            driver: Any = self._connected().connection.driver_connection
+            driver.execute("BEGIN IMMEDIATE")
+            result = played(script(self._writing.dialect), lambda *each: driver.execute(*each).fetchall())
+            driver.execute("COMMIT")
+        except BaseException as error:
+            self._let_go()
+            if isinstance(error, sqlite3.Error):
+                raise DBAPIError(None, None, error) from error
+            raise
+        return result
+
+    def _connected(self) -> Connection:
+        if self._held is None:
+            self._held = self._writing.connect()
+        return self._held
+
+    def _let_go(self) -> None:
+        """The next transaction begins on a connection from the pool; what was not committed is rolled back."""
+        held, self._held = self._held, None
+        if held is not None:
+            held.close()
 
 
 class PostgresStore:
     """READ COMMITTED; the head row's lock is the only point of order."""
 
     def __init__(self, engine: AsyncEngine) -> None:
+        self.dialect = engine.dialect
         self._engine = engine
         self._writer: AsyncConnection | None = None
+        self._kept: Any = None  # the driver's connection below the writer
         self._turn = asyncio.Lock()
 
     async def read(self, work: Callable[[Connection], T]) -> T:
@@ -123,6 +177,30 @@ class PostgresStore:
                 await self._disconnect()  # the state of the transaction may be unknown: never use it again
                 raise
 
+    async def run(self, script: Callable[[Dialect], Script[T]]) -> T:
+        """See `Store`, and `write`. asyncpg itself is asked, over the connection that `write` has."""
+        return await self._driven(lambda driver: _committed(driver, script(self.dialect)))
+
+    async def once(self, statement: str, values: Sequence[object]) -> Rows:
+        """One statement as a transaction of its own: one round trip. Otherwise as `run`."""
+        rows: Rows = await self._driven(lambda driver: driver.fetch(statement, *values))
+        return rows
+
+    async def _driven(self, work: Callable[[Any], Awaitable[T]]) -> T:
+        async with self._turn, asyncio.timeout(2 * LOCK_TIMEOUT_MS / 1000):
+            try:
+                return await work(await self._driver())
+            except BaseException as error:
+                await self._disconnect()
+                if isinstance(error, _REFUSALS):
+                    raise DBAPIError(None, None, error) from error
+                raise
+
+    async def _driver(self) -> Any:
+        if self._kept is None:
+            self._kept = (await (await self._connected()).get_raw_connection()).driver_connection
+        return self._kept
+
     async def close(self) -> None:
         """See `Store`."""
         async with self._turn:
@@ -137,9 +215,21 @@ class PostgresStore:
 
     async def _disconnect(self) -> None:
         if self._writer is not None:
-            writer, self._writer = self._writer, None
+            writer, self._writer, self._kept = self._writer, None, None
             await writer.invalidate()  # its session settings are ours: not back into the pool
             await writer.close()
+
+
+async def _committed(driver: Any, script: Script[T]) -> T:
+    await driver.execute("BEGIN")
+    try:
+        statement, values = next(script)
+        while True:
+            statement, values = script.send(await driver.fetch(statement, *values))
+    except StopIteration as end:
+        result: T = end.value
+    await driver.execute("COMMIT")
+    return result
 
 
 def pin_transaction(connection: Connection) -> None:
@@ -162,6 +252,10 @@ def _prepare(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # the driver would begin deferred, and too late
     for pragma in PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _give_room(connection: Any, _record: object) -> None:
+    connection.execute("PRAGMA cache_size=-16384")  # KiB: the writer meets the same index pages again and again
 
 
 def _begin_immediate(connection: Connection) -> None:

@@ -81,6 +81,71 @@ log_signer = Table(
     comment="The signer's memory, where no file is used.",
 )
 
+log_shard = Table(
+    "log_shard",
+    metadata,
+    Column("log_id", Integer, primary_key=True, autoincrement=False),
+    Column("size", BigInteger, nullable=False),
+    Column("next_origin", Text, nullable=False),
+    comment="Logs that were closed: their size, and the origin of the one that goes on.",
+)
+
+log_cosignature = Table(
+    "log_cosignature",
+    metadata,
+    Column("log_id", Integer, primary_key=True, autoincrement=False),
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("name", Text, primary_key=True, comment="the witness"),
+    Column("at", BigInteger, primary_key=True, autoincrement=False, comment="the witness's clock, microseconds"),
+    Column("line", Text, nullable=False, comment="the signature line, as it goes into the checkpoint"),
+    sqlite_with_rowid=False,
+)
+
+log_anchor = Table(
+    "log_anchor",
+    metadata,
+    Column("log_id", Integer, primary_key=True, autoincrement=False),
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("tsa", Text, primary_key=True, comment="address of the time-stamping authority"),
+    Column("asked", BigInteger, primary_key=True, autoincrement=False, comment="microseconds since 1970, UTC"),
+    Column("gen_time", BigInteger, comment="the authority's time; none: the reply could not be verified"),
+    Column("note", LargeBinary, nullable=False, comment="the checkpoint with cosignatures that was stamped"),
+    Column("request", LargeBinary, nullable=False),
+    Column("reply", LargeBinary, nullable=False, comment="DER, as received"),
+)
+
+log_alarm = Table(
+    "log_alarm",
+    metadata,
+    Column("log_id", Integer, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", Text, primary_key=True),
+    Column("text", Text, nullable=False),
+    Column("ours", LargeBinary, nullable=False, comment="the checkpoint we showed"),
+    Column("theirs", LargeBinary, nullable=False, comment="what contradicts it, as received"),
+    Column("cleared", BigInteger, comment="when a person decided to go on"),
+    comment="Reasons not to publish: kept as evidence.",
+)
+
+log_watch = Table(
+    "log_watch",
+    metadata,
+    Column("log_id", Integer, primary_key=True, autoincrement=False),
+    Column("since", BigInteger, primary_key=True, autoincrement=False),
+    Column("config", Text, nullable=False),
+    comment="Which witnesses and authorities watch the log since when; each change is an entry too.",
+)
+
+log_witnessed = Table(
+    "log_witnessed",
+    metadata,
+    Column("origin", Text, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("note", LargeBinary, nullable=False),
+    comment="The witness role: the newest checkpoint of each other log that we cosigned.",
+)
+
 audit_search = Table(
     "audit_search",
     metadata,
@@ -125,6 +190,39 @@ audit_open = Table(
     comment="Derived: exchanges with an intent and no outcome.",
 )
 
+audit_key = Table(
+    "audit_key",
+    metadata,
+    Column("owner", Text, primary_key=True, comment="whose details it opens: `exchange:ID` or `person:REF`"),
+    Column("wrapped", LargeBinary, nullable=False, comment="the data key, under a key that is not in this database"),
+    Column("agreement", Text, comment="decides how long it is kept"),
+    Column("created", BigInteger, nullable=False),
+    Index("ix_audit_key_agreement", "agreement", "created"),
+    comment="Off-log: deleting a row makes the details unreadable, in every copy that has no copy of this table.",
+)
+
+audit_detail = Table(
+    "audit_detail",
+    metadata,
+    Column("entry_id", LargeBinary, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("owner", Text, nullable=False, index=True),
+    Column("sealed", LargeBinary, nullable=False, comment="nonce, then AES-256-GCM of salt and value"),
+    sqlite_with_rowid=False,
+    comment="Off-log: what the commitments in entries are about.",
+)
+
+audit_hold = Table(
+    "audit_hold",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("scope", Text, nullable=False, comment="`exchange:ID`, `person:REF`, `agreement:ID` or `*`"),
+    Column("reason", Text, nullable=False),
+    Column("since", BigInteger, nullable=False),
+    Column("lifted", BigInteger),
+    comment="Legal holds: while one stands, what it names is not erased.",
+)
+
 EVIDENCE = ("log_entry", "log_node", "log_checkpoint", "log_key")
 
 
@@ -135,6 +233,40 @@ def guards(dialect: str) -> tuple[str, ...]:
         dialect: `sqlite` or `postgresql`.
     """
     return _sqlite_guards() if dialect == "sqlite" else _postgresql_guards()
+
+
+WATCHED = ("log_shard", "log_cosignature", "log_anchor")
+
+
+def later_guards(dialect: str) -> tuple[str, ...]:
+    """The guards that came with the tables of shards, witnesses and anchors."""
+    if dialect == "sqlite":
+        refuse = "BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END"
+        closed = "EXISTS (SELECT 1 FROM log_shard WHERE log_id = OLD.log_id)"
+        return (
+            *(
+                f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} {refuse}"
+                for table in WATCHED
+                for verb in ("UPDATE", "DELETE")
+            ),
+            (
+                f"CREATE TRIGGER log_head_closed BEFORE UPDATE ON log_head WHEN {closed} "
+                "BEGIN SELECT RAISE(ABORT, 'this log is closed'); END"
+            ),
+        )
+    return (
+        *(
+            f"CREATE TRIGGER {table}_no_change BEFORE UPDATE OR DELETE ON {table} FOR EACH ROW "
+            "EXECUTE FUNCTION log_append_only()"
+            for table in WATCHED
+        ),
+        (
+            "CREATE OR REPLACE FUNCTION log_is_closed() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$BEGIN IF EXISTS (SELECT 1 FROM log_shard WHERE log_id = OLD.log_id) "
+            "THEN RAISE EXCEPTION 'this log is closed'; END IF; RETURN NEW; END$$"
+        ),
+        "CREATE TRIGGER log_head_closed BEFORE UPDATE ON log_head FOR EACH ROW EXECUTE FUNCTION log_is_closed()",
+    )
 
 
 def _sqlite_guards() -> tuple[str, ...]:
@@ -175,5 +307,6 @@ def _postgresql_guards() -> tuple[str, ...]:
 @event.listens_for(metadata, "after_create")
 def _install_guards(_metadata: MetaData, connection: Connection, tables: list[Table], **_: object) -> None:
     if log_entry in tables:
-        for statement in guards(connection.dialect.name):
+        dialect = connection.dialect.name
+        for statement in guards(dialect) + later_guards(dialect):
             connection.exec_driver_sql(statement)

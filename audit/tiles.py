@@ -85,13 +85,23 @@ def hashes_of(tile: bytes) -> list[bytes]:
     return [tile[at : at + HASH_BYTES] for at in range(0, len(tile), HASH_BYTES)]
 
 
-class TileTree:
-    """Roots of subtrees of a tree of known size, read from its tiles, each tile at most once."""
+Place = tuple[int, int, int]
+"""(level, n, width) of a tile."""
 
-    def __init__(self, size: int, read: ReadTile) -> None:
+Rows = Sequence[Sequence[bytes]]
+"""The hashes of a tile, then those of its complete pairs, fours, ... up to the whole."""
+
+
+class TileTree:
+    """Roots of subtrees of a tree of known size, read from its tiles, each tile at most once.
+
+    What a tile of a log holds at one width never changes, so trees of the same log may share what they `kept`.
+    """
+
+    def __init__(self, size: int, read: ReadTile, kept: dict[Place, Rows] | None = None) -> None:
         self.size = size
         self._read = read
-        self._tiles: dict[tuple[int, int], Sequence[bytes]] = {}
+        self._kept = {} if kept is None else kept
 
     def subtree(self, start: int, stop: int) -> bytes:
         """The root of the entries [start, stop), split as RFC 6962 does.
@@ -112,20 +122,25 @@ class TileTree:
     def _complete(self, height: int, start: int) -> bytes:
         level, doublings = divmod(height, 8)
         first = start >> 8 * level
-        tile = self._tile(level, first // WIDTH)
-        row = list(tile[first % WIDTH : first % WIDTH + (1 << doublings)])
-        while len(row) > 1:
-            row = [node_hash(left, right) for left, right in zip(row[::2], row[1::2], strict=True)]
-        return row[0]
+        return self._tile(level, first // WIDTH)[doublings][first % WIDTH >> doublings]
 
-    def _tile(self, level: int, n: int) -> Sequence[bytes]:
-        if (level, n) not in self._tiles:
-            width = width_at(self.size, level, n)
+    def _tile(self, level: int, n: int) -> Rows:
+        width = width_at(self.size, level, n)
+        place = (level, n, width)
+        if place not in self._kept:
             tile = self._read(level, n, width)
             if not width or len(tile) != width * HASH_BYTES:
                 raise NotInLog(f"tile {tile_path(level, n, width or WIDTH)} is missing or has the wrong length")
-            self._tiles[level, n] = hashes_of(tile)
-        return self._tiles[level, n]
+            self._kept[place] = _rows(hashes_of(tile))
+        return self._kept[place]
+
+
+def _rows(hashes: list[bytes]) -> Rows:
+    rows = [hashes]
+    while len(rows[-1]) > 1:
+        row = rows[-1]
+        rows.append([node_hash(left, right) for left, right in zip(row[::2], row[1::2], strict=False)])
+    return rows
 
 
 def _groups_of_three(digits: str) -> list[str]:

@@ -1,21 +1,21 @@
 """The one transaction that appends: lock the head, look up known ids, hash, insert, move the head.
 
-Synchronous and without a commit: the caller owns the transaction. Only hashing and SQL happen here, because the
-head row is locked. Everything that could be refused was refused before (`Entry.body`).
+A script without a commit: the caller owns the transaction. Only hashing and SQL happen here, because the head row is
+locked. Everything that could be refused was refused before (`Entry.body`).
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import Connection, Dialect, bindparam, func, select, update
 
 from .entry import INDEXED, INTENT, OUTCOME, Entry
 from .errors import EntryConflict, LogUnavailable
 from .merkle import CompactRange, leaf_hash
-from .rows import among, execute, insert_rows
+from .rows import Script, Statement, at_once, at_once_if, compiled, insert_rows, inserting, played_over, where_among
 from .tables import audit_open, audit_search, audit_subject, log_entry, log_head, log_key, log_node
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -25,7 +25,13 @@ _LOCK = select(*_HEAD).where(_THIS).with_for_update()
 _TOUCH = update(log_head).where(_THIS).values(size=log_head.c.size).returning(*_HEAD)
 """On SQLite an update takes the write lock, whatever way the caller's transaction began."""
 _MOVE = update(log_head).where(_THIS).values(size=bindparam("size"), compact_range=bindparam("compact_range"))
-_KNOWN = "SELECT entry_id, seq, body FROM log_entry WHERE entry_id"
+_MOVE_ON = _MOVE.where(
+    log_head.c.size == bindparam("left_size"), log_head.c.compact_range == bindparam("left_range")
+).returning(log_head.c.log_id)
+_KNOWN = (
+    "SELECT entry_id, seq, body, log_id, (SELECT origin FROM log_head WHERE log_head.log_id = log_entry.log_id) "
+    "FROM log_entry WHERE entry_id"
+)
 _CLOSED = "DELETE FROM audit_open WHERE exchange_id"
 
 
@@ -51,7 +57,22 @@ class Conflict:
         return EntryConflict("an entry with this id and other content is in the log; give every entry its own id")
 
 
-Place = int | Conflict
+class Elsewhere(NamedTuple):
+    """The entry stands in a shard that is closed by now: its origin, and the place there."""
+
+    origin: str
+    seq: int
+
+
+Place = int | Elsewhere | Conflict
+
+
+class Appended(NamedTuple):
+    """Where the entries of a batch stand, and the log's head before and after them."""
+
+    places: list[Place]
+    before: CompactRange
+    after: CompactRange
 
 
 def locked_head(connection: Connection, log_id: int) -> CompactRange:
@@ -60,26 +81,36 @@ def locked_head(connection: Connection, log_id: int) -> CompactRange:
     Raises:
         LogUnavailable: there is no such log.
     """
-    locking = _TOUCH if connection.dialect.name == "sqlite" else _LOCK
-    row = execute(connection, locking, log_id).first()
-    if row is None:
-        raise LogUnavailable("the log's head row is missing; run fsck, and restore the database")
-    return CompactRange.from_bytes(row.size, row.compact_range)
+    return played_over(connection, _locked_head(connection.dialect, log_id))
 
 
 def appended(connection: Connection, log_id: int, batch: Sequence[Pending]) -> list[Place]:
+    """`appending`, in the transaction of a connection."""
+    return played_over(connection, appending(connection.dialect, log_id, batch))
+
+
+def appending(dialect: Dialect, log_id: int, batch: Sequence[Pending]) -> Script[list[Place]]:
     """Append what is not there yet; the place of every entry of the batch, in its order.
 
     Args:
-        connection: in a transaction of the caller, which makes the places valid by committing.
+        dialect: of the database whose transaction the caller began; committing makes the places valid.
         log_id: the log's row in `log_head`.
         batch: at most 256 entries.
 
     Raises:
         LogUnavailable: the head row is missing.
     """
-    head = locked_head(connection, log_id)
-    known = _known(connection, batch)
+    return (yield from continuing(dialect, log_id, batch)).places
+
+
+def continuing(dialect: Dialect, log_id: int, batch: Sequence[Pending]) -> Script[Appended]:
+    """`appending`, which also tells what it found and left."""
+    head = after = yield from _locked_head(dialect, log_id)
+    rows = yield where_among(dialect, _KNOWN, [pending.key for pending in batch])
+    known: dict[bytes, tuple[int | Elsewhere, bytes]] = {
+        bytes(key): (int(seq) if owner == log_id else Elsewhere(origin, int(seq)), bytes(body))
+        for key, seq, body, owner, origin in rows
+    }
     fresh: list[Pending] = []
     places: list[Place] = []
     for pending in batch:
@@ -89,13 +120,33 @@ def appended(connection: Connection, log_id: int, batch: Sequence[Pending]) -> l
             fresh.append(pending)
         places.append(place[0] if _same(place[1], pending.body) else Conflict())
     if fresh:
-        _insert(connection, log_id, head, fresh)
-    return places
+        after, inserts = _inserting(dialect, log_id, head, fresh)
+        move = compiled(_MOVE, dialect), (after.size, after.to_bytes(), log_id)
+        changes = at_once(dialect, [*inserts, move])
+        yield from (each for each in changes)  # unlike a list, a generator may be sent rows
+    return Appended(places, head, after)
 
 
-def _known(connection: Connection, batch: Sequence[Pending]) -> dict[bytes, tuple[int, bytes]]:
-    rows = among(connection, _KNOWN, [pending.key for pending in batch])
-    return {bytes(row[0]): (row[1], bytes(row[2])) for row in rows}
+def at_a_stroke(
+    dialect: Dialect, log_id: int, head: CompactRange, batch: Sequence[Pending]
+) -> tuple[Statement, Appended]:
+    """`continuing` in one statement of PostgreSQL, for who believes to know the head; what it does if that is so.
+
+    It returns a row if the head was this one. If it was not, nothing was done and no row comes; if an id of the batch
+    is in the log already, the database refuses. Which of the two and what then: `continuing` knows.
+    """
+    after, inserts = _inserting(dialect, log_id, head, batch)
+    move = (after.size, after.to_bytes(), log_id, head.size, head.to_bytes())
+    statement = at_once_if((compiled(_MOVE_ON, dialect), move), inserts)
+    return statement, Appended([*range(head.size, after.size)], head, after)
+
+
+def _locked_head(dialect: Dialect, log_id: int) -> Script[CompactRange]:
+    rows = yield compiled(_TOUCH if dialect.name == "sqlite" else _LOCK, dialect), (log_id,)
+    if not rows:
+        raise LogUnavailable("the log's head row is missing; run fsck, and restore the database")
+    size, compact_range = rows[0]
+    return CompactRange.from_bytes(size, compact_range)
 
 
 def _same(stored: bytes, offered: bytes) -> bool:
@@ -107,22 +158,27 @@ def _without_nonce(body: bytes) -> object:
     return json.loads(body) | {"nonce": None}
 
 
-def _insert(connection: Connection, log_id: int, head: CompactRange, fresh: Sequence[Pending]) -> None:
+def _inserting(
+    dialect: Dialect, log_id: int, head: CompactRange, fresh: Sequence[Pending]
+) -> tuple[CompactRange, list[Statement]]:
+    """The head after these entries, and their rows in every other table."""
     leaves = [leaf_hash(pending.body) for pending in fresh]
     grown, nodes = head.extended(leaves)
     entries = [
         (log_id, seq, pending.key, leaf, pending.body)
         for seq, (pending, leaf) in enumerate(zip(fresh, leaves, strict=True), head.size)
     ]
-    insert_rows(connection, log_entry, entries)
-    insert_rows(connection, log_node, [(log_id, *node) for node in nodes])
-    _index(connection, log_id, head.size, fresh)
     subjects = {(ref, pending.key) for pending in fresh for ref in pending.entry.subject_refs}
-    insert_rows(connection, audit_subject, sorted(subjects))
-    execute(connection, _MOVE, grown.size, grown.to_bytes(), log_id)
+    return grown, [
+        *inserting(dialect, log_entry, entries),
+        *inserting(dialect, log_node, [(log_id, *node) for node in nodes]),
+        *indexing(dialect, log_id, head.size, fresh),
+        *inserting(dialect, audit_subject, sorted(subjects)),
+    ]
 
 
-def _index(connection: Connection, log_id: int, first: int, fresh: Sequence[Pending]) -> None:
+def indexing(dialect: Dialect, log_id: int, first: int, fresh: Sequence[Pending]) -> Iterator[Statement]:
+    """The lines of the derived tables for entries that stand in a row from `first`."""
     rows, opened, closed = [], [], []
     for seq, (entry, _body, key) in enumerate(fresh, first):
         at = microseconds(entry.at)
@@ -131,10 +187,11 @@ def _index(connection: Connection, log_id: int, first: int, fresh: Sequence[Pend
             opened.append((_exchange(entry), key, at))
         elif entry.kind == OUTCOME:
             closed.append(_exchange(entry))
-    insert_rows(connection, audit_search, rows)
-    insert_rows(connection, audit_open, opened, skip=True)
+    yield from inserting(dialect, audit_search, rows)
+    still_open = [row for row in opened if row[0] not in closed]  # the two statements do not see one another
+    yield from inserting(dialect, audit_open, still_open, skip=True)
     if closed:
-        among(connection, _CLOSED, closed)
+        yield where_among(dialect, _CLOSED, closed)
 
 
 def microseconds(at: datetime) -> int:

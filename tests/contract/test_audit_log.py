@@ -291,7 +291,7 @@ async def test_search_finds_by_fact_kind_person_and_time_newest_first(log: Log) 
         return [ids.index(each.entry_id) for each in await log.search(wanted)]
 
     assert await found(Wanted()) == [5, 4, 3, 2, 1, 0]
-    assert await found(Wanted(limit=2, before=4)) == [3, 2]
+    assert await found(Wanted(limit=2, before=(1, 4))) == [3, 2]
     assert await found(Wanted(facts=(("consumer", "LK/GOV/X/1"), ("service", "tax.employment")))) == [5, 3, 1]
     assert await found(Wanted(kind="other")) == [5, 4, 3]
     assert await found(Wanted(subject_ref="person-1")) == [4, 1]
@@ -363,7 +363,8 @@ async def test_new_key_signs_on_and_old_checkpoints_still_verify(
     new = Signer(ORIGIN, Ed25519PrivateKey.generate(), memory)
     log = await Log.open(db.engine, new, db.write_lock)
     await log.append(entry())
-    assert Checkpoint.from_note(await log.checkpoint(), [new.verifier]).size == 2
+    assert Checkpoint.from_note(await log.checkpoint(), [new.verifier]).size == 3
+    assert [each.kind for each in await log.search(Wanted(limit=2))] == ["system.registered", "log.key_changed"]
     assert await log.vkeys() == [new.vkey, old.vkey]
     await log.close()
     assert (await checked_database(database_url))[0].findings == ()

@@ -11,11 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from audit import Entry, Log, Signer
 from audit.__main__ import main
+from audit.databases import in_database
 from audit.errors import SourceUnreadable
 from audit.export import export
 from audit.fsck import Report
-from audit.merkle import leaf_hash
-from audit.places import checked, checked_database, in_database
+from audit.merkle import leaf_hash, root_of
+from audit.places import checked, checked_database
 from audit.stored import logs_in
 from audit.tiles import bundle, unbundle
 
@@ -116,6 +117,34 @@ async def test_reordered_entries_are_cornered_when_the_search_table_was_changed_
     assert (finding.first, finding.last) == (256, 511)
 
 
+def inserted(forged: Entry, place: int, last: int) -> tuple[str, ...]:
+    """A whole entry with all that belongs to it, put in; those after it move on by one."""
+    body = forged.body()
+    moved = [f"UPDATE log_entry SET seq = seq + 1 WHERE seq = {seq}" for seq in range(last, place - 1, -1)]
+    values = f"1, {place}, x'{forged.id.hex}', x'{leaf_hash(body).hex()}', x'{body.hex()}'"
+    head = "UPDATE log_head SET size = size + 1, compact_range = zeroblob(32 * 5)"  # 301 has five bits that are set
+    return (*moved, f"INSERT INTO log_entry (log_id, seq, entry_id, leaf, body) VALUES ({values})", head)
+
+
+async def test_inserted_entry_is_named(
+    engine: AsyncEngine, log: Log, filled: Fill, entry: Callable[..., Entry]
+) -> None:
+    await filled(300)
+    await log.checkpoint()
+    await tampered(engine, *inserted(entry(n="put in"), 150, 299))
+    assert (await report(engine)).findings[0].first == 150
+
+
+async def test_inserted_entry_is_cornered_when_the_search_table_was_changed_too(
+    engine: AsyncEngine, log: Log, filled: Fill, entry: Callable[..., Entry]
+) -> None:
+    await filled(300)
+    await log.checkpoint()
+    await tampered(engine, *inserted(entry(n="put in"), 150, 299), "DELETE FROM audit_search")
+    (finding,) = (await report(engine)).findings
+    assert (finding.first, finding.last) == (0, 255)
+
+
 async def test_body_under_another_entrys_id_is_named(engine: AsyncEngine, log: Log, filled: Fill) -> None:
     await filled(10)
     await log.checkpoint()
@@ -189,6 +218,7 @@ async def test_exported_directory_verifies_and_grows(
     [
         ("tile/entries/000", lambda old: old.replace(b'"n":7}', b'"n":8}'), 7, None),
         ("tile/entries/001.p/44", lambda old: bundle(unbundle(old)[:20]), 276, None),
+        ("tile/entries/000", lambda old: bundle([*unbundle(old)[:9], b"{}", *unbundle(old)[9:]]), 9, None),
         ("tile/entries/000", lambda old: old[:-1], 0, None),
         ("tile/0/000", lambda old: old[:64] + bytes(32) + old[96:], 2, None),
         ("tile/0/000", lambda old: old[:3200], 100, None),
@@ -264,3 +294,18 @@ def test_empty_directory_and_foreign_database_are_no_logs(tmp_path: Path) -> Non
     (tmp_path / "x.db").touch()
     with pytest.raises(SourceUnreadable):
         checked(str(tmp_path / "x.db"))
+
+
+async def test_tiles_of_another_log_are_found(
+    engine: AsyncEngine, log: Log, filled: Fill, tmp_path: Path, signer: Signer
+) -> None:
+    """Another log's directory under this log's checkpoint: as long, as well formed, and not what was signed."""
+    await filled(300)
+    await exported(engine, log, tmp_path / "mine")
+    bodies = unbundle((tmp_path / "mine/tile/entries/000").read_bytes())
+    others = [body.replace(b'"n":', b'"m":') for body in bodies]
+    (tmp_path / "mine/tile/entries/000").write_bytes(bundle(others))
+    (tmp_path / "mine/tile/0/000").write_bytes(b"".join(map(leaf_hash, others)))
+    (tmp_path / "mine/tile/1/000.p/1").write_bytes(root_of(others))
+    finding = checked(str(tmp_path / "mine"), [signer.vkey])[0].findings[0]
+    assert (finding.first, finding.last) == (0, 299)
