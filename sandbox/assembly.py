@@ -9,7 +9,19 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from . import control
-from .agencies import civil_registration, education, ess, messaging, national_id, offices, pension, tax
+from .agencies import (
+    civil_registration,
+    driving_licence,
+    education,
+    ess,
+    health,
+    messaging,
+    national_id,
+    offices,
+    pension,
+    population_register,
+    tax,
+)
 from .faults import Faults
 from .gateway_client import Clients
 from .gateway_keys import GatewayKeys
@@ -18,7 +30,10 @@ from .person import World
 from .population.census import census
 from .world import Registers
 
-AGENCIES = ("national_id", "civil_registration", "tax", "pension", "education", "ess", "offices", "messaging")
+AGENCIES = (
+    *("national_id", "civil_registration", "tax", "pension", "education", "driving_licence", "health"),
+    *("ess", "offices", "messaging", "population_register"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +102,19 @@ class Assembly:
         civil = civil_registration.make_settings(places.url("civil_registration"), places.folder("civil_registration"))
         income = tax.make_settings(places.url("tax"), places.folder("tax"), today=records.date)
         school = education.make_settings(places.url("education"))
-        for made in (identity, civil, income, school):
+        licences = driving_licence.make_settings(places.url("driving_licence"))
+        certificates = health.make_settings(places.url("health"), places.folder("health"))
+        people = population_register.make_settings(places.url("population_register"))
+        for made in (identity, civil, income, school, licences, certificates, people):
             self._settings |= made.exported()
         return {
             "national_id": national_id.build(records, identity, faults["national_id"]),
             "civil_registration": civil_registration.build(self._deaths, civil, faults["civil_registration"]),
             "tax": tax.build(records, income, faults["tax"]),
             "education": education.build(records, school, faults["education"]),
+            "driving_licence": driving_licence.build(records, licences, faults["driving_licence"]),
+            "health": health.build(records, certificates, faults["health"]),
+            "population_register": population_register.build(records, people, faults["population_register"]),
         }
 
     def _working(self) -> dict[str, Starlette]:

@@ -22,6 +22,9 @@ from .person import (
     World,
 )
 from .population import population
+from .population.certificates import MedicalCertificate, medical_certificate
+from .population.licences import DrivingRecord, driving_record
+from .population.register_numbers import register_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,7 @@ class Registers:
         """
         self.people, self.seed, self.date = people, seed, day
         self._national_id: dict[str, NationalIdRecord] = {}
+        self._register_numbers: dict[str, str] = {}  # number in the population register -> NIC
         self._civil: dict[str, CivilRecord] = {}
         self._births: dict[str, CivilRecord] = {}
         self._deaths: dict[str, CivilRecord] = {}
@@ -56,6 +60,8 @@ class Registers:
         self._pension: dict[str, PensionRecord] = {}
         self._education: dict[str, EducationRecord] = {}
         self._ess: dict[str, EssRecord] = {}
+        self._driving: dict[str, DrivingRecord] = {}
+        self._certificates: dict[str, MedicalCertificate] = {}
         self._registrations: dict[str, SrRecord] = {}
         self._reality: dict[str, Reality] = {}
         for person in watch(population(people, seed, day)):
@@ -64,6 +70,10 @@ class Registers:
     def national_id_by_nic(self, nic: str) -> NationalIdRecord | None:
         """The national ID record under this number."""
         return self._national_id.get(nic)
+
+    def national_id_by_register_number(self, number: str) -> NationalIdRecord | None:
+        """The same record under the person's number in the population register."""
+        return self._national_id.get(self._register_numbers.get(number, ""))
 
     def civil_by_nic(self, nic: str) -> Sequence[CivilRecord]:
         """Civil records whose birth registration carries this number: one or none."""
@@ -94,6 +104,14 @@ class Registers:
         """The learner with this number."""
         return self._education.get(number)
 
+    def driving_by_nic(self, nic: str) -> DrivingRecord | None:
+        """The holder of a driving licence with this number."""
+        return self._driving.get(nic)
+
+    def certificate_by_number(self, number: str) -> MedicalCertificate | None:
+        """The medical certificate with this number."""
+        return self._certificates.get(number)
+
     def ess_by_nic(self, nic: str) -> EssRecord | None:
         """The employment support record at the start, before anybody is pushed."""
         return self._ess.get(nic)
@@ -119,6 +137,7 @@ class Registers:
     def _add(self, person: Person) -> None:
         if person.national_id:
             self._national_id[person.national_id.nic] = person.national_id
+            self._register_numbers[register_number(person, self.seed)] = person.national_id.nic
         if person.civil:
             self._add_civil(person.civil)
         if person.tax:
@@ -129,6 +148,10 @@ class Registers:
             self._education[person.education.learner_number] = person.education
         if person.ess:
             self._ess[person.nic] = person.ess
+        if driving := driving_record(person, self.seed, self.date):
+            self._driving[person.nic] = driving
+        if certificate := medical_certificate(person, self.seed, self.date):
+            self._certificates[certificate.number] = certificate
         for record in person.registrations:
             self._registrations[record.member_id] = record
             self._reality[person.nic] = Reality(person.birth_date, person.world)

@@ -15,6 +15,7 @@ import jsonschema_rs
 
 FOLDER = Path(__file__).parent
 _OPENAPI_3_0 = "http://json-schema.org/draft-04/schema#"  # the dialect nearest to what OpenAPI 3.0 documents use
+LINEAR_TIME = jsonschema_rs.RegexOptions()  # no pattern can be made slow by what it is matched against
 
 
 class SchemaError(Exception):
@@ -70,7 +71,9 @@ def compiled(schema: Mapping[str, object], name: str) -> Validator:
     """
     _refuse_outside_references(dict(schema), name)
     try:
-        built = jsonschema_rs.validator_for(dict(schema), validate_formats=True, offline=True)
+        built = jsonschema_rs.validator_for(
+            dict(schema), validate_formats=True, offline=True, pattern_options=LINEAR_TIME
+        )
     except ValueError as error:  # ValidationError and ReferencingError are ValueErrors
         raise SchemaError(f"{name} does not compile: {type(error).__name__}") from error
     return cast("Validator", built)

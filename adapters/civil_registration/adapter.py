@@ -4,7 +4,7 @@ First by national id in both registers. What that does not find is looked for by
 be equal letter for letter: such a death is only probable. A record that carries another person's number never counts.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import orjson
@@ -25,9 +25,10 @@ from adapters.kit.contract import (
     Subject,
     Told,
 )
+from adapters.kit.dci_wire import BodySigned, Envelope
 from adapters.kit.egress import HttpAnswer
 from adapters.kit.nic import new_form
-from adapters.kit.transports.dci import DciClient, Partner, Signer, token_client
+from adapters.kit.transports.dci import DciClient, Partner, token_client
 from adapters.kit.transports.rest import JSON, error_of, read_json
 
 from . import people
@@ -47,7 +48,9 @@ class CivilRegistration(BaseAdapter):
     def __init__(self, kit: Kit) -> None:
         super().__init__(kit)
         partner = Partner(
-            sender_id=kit.setting("sender_id"), schema="dci/crvs.json", sign=envelope_signer(kit.setting("signing_key"))
+            sender_id=kit.setting("sender_id"),
+            schema="dci/crvs.json",
+            wire=BodySigned(envelope_signer(kit.setting("signing_key"))),
         )
         self._http = kit.http()
         self._tokens = token_client(self._http, kit.setting("client_id"), kit.setting("client_secret"))
@@ -161,7 +164,7 @@ def build(kit: Kit) -> CivilRegistration:
     return CivilRegistration(kit)
 
 
-def envelope_signer(private_pem: str) -> Signer:
+def envelope_signer(private_pem: str) -> Callable[[Envelope], str]:
     """OpenCRVS's signature of an envelope: a compact RS256 JWS that carries header and message itself.
 
     Raises:

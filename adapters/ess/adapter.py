@@ -5,8 +5,6 @@ from dataclasses import replace
 from typing import Any
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
-import orjson
-
 import schemas
 from adapters.kit.base import BaseAdapter, Kit, as_of
 from adapters.kit.contract import (
@@ -23,9 +21,7 @@ from adapters.kit.contract import (
     Subject,
     Told,
 )
-from adapters.kit.egress import HttpAnswer
-from adapters.kit.transports.dci import Ack, DciClient, Partner, ack_of, error_for, stamp, token_client
-from adapters.kit.transports.rest import JSON
+from adapters.kit.transports.dci import Ack, DciClient, Partner, error_for, stamp, token_client
 
 from . import wire
 
@@ -46,7 +42,11 @@ class Ess(BaseAdapter):
         self._http = kit.http()
         self._tokens = token_client(self._http, kit.setting("client_id"), kit.setting("client_secret"))
         self._partner = Partner(
-            sender_id=kit.setting("sender_id"), receiver_id=_receiver(kit), schema=SCHEMA, sign=kit.signer
+            sender_id=kit.setting("sender_id"),
+            receiver_id=_receiver(kit),
+            schema=SCHEMA,
+            base_url=kit.setting("base_url"),
+            wire=kit.wire,
         )
         self._dci = DciClient(self._http, self._partner, self._tokens)
 
@@ -94,14 +94,7 @@ class Ess(BaseAdapter):
         """The same for some events; `callback` is the full URL that ESS has registered for us."""
         message = {"transaction_id": str(uuid4()), "subscribe_request": [_subscription(event) for event in events]}
         caller = DciClient(self._http, replace(self._partner, sender_uri=callback), self._tokens)
-        envelope = caller.envelope("subscribe", message, len(events))
-
-        async def call(token: str) -> HttpAnswer:
-            headers = {**JSON, "authorization": f"Bearer {token}"}
-            path = f"{self._partner.prefix}/subscribe"
-            return await self._http.request("POST", path, headers=headers, content=orjson.dumps(envelope))
-
-        return ack_of(await self._tokens.authorised(call))
+        return await caller.send("subscribe", message, message_id=str(uuid4()), total=len(events))
 
     def told(self, envelope: Mapping[str, Any]) -> Sequence[Told]:
         """ESS's events as canonical records; see `wire.parse_notify`."""

@@ -5,7 +5,6 @@ import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from itertools import islice
 from pathlib import Path
 
 import schemas
@@ -21,6 +20,7 @@ from adapters.kit.contract import (
     RawAnswer,
     Service,
 )
+from adapters.kit.dci_wire import CLEAR, Wire
 from adapters.kit.egress import Dialler, HttpClient, Limits, NotAllowed
 from adapters.kit.manifest import Manifest, ManifestError
 from adapters.kit.mapping import Mapper, MappingError
@@ -38,7 +38,7 @@ class Kit:
 
     Attributes:
         settings: a value by name; raises LookupError without one.
-        signer: signs a DCI `{"header", "message"}` as the gateway; None where the gateway signs nothing.
+        wire: how DCI messages to the agency are protected, as the gateway agreed with it.
     """
 
     folder: Path
@@ -46,7 +46,7 @@ class Kit:
     mapping: Mapping[str, Mapper]
     settings: Callable[[str], str] = field(repr=False)
     dialler: Dialler
-    signer: Callable[[dict[str, object]], str] | None = None
+    wire: Wire = CLEAR
 
     def setting(self, key: str) -> str:
         """The value behind a key of the manifest's [transport], [auth] or [settings] table.
@@ -85,6 +85,8 @@ class BaseAdapter:
 
     def __init__(self, kit: Kit) -> None:
         self.kit = kit
+        self._asking = asyncio.Lock()  # whose questions go out now
+        self._places = asyncio.Semaphore(kit.manifest.transport.concurrent)
 
     @property
     def id(self) -> str:
@@ -108,21 +110,18 @@ class BaseAdapter:
         raise AgencyRejectedMessage("the service cannot be asked about one person now", code=code)
 
     async def ask_many(self, questions: Sequence[Question]) -> AsyncIterator[tuple[int, RawAnswer | AgencyError]]:
-        """Many people: as many `ask`s at once as the agency allows; see `contract.Adapter.ask_many`."""
-        waiting = iter(enumerate(questions))
-        running: set[asyncio.Task[tuple[int, RawAnswer | AgencyError]]] = set()
+        """Many people: as many `ask`s at once as the agency allows; see `contract.Adapter.ask_many`.
+
+        Calls share those places. The first one fills them until it has nothing more to ask, then the next one does:
+        so the agency is busy all the time, and what was asked first is complete first.
+        """
+        answers: asyncio.Queue[tuple[int, RawAnswer | AgencyError]] = asyncio.Queue()
+        asking = asyncio.create_task(self._ask_all(questions, answers))
         try:
-            while True:
-                free = self.kit.manifest.transport.concurrent - len(running)
-                running |= {asyncio.create_task(self._asked(*next_one)) for next_one in islice(waiting, free)}
-                if not running:
-                    return
-                done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    yield task.result()
+            for _ in questions:
+                yield await answers.get()
         finally:
-            for task in running:
-                task.cancel()
+            asking.cancel()
 
     async def deliver(self, item: Item) -> Handed:
         """Hand one item over; see `contract.Adapter.deliver`."""
@@ -167,14 +166,26 @@ class BaseAdapter:
     async def close(self) -> None:
         """Nothing to close: the dialler owns the connections."""
 
-    async def _asked(self, place: int, question: Question) -> tuple[int, RawAnswer | AgencyError]:
+    async def _ask_all(
+        self, questions: Sequence[Question], answers: asyncio.Queue[tuple[int, RawAnswer | AgencyError]]
+    ) -> None:
+        async def asked(place: int, question: Question) -> None:
+            answers.put_nowait((place, await self._answer_or_error(question)))
+
+        async with asyncio.TaskGroup() as group, self._asking:
+            for place, question in enumerate(questions):
+                await self._places.acquire()
+                task = group.create_task(asked(place, question))
+                task.add_done_callback(lambda _: self._places.release())  # also of one that was cancelled unstarted
+
+    async def _answer_or_error(self, question: Question) -> RawAnswer | AgencyError:
         try:
-            return place, await self.ask(question)
+            return await self.ask(question)
         except AgencyError as error:
-            return place, error
+            return error
         except Exception as error:  # one person's line must not take the others with it
             logger.exception("an adapter failed on one question", extra={"service": question.service})
-            return place, AgencyOutcomeUnknown("the adapter failed on this question", code=type(error).__name__)
+            return AgencyOutcomeUnknown("the adapter failed on this question", code=type(error).__name__)
 
 
 def as_of(service: Service, as_at: date) -> date:

@@ -1,14 +1,14 @@
 """Services that systems offer through a callback: an item goes to the system's registered URL as a DCI `notify`."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from uuid import NAMESPACE_URL, uuid5
 
 import schemas
 from adapters.kit.contract import AgencyError, AgencyRejectedMessage, Handed, Item, Question, RawAnswer
+from adapters.kit.dci_wire import Wire
 from adapters.kit.egress import Dialler, Limits
 from adapters.kit.transports.dci import DciClient, Partner, stamp
 
-Signer = Callable[[dict[str, object]], str]
 RECORD_TYPES: Mapping[str, str] = {
     "enrolment": "enrolment-event",
     "progress": "programme-update",
@@ -25,15 +25,16 @@ class CallbackAdapter:
     """One registered system as a receiver. One item is one message about one person; the receiver can tell a
     repeated item by `message_id`, which is derived from the item's id."""
 
-    def __init__(self, system: str, url: str, sender: str, dialler: Dialler, signer: Signer) -> None:
-        """`system` and `sender` are DCI ids (`LK.GOV.DME.ESS`); `url` is the registered callback, in full.
+    def __init__(self, system: str, url: str, sender: str, dialler: Dialler, wire: Wire) -> None:
+        """`system` and `sender` are DCI ids (`LK.GOV.DME.ESS`); `url` is the registered callback, in full; `wire` is
+        how messages to the system are protected.
 
         Raises:
             NotAllowed: the URL may not be dialled.
         """
         self._system = system
         self._url = url
-        partner = Partner(sender_id=sender, receiver_id=system, schema="dci/ess.json", sign=signer)
+        partner = Partner(sender_id=sender, receiver_id=system, schema="dci/ess.json", wire=wire)
         self._client = DciClient(dialler.http(url, Limits(attempts=1)), partner)
 
     @property

@@ -37,6 +37,7 @@ from adapters.kit.contract import (
     Service,
     Subject,
 )
+from adapters.kit.dci_wire import BodySigned
 from adapters.kit.egress import Dialler
 from adapters.kit.faults import FAULTS, broken_agency
 from adapters.kit.manifest import Manifest, ManifestError
@@ -238,7 +239,7 @@ def _opened(folder: Path, dialler: Dialler, port: int) -> Adapter:
         mappings.load(folder),
         values.__getitem__,
         dialler,
-        lambda _: "e30..c2lnbmF0dXJl",
+        BodySigned(lambda _: "e30..c2lnbmF0dXJl"),
     )
     return opening.build(kit)
 

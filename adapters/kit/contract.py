@@ -298,6 +298,7 @@ class Service:
     immediate: bool = True  # False: answers by batch only
     summary: str = ""
     dci_reg_type: str = ""  # how the DCI edge names it
-    answer_schema: str = ""  # "agency/hmrc-individuals/answer-paye.json": their shape; empty when adapter.py checks it
+    answer_schema: str = ""  # "agency/hmrc/paye.json", or "./own.json": their shape; empty when adapter.py checks it
+    people_a_call: int = 0  # how many the agency likes to be asked about at once; 0: no matter
     lag_months: int = 0  # closed months behind `as_at`, where the contract has no place for it
     extra: Mapping[str, object] = field(default_factory=dict)

@@ -1,9 +1,10 @@
 """The dialler: the only module that opens sockets to the outside.
 
 Every new connection is vetted inside the connect itself: the name is resolved once, **all** answers must be
-public (unless the operator has listed `host:port`), and the vetted address is the one dialled, so a name that
-changes its mind between check and use gains nothing. No redirects, no proxies from the environment, no
-compression, a total deadline and a byte cap. Callbacks, webhooks and key sets go through here too.
+permitted (`dial_rules`), and the vetted address is the one dialled, so a name that changes its mind between check and
+use gains nothing; TLS still names and checks the host. No redirects, no proxies from the environment, no unix sockets,
+no compression, a total deadline, and caps on body and headers. Callbacks, webhooks and key sets go through here too.
+`tests/architecture` keeps every other module from opening a socket.
 """
 
 import asyncio
@@ -11,30 +12,34 @@ import socket
 import ssl
 from collections.abc import Collection
 from typing import Any
-from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from adapters.kit.addresses import is_public
 from adapters.kit.contract import AgencyTimeout, AgencyUnavailable
+from adapters.kit.dial_rules import SFTP, BadListing, DialRules
 from adapters.kit.http_client import CONNECT_S, HttpAnswer, HttpClient, Limits, NotAllowed
 
-__all__ = ["Dialler", "HttpAnswer", "HttpClient", "Limits", "NotAllowed"]
+__all__ = ["BadListing", "Dialler", "HttpAnswer", "HttpClient", "Limits", "NotAllowed"]
+
+MOST_HEADERS = 100  # of one answer
+LONGEST_HEADER = 8 * 1024
 
 
 class Dialler:
     """Opens connections on behalf of adapters. One per process.
 
     Args:
-        allowed: `host:port` pairs, lower case, that may be dialled although they are not public, and in plain HTTP
-            (an agency inside the government network, the sandbox on loopback). Everything else must be https to a
-            public address.
+        allowed: `host:port` pairs that may be dialled although they are not public or not on the usual port, and in
+            plain HTTP (an agency inside the government network, the sandbox on loopback); see `dial_rules`.
         tls: trust anchors for https; the system's by default.
+
+    Raises:
+        BadListing: an entry of `allowed` is no `host:port`.
     """
 
     def __init__(self, allowed: Collection[str] = (), tls: ssl.SSLContext | None = None) -> None:
-        self._allowed = frozenset(allowed)
+        self._rules = DialRules(allowed)
         self.tls = tls or ssl.create_default_context()
         self._clients: list[HttpClient] = []
 
@@ -54,16 +59,7 @@ class Dialler:
         Raises:
             NotAllowed: as in `http`.
         """
-        try:
-            parts = urlsplit(url)
-            host, port = parts.hostname or "", parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
-        except ValueError:
-            raise NotAllowed("not a URL") from None
-        if not host or not port or parts.username is not None or parts.fragment:
-            raise NotAllowed("not an http(s) URL of a plain host")
-        if parts.scheme != "https" and not self._listed(host, port):
-            raise NotAllowed("only https may be dialled, unless host:port is on the allow-list")
-        return host, port
+        return self._rules.place(url)[1:]
 
     async def resolve(
         self, host: str, port: int, family: int = socket.AF_UNSPEC
@@ -71,23 +67,24 @@ class Dialler:
         """Addresses of a host, all of them vetted.
 
         Raises:
-            NotAllowed: one of them is not public and `host:port` is not on the allow-list.
+            NotAllowed: one of them may not be dialled for this host.
             OSError: the name does not resolve.
         """
         found = await asyncio.get_running_loop().getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM)
         addresses: list[tuple[socket.AddressFamily, str]] = [(each[0], str(each[4][0])) for each in found]
-        if not self._listed(host, port) and not all(is_public(address) for _, address in addresses):
-            raise NotAllowed("the host has an address that is not public; list host:port to allow it")
+        for _, address in addresses:
+            self._vet(host, port, address)
         return addresses
 
     async def connect(self, host: str, port: int, *, timeout_s: float = CONNECT_S) -> socket.socket:
         """A vetted, connected, non-blocking TCP socket (SFTP and other protocols that bring their own layers).
 
         Raises:
-            NotAllowed: as in `resolve`.
+            NotAllowed: as in `resolve`; also for a port other than SFTP's that is not on the allow-list.
             AgencyTimeout: no connection within the time.
             AgencyUnavailable: refused, or the name does not resolve.
         """
+        self._rules.check(host, port, usual=SFTP)
         try:
             async with asyncio.timeout(timeout_s):
                 return await self._connected(await self.resolve(host, port), port)
@@ -107,8 +104,7 @@ class Dialler:
 
         def vetted(info: Any) -> socket.socket:
             family, kind, protocol, _, address = info
-            if not self._listed(host, port) and not is_public(str(address[0])):
-                raise NotAllowed("the address is not public")  # an address literal never meets the resolver
+            self._vet(host, port, str(address[0]))  # an address literal never meets the resolver
             return socket.socket(family, kind, protocol)
 
         connector = aiohttp.TCPConnector(
@@ -124,10 +120,14 @@ class Dialler:
             auto_decompress=False,
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S),  # the client sets the deadline
+            max_line_size=LONGEST_HEADER,
+            max_field_size=LONGEST_HEADER,
+            max_headers=MOST_HEADERS,
         )
 
-    def _listed(self, host: str, port: int) -> bool:
-        return f"{host.lower()}:{port}" in self._allowed
+    def _vet(self, host: str, port: int, address: str) -> None:
+        if not self._rules.permits(host, port, address):
+            raise NotAllowed("the host has an address that may not be dialled; list host:port to allow a private one")
 
     @staticmethod
     async def _connected(addresses: list[tuple[socket.AddressFamily, str]], port: int) -> socket.socket:

@@ -3,6 +3,7 @@
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -10,7 +11,9 @@ from typing import Any
 import schemas
 from adapters.kit import claims
 from adapters.kit.contract import Service
+from adapters.kit.untrusted import ProgramRefused, checked_schema
 
+OWN = "./"  # begins the name of a schema that lies in the adapter's folder
 _SHAPE = "own/manifest.v1.json"
 
 
@@ -86,6 +89,23 @@ def load(folder: Path) -> Manifest:
     return manifest
 
 
+@cache
+def answer_validator(folder: Path, name: str) -> schemas.Validator:
+    """What an `answer_schema` names: a schema of this repository, or `./answer.json`, which the folder brings.
+
+    Raises:
+        ManifestError: there is none.
+        schemas.SchemaError, ProgramRefused: it cannot be used; the folder's own is checked as any foreign one.
+    """
+    if not name.startswith(OWN):
+        return schemas.validator(name)
+    path = folder / name
+    try:
+        return checked_schema(path.read_bytes(), str(path))
+    except OSError:
+        raise ManifestError(f"{path} cannot be read; put the schema there, or name one of schemas/") from None
+
+
 def _typed(raw: dict[str, Any]) -> Manifest:
     transport, auth = raw["transport"], dict(raw.get("auth", {}))
     kind = auth.pop("kind", "none")
@@ -117,6 +137,7 @@ def _service(adapter: str, name: str, table: dict[str, Any]) -> Service:
         summary=table["summary"],
         dci_reg_type=table.get("dci_reg_type", ""),
         answer_schema=table.get("answer_schema", ""),
+        people_a_call=table.get("people_a_call", 0),
         lag_months=table.get("lag_months", 0),
         extra=MappingProxyType({key: table[key] for key in ("path", "request", "repeatable") if key in table}),
     )
@@ -129,8 +150,8 @@ def _problems(folder: Path, manifest: Manifest) -> Iterator[str]:
     for service in manifest.services.values():
         for name in filter(None, (service.record_schema, service.answer_schema)):
             try:
-                schemas.validator(name)
-            except schemas.SchemaError as error:
+                answer_validator(folder, name)
+            except (schemas.SchemaError, ProgramRefused, ManifestError) as error:
                 yield f"{service.id}: {error}"
         if missing := set(service.id_types) - service.sent:
             yield f"{service.id}: asked by {sorted(missing)}, so list it in sends too"

@@ -8,15 +8,14 @@ employments  = { from = "/jobs", each.start_date = { from = "/from", with = "dat
 There are no conditions and no loops besides `each`; whatever needs one is `adapter.py`.
 """
 
-import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import schemas
 from adapters.kit.converters import CONVERTERS, ConverterError
+from adapters.kit.untrusted import ProgramRefused, checked_mapping
 
-_SHAPE = "own/mapping.v1.json"
+STEPS = 200_000  # values that one answer may take
 _ABSENT = object()
 
 Mapper = Callable[[object], dict[str, object]]
@@ -30,17 +29,15 @@ def load(folder: Path) -> dict[str, Mapper]:
     """The compiled mappings of one adapter folder, by short service name; empty without a `mapping.toml`.
 
     Raises:
-        MappingError: not TOML, an unknown key, or an unknown converter.
+        MappingError: not TOML, an unknown key, an unknown converter, or too much of it; with the line.
     """
     path = folder / "mapping.toml"
     if not path.exists():
         return {}
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise MappingError(f"{path}: not TOML ({error})") from None
-    if (fault := schemas.first_fault(schemas.validator(_SHAPE), raw)) is not None:
-        raise MappingError(f"{path}: breaks schemas/{_SHAPE} at {fault}")
+        raw = checked_mapping(path.read_bytes(), str(path))
+    except ProgramRefused as error:
+        raise MappingError(str(error)) from None
     return {service: compiled(lines) for service, lines in raw.items()}
 
 
@@ -52,23 +49,42 @@ def compiled(lines: Mapping[str, Mapping[str, Any]]) -> Mapper:
 
     Raises:
         MappingError: here for an unknown converter; from the function returned when a required
-            pointer is absent or a converter refuses its value.
+            pointer is absent, a converter refuses its value, or lists take more than 200,000 values.
     """
-    fields = _fields(lines)
+    budget = _Steps()
+    fields = _fields(lines, budget)
 
     def mapped(raw: object) -> dict[str, object]:
-        return fields(raw, "", "")
+        budget.left = STEPS
+        try:
+            return fields(raw)
+        except _Broken as broken:
+            raise MappingError(f"{broken.field}: {broken.words} {broken.pointer}") from None
 
     return mapped
 
 
-def _fields(lines: Mapping[str, Mapping[str, Any]]) -> Callable[[object, str, str], dict[str, object]]:
-    steps = [(name, _line(name, line)) for name, line in lines.items()]
+class _Broken(Exception):
+    """One line cannot be mapped. Each level adds its own name and pointer in front, so a good answer pays for none."""
 
-    def mapped(raw: object, field_path: str, pointer: str) -> dict[str, object]:
+    def __init__(self, field: str, words: str, pointer: str) -> None:
+        super().__init__()
+        self.field, self.words, self.pointer = field, words, pointer
+
+
+class _Steps:
+    """How many values of lists one answer may still take. A mapping runs from end to end: it never waits."""
+
+    left = STEPS
+
+
+def _fields(lines: Mapping[str, Mapping[str, Any]], budget: _Steps) -> Callable[[object], dict[str, object]]:
+    steps = [(name, _line(name, line, budget)) for name, line in lines.items()]
+
+    def mapped(raw: object) -> dict[str, object]:
         record: dict[str, object] = {}
         for name, line in steps:
-            value = line(raw, field_path, pointer)
+            value = line(raw)
             if value is not _ABSENT:
                 record[name] = value
         return record
@@ -76,47 +92,55 @@ def _fields(lines: Mapping[str, Mapping[str, Any]]) -> Callable[[object, str, st
     return mapped
 
 
-def _line(name: str, line: Mapping[str, Any]) -> Callable[[object, str, str], object]:
+def _line(name: str, line: Mapping[str, Any], budget: _Steps) -> Callable[[object], object]:
     source, fallback = line["from"], line.get("optional")
     tokens = tuple(token.replace("~1", "/").replace("~0", "~") for token in source.split("/")[1:])
-    convert = _converted(line)
+    convert = _each(name, source, line["each"], budget) if "each" in line else _converted(name, source, line)
 
-    def mapped(raw: object, field_path: str, pointer: str) -> object:
-        field, where = f"{field_path}{name}", f"{pointer}{source}"
+    def mapped(raw: object) -> object:
         value = _found(raw, tokens)
         if value is _ABSENT or (value is None and fallback):
             if not fallback:
-                raise MappingError(f"{field}: nothing at {where}")
+                raise _Broken(name, "nothing at", source)
             return None if fallback == "null" else _ABSENT
-        return convert(value, field, where)
+        return convert(value)
 
     return mapped
 
 
-def _converted(line: Mapping[str, Any]) -> Callable[[object, str, str], object]:
-    if "each" in line:
-        return _each(_fields(line["each"]))
-    name = line.get("with")
-    if name is None:
-        return lambda value, _field, _where: value
-    if name not in CONVERTERS:
-        raise MappingError(f"no converter {name}: adapters/kit/converters.py has {', '.join(sorted(CONVERTERS))}")
-    converter = CONVERTERS[name]
+def _converted(name: str, source: str, line: Mapping[str, Any]) -> Callable[[object], object]:
+    wanted = line.get("with")
+    if wanted is None:
+        return lambda value: value
+    if wanted not in CONVERTERS:
+        raise MappingError(f"no converter {wanted}: adapters/kit/converters.py has {', '.join(sorted(CONVERTERS))}")
+    converter = CONVERTERS[wanted]
 
-    def convert(value: object, field: str, where: str) -> object:
+    def convert(value: object) -> object:
         try:
             return converter(value)
         except ConverterError as error:
-            raise MappingError(f"{field}: {error} at {where}") from None
+            raise _Broken(name, f"{error} at", source) from None
 
     return convert
 
 
-def _each(fields: Callable[[object, str, str], dict[str, object]]) -> Callable[[object, str, str], object]:
-    def convert(value: object, field: str, where: str) -> object:
+def _each(name: str, source: str, lines: Mapping[str, Mapping[str, Any]], budget: _Steps) -> Callable[[object], object]:
+    fields, width = _fields(lines, budget), len(lines)
+
+    def convert(value: object) -> object:
         if not isinstance(value, list):
-            raise MappingError(f"{field}: not a list at {where}")
-        return [fields(entry, f"{field}[].", f"{where}/{index}") for index, entry in enumerate(value)]
+            raise _Broken(name, "not a list at", source)
+        budget.left -= len(value) * width
+        if budget.left < 0:
+            raise _Broken(name, f"more than {STEPS} values in lists, the last at", source)
+        records: list[dict[str, object]] = []
+        try:
+            records.extend(map(fields, value))  # keeps what came before the one that breaks
+        except _Broken as broken:
+            place = f"{source}/{len(records)}{broken.pointer}"
+            raise _Broken(f"{name}[].{broken.field}", broken.words, place) from None
+        return records
 
     return convert
 

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from difflib import SequenceMatcher
 
 _NOT_LETTERS = re.compile(r"[\s.,'’`\-]+")
 
@@ -13,3 +14,14 @@ def folded(name: str) -> str:
     plain = unicodedata.normalize("NFKC", name).casefold()
     visible = "".join(letter for letter in plain if unicodedata.category(letter) != "Cf")
     return _NOT_LETTERS.sub(" ", visible).strip()
+
+
+def likeness(name: str, other: str) -> float:
+    """How like two names of one script are, from 0 to 1: 1 for the same words in any order, else the part of the
+    letters that they have in common in one order (Ratcliff and Obershelp). The same either way round."""
+    ours, theirs = sorted((_ordered(name), _ordered(other)))
+    return SequenceMatcher(None, ours, theirs, autojunk=False).ratio()
+
+
+def _ordered(name: str) -> str:
+    return " ".join(sorted(folded(name).split()))

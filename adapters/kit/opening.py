@@ -11,6 +11,7 @@ from adapters.kit import manifest as manifests
 from adapters.kit import mapping as mappings
 from adapters.kit.base import Kit
 from adapters.kit.contract import Adapter
+from adapters.kit.dci_wire import CLEAR, Wire
 from adapters.kit.egress import Dialler
 from adapters.kit.manifest import ManifestError
 from adapters.kit.transports.rest import DeclaredRest
@@ -22,19 +23,19 @@ def open_adapter(
     folder: Path,
     settings: Callable[[str], str],
     dialler: Dialler,
-    signer: Callable[[dict[str, object]], str] | None = None,
+    wire: Wire = CLEAR,
 ) -> Adapter:
     """Open the adapter of one folder.
 
     Args:
         settings: value by name (`TAX_URL`); raises LookupError for a missing one. A dict's `__getitem__` will do.
-        signer: the gateway's signature of a DCI `{"header", "message"}`, for partners that check it.
+        wire: how DCI messages to the agency are protected.
 
     Raises:
         ManifestError, MappingError: the folder is wrong.
         NotConfigured: a setting the adapter needs is missing, or its address may not be dialled.
     """
-    return build(Kit(folder, manifests.load(folder), mappings.load(folder), settings, dialler, signer))
+    return build(Kit(folder, manifests.load(folder), mappings.load(folder), settings, dialler, wire))
 
 
 def build(kit: Kit) -> Adapter:

@@ -8,13 +8,16 @@ reading is refused. Source: RFC 8259 sections 4, 6, 8; RFC 7493 (I-JSON) section
 import json
 import math
 import re
-from collections.abc import Iterable
 from typing import NoReturn
 
 LIMIT = 1024 * 1024
 DEPTH = 64
 DIGITS = 19
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
+_SQUARE = bytes.maketrans(b"{}", b"[]")
+_NO_BRACKET = bytes(set(range(256)) - set(b"[]{}"))
 
 
 class StrictError(Exception):
@@ -46,29 +49,33 @@ def loads(data: bytes, *, limit: int = LIMIT) -> object:
         raise StrictError(f"nested deeper than {DEPTH} levels") from None
     except json.JSONDecodeError:
         raise StrictError("not JSON") from None
-    if data.count(b"{") + data.count(b"[") > DEPTH or b"\\u" in data:  # else neither can be broken
-        _check_tree(value)
+    if data.count(b"{") + data.count(b"[") > DEPTH:  # else it cannot be deep
+        _check_depth(data)
+    if _SURROGATE_ESCAPE.search(data):
+        _check_texts(value)
     return value
 
 
-def _check_tree(value: object) -> None:
-    waiting: list[tuple[object, int]] = [(value, 1)]
+def _check_depth(data: bytes) -> None:
+    """Of a well-formed document: what is left of its brackets after taking the innermost pairs away 64 times."""
+    brackets = _STRING.sub(b"", data).translate(_SQUARE, _NO_BRACKET)
+    for _ in range(DEPTH):
+        brackets = brackets.replace(b"[]", b"")
+    if brackets:
+        raise StrictError(f"nested deeper than {DEPTH} levels")
+
+
+def _check_texts(value: object) -> None:
+    waiting = [value]
     while waiting:
-        node, depth = waiting.pop()
+        node = waiting.pop()
         if isinstance(node, str):
             if not node.isascii() and _SURROGATE.search(node):
                 raise StrictError("half of a surrogate pair")
-            continue
-        children: Iterable[object] = ()
-        if isinstance(node, dict):
-            children = (*node.keys(), *node.values())
+        elif isinstance(node, dict):
+            waiting += (*node.keys(), *node.values())
         elif isinstance(node, list):
-            children = node
-        else:
-            continue
-        if depth > DEPTH:
-            raise StrictError(f"nested deeper than {DEPTH} levels")
-        waiting.extend((child, depth + 1) for child in children)
+            waiting += node
 
 
 def _pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -32,6 +32,7 @@ from adapters.kit.contract import (
     Question,
     Subject,
 )
+from adapters.kit.dci_wire import BodySigned
 from adapters.kit.egress import Dialler
 
 FOLDER = Path(__file__).parents[2] / "adapters/ess"
@@ -125,7 +126,7 @@ async def link() -> AsyncIterator[tuple[Ess, SupportSystem]]:
     def sign(signed: Message) -> str:
         return f"signed {signed['header']['message_id']}"
 
-    kit = Kit(FOLDER, manifests.load(FOLDER), mappings.load(FOLDER), settings.__getitem__, dialler, sign)
+    kit = Kit(FOLDER, manifests.load(FOLDER), mappings.load(FOLDER), settings.__getitem__, dialler, BodySigned(sign))
     yield build(kit), ess
     await dialler.close()
     await runner.cleanup()

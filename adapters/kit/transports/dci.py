@@ -1,17 +1,15 @@
-"""The DCI registry protocol: envelope, header, signature hook, synchronous calls, notify, acknowledgement.
+"""The DCI registry protocol: envelope, header, synchronous calls, notify, acknowledgement.
 
-Source: DCI (SPDCI) registry interfaces 1.0.0; `schemas/dci/*.json`. Differences between partners (prefix,
-signature, ids) are arguments.
+Source: DCI (SPDCI) registry interfaces 1.0.0; `schemas/dci/*.json`. Differences between partners (prefix, ids, how
+messages are protected) are arguments.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any
 from uuid import uuid4
-
-import orjson
 
 import schemas
 from adapters.kit import strict_json
@@ -23,13 +21,10 @@ from adapters.kit.contract import (
     AgencyRejectedMessage,
     AgencyUnavailable,
 )
+from adapters.kit.dci_wire import CLEAR, Envelope, Sent, Wire
 from adapters.kit.egress import HttpAnswer, HttpClient
 from adapters.kit.transports.oauth import ClientCredentials
 from adapters.kit.transports.rest import JSON, error_of
-
-Envelope = dict[str, Any]
-Signer = Callable[[dict[str, object]], str]
-"""`{"header", "message"}` -> the value of the envelope's `signature`."""
 
 _AUTHORISATION_PATH = "/oauth2/client/token"
 _REFUSALS = ("err.request.unauthorized", "err.request.forbidden", "err.sender_id", "err.signature", "err.encryption")
@@ -46,7 +41,8 @@ class Partner:
         schema: file below `schemas/dci/` that the partner's replies must fit, e.g. `dci/crvs.json`.
         prefix: before `/sync/search` and the others.
         sender_uri: where the partner may call back; may be empty.
-        sign: signature of an envelope; None sends none.
+        base_url: before the prefix, where a signature covers the whole address.
+        wire: how messages to and from the partner are protected.
     """
 
     sender_id: str
@@ -54,7 +50,8 @@ class Partner:
     receiver_id: str = ""
     prefix: str = "/registry"
     sender_uri: str = ""
-    sign: Signer | None = None
+    base_url: str = ""
+    wire: Wire = CLEAR
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +119,11 @@ class DciClient:
             AgencyRefused, AgencyRejectedMessage, AgencyUnavailable: by status, error code or `rjct`.
             AgencyAnswerMalformed: not the schema, or an answer to another transaction.
         """
-        answer = await self._posted(path, self.envelope(action, message, total))
+        answer, sent = await self._posted(path, self.envelope(action, message, total))
         if answer.status != 200:
             raise _http_error(answer)
-        reply = _checked(answer, f"{self._partner.schema}#{self._reply_pointer(path)}")
+        schema = f"{self._partner.schema}#{self._reply_pointer(path)}"
+        reply = _checked(await self._partner.wire.opened(_checked(_json(answer), schema), answer, sent), schema)
         _check_reply(reply, message.get("transaction_id"))
         return reply
 
@@ -143,10 +141,11 @@ class DciClient:
             AgencyError: not taken, see `ack_of`.
         """
         envelope = self.envelope(action, message, total, message_id=message_id)
-        return ack_of(await self._posted(url or f"/{action}", envelope, full_url=bool(url)))
+        answer, _ = await self._posted(url or f"/{action}", envelope, full_url=bool(url))
+        return ack_of(answer)
 
     def envelope(self, action: str, message: Mapping[str, Any], total: int, *, message_id: str = "") -> Envelope:
-        """Header, message and signature; `notify` carries the callback header (`status`), others the request header."""
+        """Header and message, in clear; `notify` carries the callback header (`status`), others the request header."""
         partner = self._partner
         header: dict[str, object] = {
             "version": "1.0.0",
@@ -163,18 +162,21 @@ class DciClient:
             header["status"] = "succ"
         elif partner.sender_uri:
             header["sender_uri"] = partner.sender_uri
-        signed: dict[str, object] = {"header": header, "message": dict(message)}
-        return {"signature": partner.sign(signed), **signed} if partner.sign else signed
+        return {"header": header, "message": dict(message)}
 
-    async def _posted(self, path: str, envelope: Envelope, *, full_url: bool = False) -> HttpAnswer:
-        target = path if full_url else f"{self._partner.prefix}{path}"
-        content = orjson.dumps(envelope)
+    async def _posted(self, path: str, envelope: Envelope, *, full_url: bool = False) -> tuple[HttpAnswer, Sent]:
+        partner = self._partner
+        target = path if full_url else f"{partner.prefix}{path}"
+        address = path if full_url else f"{partner.base_url.rstrip('/')}{target}"
+        sent: list[Sent] = []
 
         async def call(token: str) -> HttpAnswer:
             headers = {**JSON, "authorization": f"Bearer {token}"} if token else JSON
-            return await self._http.request("POST", target, headers=headers, content=content)
+            sent.append(await partner.wire.sealed(address, headers, envelope))
+            return await self._http.request("POST", target, headers=sent[-1].headers, content=sent[-1].body)
 
-        return await (self._tokens.authorised(call) if self._tokens else call(""))
+        answer = await (self._tokens.authorised(call) if self._tokens else call(""))
+        return answer, sent[-1]
 
     def _reply_pointer(self, path: str) -> str:
         operation = f"/registry{path}"
@@ -238,8 +240,7 @@ def _json(answer: HttpAnswer) -> object:
         raise AgencyAnswerMalformed(f"the answer is {error}", code=str(answer.status)) from None
 
 
-def _checked(answer: HttpAnswer, schema: str) -> Envelope:
-    reply = _json(answer)
+def _checked(reply: object, schema: str) -> Envelope:
     fault = schemas.first_fault(schemas.validator(schema), reply)
     if fault is not None or not isinstance(reply, dict) or not isinstance(reply.get("message", {}), dict):
         raise AgencyAnswerMalformed(f"the reply breaks its DCI schema at {fault}")
@@ -250,8 +251,6 @@ def _check_reply(reply: Envelope, transaction: object) -> None:
     header = reply["header"]
     if header.get("status") == "rjct" and not reply["message"]:
         raise error_for(str(header.get("status_reason_code", "rjct")))
-    if header.get("is_msg_encrypted"):
-        raise AgencyAnswerMalformed("the reply is encrypted and we gave no key")
     if reply["message"].get("transaction_id") != transaction:
         raise AgencyAnswerMalformed("the reply belongs to another transaction")
 

@@ -1,6 +1,7 @@
 """OAuth 2.0 client credentials with a cached token. Source: RFC 6749 sections 4.4, 5.1, 5.2."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from time import monotonic
 from urllib.parse import urlencode
@@ -11,6 +12,7 @@ from adapters.kit.egress import HttpAnswer, HttpClient
 
 EARLY_S = 10.0  # a token is renewed this long before it ends
 _DEFAULT_S = 300.0
+TOKEN = re.compile(r"[!-~]{1,8192}", re.ASCII)  # what a header carries: RFC 6750 section 2.1, and a little more
 
 
 class ClientCredentials:
@@ -86,8 +88,8 @@ class ClientCredentials:
 
     def _keep(self, body: object) -> None:
         token = body.get("access_token") if isinstance(body, dict) else None
-        if not isinstance(body, dict) or not isinstance(token, str) or not token:
-            raise AgencyAnswerMalformed("the token response holds no access_token")
+        if not isinstance(body, dict) or not isinstance(token, str) or not TOKEN.fullmatch(token):
+            raise AgencyAnswerMalformed("the token response holds no access_token that a header can carry")
         try:
             lifetime = float(body.get("expires_in", _DEFAULT_S))  # DCI types it as a string
         except (TypeError, ValueError):

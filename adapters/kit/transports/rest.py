@@ -1,6 +1,7 @@
 """JSON over HTTP: reading answers strictly, the usual meaning of status codes, and services that need no Python."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import orjson
 
@@ -17,12 +18,14 @@ from adapters.kit.contract import (
     RawAnswer,
 )
 from adapters.kit.egress import HttpAnswer
+from adapters.kit.manifest import answer_validator
 
 JSON = {"content-type": "application/json", "accept": "application/json"}
 
 
-def read_json(answer: HttpAnswer, schema: str = "") -> object:
-    """The JSON value of an answer, checked against the agency's own schema if one is named.
+def read_json(answer: HttpAnswer, schema: str = "", folder: Path = Path()) -> object:
+    """The JSON value of an answer, checked against the agency's own schema if one is named; `folder` is where a
+    schema of the adapter's own lies.
 
     Raises:
         AgencyAnswerMalformed: not JSON by type or content, or not what the schema allows.
@@ -34,7 +37,7 @@ def read_json(answer: HttpAnswer, schema: str = "") -> object:
         value = strict_json.loads(answer.body)
     except strict_json.StrictError as error:
         raise AgencyAnswerMalformed(f"the answer is {error}", code=str(answer.status)) from None
-    fault = schemas.first_fault(schemas.validator(schema), value) if schema else None
+    fault = schemas.first_fault(answer_validator(folder, schema), value) if schema else None
     if fault is not None:
         raise AgencyAnswerMalformed(f"the answer breaks {schema} at {fault}", code=str(answer.status))
     return value
@@ -75,7 +78,7 @@ class DeclaredRest(BaseAdapter):
         answer = await self._http.request("POST", path, headers=self._headers, content=body)
         if not 200 <= answer.status < 300:
             raise error_of(answer)
-        payload = read_json(answer, service.answer_schema)
+        payload = read_json(answer, service.answer_schema, self.kit.folder)
         return RawAnswer(payload, as_of(service, question.as_at), code=str(answer.status))
 
 

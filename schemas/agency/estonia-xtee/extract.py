@@ -1,8 +1,8 @@
-"""Write `ehis.xsd`: the two operations the education adapter uses, cut out of the published WSDL.
+"""Write `ehis.xsd`, `liiklusregister.xsd`, `rr.xsd`: the operations the adapters use, cut out of the published WSDLs.
 
-Every definition is copied as it stands; what is left out is not reachable from the four
-message elements. The two imports keep their addresses: whoever loads the schema maps them
-to `../x-road/`. Run from this folder: `python extract.py`.
+Every definition is copied as it stands; what is left out is not reachable from the message
+elements. Imports of X-Road's own schemas keep their addresses: whoever loads a schema maps them
+to `../x-road/`. Imports that no kept definition needs are left out. Run from this folder: `python extract.py`.
 """
 
 import gzip
@@ -11,12 +11,18 @@ from pathlib import Path
 from lxml import etree
 
 XSD = "{http://www.w3.org/2001/XMLSchema}"
-MESSAGES = ("tootukassaleKehtivadV2", "tootukassaleKehtivadV2Response", "kmaLopetanud", "kmaLopetanudResponse")
+XROAD = "http://x-road.eu/xsd/"
+MESSAGES = {
+    "ehis": ("tootukassaleKehtivadV2", "tootukassaleKehtivadV2Response", "kmaLopetanud", "kmaLopetanudResponse"),
+    "liiklusregister": ("pol_juhtoigusRequest", "pol_juhtoigusResponse"),
+    "rr": ("RR405IsikNimi", "RR405IsikNimiResponse", "RR412", "RR412Response"),
+}
 HERE = Path(__file__).parent
 
 
 def reachable(schema: etree._Element, names: tuple[str, ...]) -> set[str]:
     """Names of all top-level definitions that the named ones need, themselves included."""
+    own = [f"{prefix}:" for prefix, address in schema.nsmap.items() if address == schema.get("targetNamespace")]
     found: set[str] = set()
     todo = list(names)
     while todo:
@@ -26,21 +32,26 @@ def reachable(schema: etree._Element, names: tuple[str, ...]) -> set[str]:
         found.add(name)
         for definition in schema.xpath("*[@name=$name]", name=name):
             used = [*definition.xpath(".//@type"), *definition.xpath(".//@base"), *definition.xpath(".//@ref")]
-            todo.extend(str(each).removeprefix("tns:") for each in used if str(each).startswith("tns:"))
+            todo.extend(str(each).partition(":")[2] for each in used if str(each).startswith(tuple(own)))
     return found
 
 
-def main() -> None:
-    wsdl = etree.fromstring(gzip.decompress((HERE / "ehis.wsdl.gz").read_bytes()))
-    schema = wsdl.find(f".//{XSD}schema")
-    assert schema is not None, "the WSDL has no schema"
-    keep = reachable(schema, MESSAGES)
+def extracted(register: str) -> bytes:
+    """The schema of one register's messages."""
+    wsdl = etree.fromstring(gzip.decompress((HERE / f"{register}.wsdl.gz").read_bytes()))
+    wanted = MESSAGES[register]
+    (schema,) = [each for each in wsdl.iter(f"{XSD}schema") if each.xpath("*[@name=$name]", name=wanted[0])]
+    keep = reachable(schema, wanted)
     for child in list(schema):
-        if child.tag != f"{XSD}import" and child.get("name") not in keep:
+        wanted_import = child.tag == f"{XSD}import" and child.get("schemaLocation", "").startswith(XROAD)
+        if not wanted_import and child.get("name") not in keep:
             schema.remove(child)
-    (HERE / "ehis.xsd").write_bytes(
-        etree.tostring(schema, xml_declaration=True, encoding="UTF-8", pretty_print=True) + b"\n"
-    )
+    return etree.tostring(schema, xml_declaration=True, encoding="UTF-8", pretty_print=True) + b"\n"
+
+
+def main() -> None:
+    for register in MESSAGES:
+        (HERE / f"{register}.xsd").write_bytes(extracted(register))
 
 
 if __name__ == "__main__":

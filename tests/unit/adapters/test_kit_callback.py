@@ -14,6 +14,7 @@ from adapters.kit.contract import (
     RawAnswer,
     Subject,
 )
+from adapters.kit.dci_wire import BodySigned
 from adapters.kit.egress import Dialler, NotAllowed
 
 Agency = Callable[[object], Awaitable[object]]
@@ -29,7 +30,8 @@ def callback(server: object) -> CallbackAdapter:
         signed.append(envelope)
         return f"signed {len(signed)}"
 
-    return CallbackAdapter("LK.GOV.WBB.SRIS", f"{server.url}/events", "LK.GOV.SANDHI.GATEWAY", server.dialler(), sign)
+    wire = BodySigned(sign)
+    return CallbackAdapter("LK.GOV.WBB.SRIS", f"{server.url}/events", "LK.GOV.SANDHI.GATEWAY", server.dialler(), wire)
 
 
 async def test_an_item_is_one_signed_notify_to_the_registered_url(agency: Agency, reply: type) -> None:

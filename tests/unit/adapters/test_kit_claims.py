@@ -3,6 +3,7 @@ from datetime import date
 import pytest
 
 from adapters.kit.claims import CLAIMS, ClaimError, derive
+from adapters.kit.contract import Name
 
 T = date(2026, 10, 31)
 
@@ -169,7 +170,64 @@ def test_every_claim_answers_what_it_declares() -> None:
         "employment_status": employed([]),
         "contribution_status": contributions(),
         "readiness": {"closed_month": "2026-09", "enrolments": [], "qualifications": []},
+        "no_contribution_for": contributions(),
+        "highest_level_at_least": {"closed_month": "2026-09", "enrolments": [], "qualifications": []},
+        "names_match": {"confirmed": True, "names": []},
     }
+    values = {"months": 6, "level": 3, "least": 0.9}
     for name, claim in CLAIMS.items():
-        parameters = {"months": 6} if "months" in claim.parameters["properties"] else {}
+        parameters = {each: values[each] for each in claim.parameters["properties"] if each in values}
         assert derive(name, parameters, records[name], T).keys() == claim.answers
+
+
+@pytest.mark.parametrize(
+    ("months", "expected"), [([], True), ([("2026-03", "1.00")], True), ([("2026-04", "1.00")], False)]
+)
+def test_that_nothing_was_contributed_is_told_and_nothing_else(months: list[tuple[str, str]], expected: bool) -> None:
+    assert derive("no_contribution_for", {"months": 6}, contributions(*months), T) == {"no_contribution": expected}
+
+
+@pytest.mark.parametrize(("level", "expected"), [(0, True), (3, True), (4, False)])
+def test_that_a_level_was_reached_is_told_and_not_which(level: int, expected: bool) -> None:
+    done = enrolment(3, end="2022-01-01", reason="completed")
+    record = {"closed_month": "2026-09", "enrolments": [done], "qualifications": []}
+    assert derive("highest_level_at_least", {"level": level}, record, T) == {"level_reached": expected}
+
+
+def test_nobody_who_never_went_to_school_reached_a_level() -> None:
+    record = {"closed_month": "2026-09", "enrolments": [], "qualifications": []}
+    assert derive("highest_level_at_least", {"level": 0}, record, T) == {"level_reached": False}
+
+
+@pytest.mark.parametrize(
+    ("asked", "least", "expected"),
+    [
+        ("Amara Silva", 1, True),
+        ("SILVA,  amara", 1, True),
+        ("Amara Sliva", 0.9, True),
+        ("Amara Sliva", 1, False),
+        ("Bandula Perera", 0.9, False),
+    ],
+)
+def test_names_match_as_closely_as_the_question_wants(asked: str, least: float, expected: bool) -> None:
+    record = {"confirmed": True, "names": [{"language": "eng", "script": "Latn", "value": "Amara Silva"}]}
+    answer = derive("names_match", {"least": least}, record, T, [Name("eng", "Latn", asked)])
+    assert answer == {"names_match": expected}
+
+
+def test_names_in_different_scripts_are_not_compared() -> None:
+    record = {"confirmed": True, "names": [{"language": "sin", "script": "Sinh", "value": "අමරා"}]}
+    assert derive("names_match", {"least": 0.5}, record, T, [Name("eng", "Latn", "Amara")]) == {"names_match": None}
+    assert derive("names_match", {"least": 0.5}, record, T) == {"names_match": None}
+
+
+@pytest.mark.parametrize("name", ["no_contribution_for", "highest_level_at_least", "names_match"])
+def test_a_yes_or_no_claim_never_shows_a_value_of_the_record(name: str) -> None:
+    records = {
+        "no_contribution_for": contributions(("2026-05", "123.45")),
+        "highest_level_at_least": {"closed_month": "2026-09", "enrolments": [], "qualifications": []},
+        "names_match": {"confirmed": True, "names": [{"language": "eng", "script": "Latn", "value": "Amara"}]},
+    }
+    given = {"months": 6} if name == "no_contribution_for" else {"level": 2} if "level" in name else {"least": 0.9}
+    answer = derive(name, given, records[name], T, [Name("eng", "Latn", "Amara")])
+    assert all(value is None or isinstance(value, bool) for value in answer.values())

@@ -11,6 +11,7 @@ from adapters.kit.contract import (
     AgencyRejectedMessage,
     AgencyUnavailable,
 )
+from adapters.kit.dci_wire import BodySigned
 from adapters.kit.egress import Limits
 from adapters.kit.transports.dci import DciClient, Partner, token_client
 
@@ -50,7 +51,7 @@ def client(server: object, **partner: object) -> DciClient:
 
 async def test_a_search_is_a_valid_envelope_and_answers_keep_their_places(agency: Agency, reply: type) -> None:
     server = await agency(lambda request: reply(body=search_reply(request)))
-    found = await client(server, receiver_id="them", sign=lambda _: "signature").search([SEARCH, SEARCH])
+    found = await client(server, receiver_id="them", wire=BodySigned(lambda _: "signature")).search([SEARCH, SEARCH])
     (request,) = server.requests
     envelope = request.json()
     assert schemas.validator("dci/crvs.json#/operations/~1registry~1sync~1search/request").is_valid(envelope)

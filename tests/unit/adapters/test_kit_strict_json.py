@@ -57,6 +57,21 @@ def test_many_shallow_brackets_are_not_deep() -> None:
     assert loads(b'"' + b"[" * 200 + b'"') == "[" * 200
 
 
+def test_brackets_in_texts_neither_hide_depth_nor_make_it() -> None:
+    closed = b'"]]]]\\"}}}}\\\\"'
+    deep = b"[" * 65 + closed + b"]" * 65
+    with pytest.raises(StrictError, match="nested deeper"):
+        loads(deep)
+    assert loads(b"[" * 64 + closed + b"]" * 64)
+    with pytest.raises(StrictError, match="nested deeper"):
+        loads(b'{"a": [' * 33 + b"]}" * 33)
+    assert loads(b'{"a": [' * 32 + b"]}" * 32)
+
+
+def test_a_whole_pair_of_surrogates_is_one_character() -> None:
+    assert loads(b'{"a": ["\\ud83d\\ude00", "\\\\ud800"]}') == {"a": ["\U0001f600", "\\ud800"]}
+
+
 def test_an_error_never_shows_a_value() -> None:
     with pytest.raises(StrictError) as caught:
         loads(b'{"nic": "199012345678", "nic": "199012345679"}')

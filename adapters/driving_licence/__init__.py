@@ -1,0 +1,1 @@
+"""Driving licences: the traffic register over X-Road; see README.md."""

@@ -1,0 +1,1 @@
+"""Medical certificates, as a claim only: FHIR R4; see README.md."""
