@@ -5,12 +5,21 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request
 
+from .citizen import Citizens
+from .console import Guard, console_routes
+from .console import install as install_pages
+from .console.identity import idp_routes
+from .console.my_data import front, my_data_routes
 from .edges import door
+from .edges.citizen import citizen_routes
 from .edges.dci.routes import dci_routes
+from .edges.govstack.routes import consent_routes
 from .edges.hooks import hook_routes
 from .edges.identity import identity_routes
 from .edges.log import log_routes
+from .edges.openapi import Documented
 from .edges.operation import operation_routes
+from .edges.v1 import exchanges
 from .edges.v1.routes import v1_routes
 from .trust.caller import Presented
 from .trust.errors import CredentialRefused
@@ -25,7 +34,7 @@ def build_app(services: Services) -> FastAPI:
         async with working(services):
             yield
 
-    app = FastAPI(
+    app = Documented(
         title="Sandhi",
         summary="Data-exchange gateway for social protection",
         version="1",
@@ -36,12 +45,22 @@ def build_app(services: Services) -> FastAPI:
     )
     _publish(app, services)
     door.install(app)
+    install_pages(app)
+    app.add_middleware(Guard, origin=services.trust.origin)
+    exchanges.first_in(app)
     app.include_router(v1_routes())
     app.include_router(dci_routes())
+    app.include_router(consent_routes())
     app.include_router(hook_routes(services))
     app.include_router(identity_routes(services.trust))
-    app.include_router(log_routes(services.log, public=services.settings["LOG_PUBLIC"], may_read=auditing(services)))
+    public, may_read = services.settings["LOG_PUBLIC"], auditing(services)
+    app.include_router(log_routes(services.log, public=public, may_read=may_read, witness=services.keeper.witness))
     app.include_router(operation_routes(services))
+    app.include_router(citizen_routes())
+    app.include_router(console_routes(services.people, front(app.state.citizens)))
+    app.include_router(my_data_routes(app.state.citizens))
+    if services.people.idp:
+        app.include_router(idp_routes(services.people.idp))
     return app
 
 
@@ -53,7 +72,7 @@ def auditing(services: Services) -> Callable[[Request], Awaitable[bool]]:
             caller = await services.trust.authenticated(Presented.of(request.scope))
         except CredentialRefused:
             return False
-        return "audit" in caller.scopes
+        return "audit" in caller.scopes and not caller.reach.is_narrow
 
     return may_read
 
@@ -64,6 +83,9 @@ def _publish(app: FastAPI, services: Services) -> None:
     app.state.db = services.db
     app.state.log = services.log
     app.state.trust = services.trust
+    app.state.people = services.people
+    app.state.citizens = Citizens.of(services)
+    app.state.shares = services.shares
     app.state.gate = services.gate
     app.state.person_ref = services.person_ref
     app.state.member_keys = services.trust.member_keys

@@ -7,21 +7,25 @@ Never hold a `write` across a call to another system.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import event
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from audit.store import Store, store_of
+
+T = TypeVar("T")
 WAIT_S = 5.0
 PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
     "PRAGMA foreign_keys=ON",
     "PRAGMA busy_timeout=5000",
-    "PRAGMA cache_size=-65536",
+    "PRAGMA wal_autocheckpoint=8000",  # pages, as the log's: copying back stalls whoever commits
+    "PRAGMA cache_size=-8192",  # KiB for each connection; the log and the decisions have their own
 )
 
 
@@ -42,6 +46,7 @@ class Database:
             url, pool_size=pool_size, isolation_level="AUTOCOMMIT", skip_autocommit_rollback=True, **extra
         )
         self.write_lock = asyncio.Lock()
+        self._whole: Store | None = None
         if self.is_sqlite:
             event.listen(self.engine.sync_engine, "connect", _prepare_sqlite)
             event.listen(self._reader.sync_engine, "connect", _prepare_sqlite)
@@ -71,6 +76,20 @@ class Database:
         finally:
             self.write_lock.release()
 
+    async def write_whole(self, work: Callable[[Connection], T]) -> T:
+        """One transaction of many rows: on SQLite the whole `work` runs in a thread, and nobody waits for the lock
+        longer than the database is busy. Every statement of `write` waits for its turn of the event loop instead.
+
+        Args:
+            work: synchronous; touches nothing but the connection.
+        """
+        if not self.is_sqlite:
+            async with self.engine.begin() as connection:
+                return await connection.run_sync(work)
+        if self._whole is None:
+            self._whole = store_of(self.engine, self.write_lock)
+        return await self._whole.write(work)
+
     async def _turn(self) -> None:
         try:
             async with asyncio.timeout(WAIT_S):
@@ -80,6 +99,8 @@ class Database:
 
     async def close(self) -> None:
         """Give all connections back."""
+        if self._whole is not None:
+            await self._whole.close()
         await self.engine.dispose()
         await self._reader.dispose()
 

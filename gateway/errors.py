@@ -2,6 +2,7 @@
 
 ExchangeError
 ├── RefusedByRules         403  agreement, legal basis, consent, objection: the rules say no (hidden)
+│   └── OnHold                  queued work only: the agreement is suspended, so it waits
 ├── RefusedBySource        502  the agency says no (hidden)
 ├── SubjectUnknown         404  the agency does not know the person (hidden)
 ├── Ambiguous              404  more than one, or not surely the same person (hidden)
@@ -37,6 +38,7 @@ class ExchangeError(Exception):
         self.source_code = source_code
         self.may_know_existence = False
         self.exchange_id = ""
+        self.after_s: int | None = None  # when asking again helps, where that is known
 
     @property
     def told(self) -> tuple[int, str, str]:
@@ -50,6 +52,12 @@ class RefusedByRules(ExchangeError):
     """The rules say no; which ones is in `reasons`."""
 
     code, status, hidden = "refused_by_rules", 403, True
+
+
+class OnHold(RefusedByRules):
+    """The agreement is suspended: what was taken before waits until it is resumed or ended."""
+
+    retryable = True
 
 
 class RefusedBySource(ExchangeError):

@@ -4,19 +4,25 @@
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
+from functools import lru_cache
+from time import perf_counter
 
 import schemas
 from adapters.kit import claims
 from adapters.kit.contract import AgencyError, Handed, Item, Question, RawAnswer, Service, Subject
 from audit import Entry, Log, LogUnavailable, commit, new_id, subject_pseudonym
-from consent import Decision, Facts, FactsUnavailable, Request, canonical, decide
+from consent import Decision, Facts, FactsUnavailable, Request, beforehand, canonical, decide, decide_many
+from consent.model import Quota
 
 from .catalogue import Catalogue, Offer
-from .errors import NoEvidence, OurError, RefusedByRules, SourceStale, SourceUnavailable, Unknown, translated
-from .model import Ask, Closing, Handover, Opened, Permit, Withheld
+from .costs import Break, Looked, Spend, uncounted, unreported, unwatched
+from .errors import HIDDEN, NoEvidence, OurError, RefusedByRules, SourceStale, SourceUnavailable, Unknown, translated
+from .kept_details import Keep
+from .live import Live
+from .model import Ask, Budget, Closing, Handover, Opened, Permit, Withheld
 from .reasons import logged
 from .trust.person import PersonRef
 
@@ -33,7 +39,11 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """Implements `pipeline.Gate` and `pipeline.Handing`."""
+    """Implements `pipeline.Gate` and `pipeline.Handing`.
+
+    `floor_s` is the least that an exchange takes whose caller has no right to know existence. `keep` keeps the case in
+    clear beside the outcome; without it the log has its hash only.
+    """
 
     catalogue: Catalogue
     facts_of: FactsOf
@@ -42,6 +52,12 @@ class Gate:
     person_ref: PersonRef
     deadline_s: float = 30.0
     clock: Callable[[], datetime] = utc_now
+    live: Live = field(default_factory=Live)
+    spend: Spend = uncounted
+    broken_glass: Break = unreported
+    looked: Looked = unwatched
+    floor_s: float = 0.0
+    keep: Keep | None = None
 
     async def opened(self, ask: Ask | Handover) -> Opened:
         """Step 1. The intent says who asks what for which purpose, and holds no decision."""
@@ -53,51 +69,96 @@ class Gate:
         """The intent entry and what it opens, for callers that write it together with their own rows."""
         now = self.clock()
         entry_id = new_id(now)
-        opened = Opened(str(entry_id), self.person_ref(ask.subject))
+        opened = Opened(str(entry_id), self.person_ref(ask.subject), perf_counter())
         named = self.person_ref.numbers(self._disclosed(ask))
         facts = self.facts_about(ask, opened.exchange_id) | {
             "subject": subject_pseudonym(opened.person_ref, entry_id),
             "numbers": sorted(subject_pseudonym(each, entry_id) for each in named),
         }
+        if ask.signature:
+            facts["signature"] = dict(ask.signature)
+        if isinstance(ask, Ask) and ask.claimed:
+            facts["claimed"] = dict(ask.claimed)
         return opened, Entry(entry_id, "exchange.intent", now, facts, (opened.person_ref,))
 
     async def permit(self, ask: Ask | Handover) -> Permit:
         """Steps 2 and 5: the decision on the facts as they are now."""
         request = self.request(ask)
         try:
-            facts = await self.facts_of(request)
+            with self.live:
+                facts = await self.facts_of(request)
         except FactsUnavailable as error:
             raise NoEvidence(NO_FACTS) from error
         return permitted(decide(request, facts, self.clock()))
 
-    async def permits(self, asks: Sequence[Ask]) -> list[Permit | RefusedByRules]:
-        """The same for many: all facts first, then the decisions at one moment."""
-        requests = [self.request(ask) for ask in asks]
+    async def drawn(self, opened: Opened, ask: Ask | Handover, permit: Permit) -> None:
+        """Still 2: budgets are spent, and a broken glass is reported, before anything is asked.
+
+        Raises:
+            RefusedByRules, NoEvidence: a budget is spent; or it cannot be counted, or reported.
+        """
+        if permit.budgets:
+            (refused,) = await self.spend(opened.exchange_id, [(permit, opened.person_ref)])
+            if refused:
+                raise refused
+        if permit.emergency and isinstance(ask, Ask):
+            await self.broken_glass(opened, ask, permit)
+
+    async def on_hold(self, ask: Ask | Handover) -> bool:
+        """Whether all that would grant this is suspended, whoever it is about: queued work waits then.
+
+        Raises:
+            NoEvidence: the facts cannot be read.
+        """
+        request = self.requesting(ask)("", frozenset())
+        (facts,) = await self.facts_about_many([request])
+        return beforehand.on_hold(request, facts.agreements, self.clock())
+
+    async def facts_about_many(self, requests: Sequence[Request]) -> Sequence[Facts]:
+        """What the decisions on a batch may rest on, as it is now.
+
+        Raises:
+            NoEvidence: the facts cannot be read.
+        """
         try:
-            facts = await self.facts_of_many(requests)
+            return await self.facts_of_many(requests)
         except FactsUnavailable as error:
             raise NoEvidence(NO_FACTS) from error
-        now = self.clock()
+
+    def permits(self, requests: Sequence[Request], facts: Sequence[Facts]) -> list[Permit | RefusedByRules]:
+        """Steps 2 and 5 for lines of a batch: the decisions at one moment."""
+        decisions = decide_many(requests, facts, self.clock())
         return [
-            _verdict(_in_bulk(decide(each, known, now), each, known))
-            for each, known in zip(requests, facts, strict=True)
+            _verdict(_in_bulk(decision, each, known))
+            for decision, each, known in zip(decisions, requests, facts, strict=True)
         ]
 
     def request(self, ask: Ask | Handover) -> Request:
         """What the decision is asked about."""
+        return self.requesting(ask)(self.person_ref(ask.subject), self.person_ref.unbound(self._disclosed(ask)))
+
+    def requesting(self, ask: Ask | Handover) -> Callable[[str, frozenset[str]], Request]:
+        """The same for anybody: given a pseudonym and the numbers that need a consent's word, what is asked about."""
         offer = self.catalogue.offer(ask.service)
-        return Request(
-            consumer=ask.consumer,
-            provider=offer.provider,
-            service=ask.service,
-            action=ask.action,
-            purpose=ask.purpose,
-            fields=ask.asked,
-            subject_ref=self.person_ref(ask.subject),
-            sent=offer.service.sent,
-            case=ask.case,
-            numbers=self.person_ref.unbound(self._disclosed(ask)),
-        )
+        asked, sent = ask.asked, offer.service.sent
+        emergency = isinstance(ask, Ask) and bool(ask.emergency)
+
+        def about(person_ref: str, numbers: frozenset[str]) -> Request:
+            return Request(
+                ask.consumer,
+                offer.provider,
+                ask.service,
+                ask.action,
+                ask.purpose,
+                asked,
+                person_ref,
+                sent,
+                ask.case,
+                numbers,
+                emergency,
+            )
+
+        return about
 
     def _disclosed(self, ask: Ask | Handover) -> Subject:
         return narrowed(ask.subject, self.catalogue.offer(ask.service).service.sent)
@@ -107,7 +168,7 @@ class Gate:
         offer = self.catalogue.offer(ask.service)
         try:
             async with asyncio.timeout(self.deadline_s):
-                raw = await offer.link.ask(question(ask, offer, permit))
+                raw = await offer.link.ask(question(ask, offer, permit, ask.subject))
         except AgencyError as error:
             raise translated(error) from error
         except TimeoutError as error:
@@ -123,7 +184,7 @@ class Gate:
             raise translated(error) from error
         if ask.claim is None:
             return record
-        return claims.derive(ask.claim.name, ask.claim.parameters, record, ask.as_at)
+        return claims.derive(ask.claim.name, ask.claim.parameters, record, ask.as_at, ask.subject.names)
 
     async def hand(self, handover: Handover, record: Mapping[str, object], item_id: str) -> Handed:
         """Step 3 of a push: the only line that talks to the receiver. A record that narrowing broke is not sent."""
@@ -142,7 +203,13 @@ class Gate:
 
     async def closed(self, opened: Opened, ask: Ask | Handover, closing: Closing) -> str:
         """Step 6, shielded: a caller that hangs up does not take the outcome with it."""
-        return await asyncio.shield(self._append(self.outcome(opened, ask, closing)))
+        return await asyncio.shield(self._closed(opened, ask, closing))
+
+    async def _closed(self, opened: Opened, ask: Ask | Handover, closing: Closing) -> str:
+        self.looked(ask.consumer, 1, int(is_miss(closing.outcome, closing.may_know)))
+        if self.floor_s and not closing.may_know:  # told no sooner than any other: how long it took says nothing
+            await asyncio.sleep(max(0.0, opened.begun + self.floor_s - perf_counter()))  # open: a withdrawal waits too
+        return await self._append(self.outcome(opened, ask, closing), ask.case)
 
     def outcome(self, opened: Opened, ask: Ask | Handover, closing: Closing) -> Entry:
         """The outcome entry: what was released, under which agreement and basis, or why not."""
@@ -166,13 +233,23 @@ class Gate:
             "purpose": ask.purpose,
             "asked": sorted(ask.asked),
         }
+        if isinstance(ask, Ask) and ask.emergency:
+            facts["emergency"] = True
         return facts | ({"case_ref": self.person_ref.case_ref(ask.case)} if ask.case else {})
 
-    async def _append(self, entry: Entry) -> str:
+    async def _append(self, entry: Entry, case: str | None = None) -> str:
         try:
-            return str(await self.log.append(entry))
+            with self.live:
+                if case and self.keep:
+                    return str(await self.keep(entry, {"case": case}))
+                return str(await self.log.append(entry))
         except LogUnavailable as error:
             raise NoEvidence("The log cannot take an entry now, so nothing was exchanged; try again.") from error
+
+
+def is_miss(outcome: str, may_know: bool) -> bool:
+    """Whether somebody who tries numbers would see many of these: refusals, and whatever looks like one."""
+    return outcome == RefusedByRules.code or (outcome in HIDDEN and not may_know)
 
 
 def outcome_facts(closing: Closing) -> dict[str, object]:
@@ -180,6 +257,8 @@ def outcome_facts(closing: Closing) -> dict[str, object]:
     facts: dict[str, object] = {"outcome": closing.outcome}
     if closing.fields:
         facts["released"] = sorted(closing.fields)
+        if closing.permit and closing.permit.contested:
+            facts["contested"] = True
     if closing.source_code:
         facts["source_code"] = closing.source_code
     if closing.salt:
@@ -207,14 +286,30 @@ def permitted(decision: Decision) -> Permit:
     return Permit(
         fields=decision.fields,
         reasons=decision.reasons,
-        withheld=tuple(Withheld(name, reason) for name, reason in decision.withheld),
+        withheld=_withheld(decision.withheld),
         agreement=decision.agreement or "",
         agreement_version=decision.agreement_version or 0,
         basis=decision.basis or "",
         consent=decision.consent or "",
         may_know_existence=decision.may_know_existence,
         max_age_months=decision.max_age_months,
+        contested=decision.contested,
+        budgets=_budgets(decision) if decision.quota or decision.times_per_day else (),
+        emergency=decision.emergency,
     )
+
+
+def _budgets(decision: Decision) -> tuple[Budget, ...]:
+    """What the answer is counted against: the agreement first, then the consent."""
+    budgets = [Budget(decision.agreement or "", decision.quota)] if decision.quota else []
+    if decision.times_per_day:
+        budgets.append(Budget(f"consent:{decision.consent}", Quota(calls_per_day=decision.times_per_day)))
+    return tuple(budgets)
+
+
+@lru_cache(maxsize=1024)  # names of fields and codes: the same for most people
+def _withheld(named: tuple[tuple[str, str], ...]) -> tuple[Withheld, ...]:
+    return tuple(Withheld(name, reason) for name, reason in named)
 
 
 def _in_bulk(decision: Decision, request: Request, facts: Facts) -> Decision:
@@ -234,19 +329,18 @@ def _verdict(decision: Decision) -> Permit | RefusedByRules:
         return refusal
 
 
-def question(ask: Ask, offer: Offer, permit: Permit) -> Question:
+def question(ask: Ask, offer: Offer, permit: Permit, subject: Subject) -> Question:
     """What the agency gets to see: its own numbers, and only the fields that are granted."""
     fields = claims.CLAIMS[ask.claim.name].needs if ask.claim else permit.fields
-    return Question(ask.service, narrowed(ask.subject, offer.service.sent), fields, ask.as_at, ask.period)
+    return Question(ask.service, narrowed(subject, offer.service.sent), fields, ask.as_at, ask.period)
 
 
-def narrowed(subject: Subject, sent: Iterable[str]) -> Subject:
+def narrowed(subject: Subject, sent: frozenset[str]) -> Subject:
     """The part of a subject that may be disclosed: identifier types, `names`, `birth_date`."""
-    allowed = frozenset(sent)
     return Subject(
-        tuple(each for each in subject.identifiers if each.type in allowed),
-        subject.names if "names" in allowed else (),
-        subject.birth_date if "birth_date" in allowed else None,
+        tuple([each for each in subject.identifiers if each.type in sent]),
+        subject.names if "names" in sent else (),
+        subject.birth_date if "birth_date" in sent else None,
     )
 
 

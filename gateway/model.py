@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from adapters.kit.contract import Identifier, Name, Period, RawAnswer, Subject
+from consent.model import Quota
 
 __all__ = [
     "Answer",
     "Ask",
+    "Budget",
     "ClaimAsked",
     "Closing",
     "Handover",
@@ -45,7 +47,8 @@ class Ask:
     """One question about one person, by an authenticated system.
 
     `consumer` is the asking system (`LK/GOV/WBB/SRIS`), `as_at` the day the answer shall be true for.
-    Exactly one of `fields` and `claim` is given.
+    Exactly one of `fields` and `claim` is given. `signature` says how the message that asked was signed, if it was.
+    `emergency` is the caller's reason to break the glass, empty without one; it may say anything of anybody.
     """
 
     consumer: str
@@ -58,6 +61,9 @@ class Ask:
     period: Period | None = None
     case: str | None = None
     action: str = "read"
+    signature: Mapping[str, object] | None = None
+    emergency: str = ""
+    claimed: Mapping[str, str] | None = None  # what the sender said of consent; see edges.dci.claimed
 
     @property
     def asked(self) -> frozenset[str]:
@@ -77,6 +83,7 @@ class Handover:
     idempotency_key: str
     case: str | None = None
     action: str = "push"
+    signature: Mapping[str, object] | None = None
 
     @property
     def asked(self) -> frozenset[str]:
@@ -93,8 +100,19 @@ class Withheld:
 
 
 @dataclass(frozen=True, slots=True)
+class Budget:
+    """What an answer is counted against: an agreement's quota, or a consent's number of times a day."""
+
+    id: str
+    quota: Quota
+
+
+@dataclass(frozen=True, slots=True)
 class Permit:
-    """What the decision granted, and why. `reasons` are for the log; `withheld` is for the caller."""
+    """What the decision granted, and why. `reasons` are for the log; `withheld` is for the caller.
+
+    `emergency`: it rests on a basis that counts in an emergency only, so its use is reviewed afterwards.
+    """
 
     fields: frozenset[str]
     reasons: tuple[str, ...]
@@ -105,14 +123,21 @@ class Permit:
     consent: str = ""
     may_know_existence: bool = False
     max_age_months: int | None = None
+    contested: bool = False
+    budgets: tuple[Budget, ...] = ()
+    emergency: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The intent is durable: from here on the exchange ends in exactly one outcome entry."""
+    """The intent is durable: from here on the exchange ends in exactly one outcome entry.
+
+    `begun` is when it was asked, on the clock of `time.perf_counter`.
+    """
 
     exchange_id: str
     person_ref: str
+    begun: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +172,8 @@ class Answer:
     """What the caller gets. `released` is the record, or the claim's values when a claim was asked.
 
     `as_of` is the last day the source is complete for; `receipt` names the outcome entry in the log, whose `answer`
-    is the commitment to `content()` with `salt`: whoever holds both can prove what was said.
+    is the commitment to `content()` with `salt`: whoever holds both can prove what was said. `contested` says that the
+    person contests the record at the agency.
     """
 
     exchange_id: str
@@ -161,9 +187,11 @@ class Answer:
     receipt: str = ""
     code: str = ""
     salt: bytes = b""
+    contested: bool = False
 
     def content(self) -> dict[str, object]:
         """What was said: the part of the wire form that the log commits to."""
+        marked = {"contested": True} if self.contested else {}
         return {
             "exchange_id": self.exchange_id,
             "outcome": self.outcome,
@@ -173,6 +201,7 @@ class Answer:
             "source_code": self.code,
             "as_of": self.as_of.isoformat(),
             "match": self.match,
+            **marked,
         }
 
     def wire(self) -> dict[str, object]:

@@ -16,13 +16,16 @@ from .model import Answer, Ask, Closing, Handover, Opened, Permit, RawAnswer
 
 
 class Gate(Protocol):
-    """The five things the procedure needs. Each raises `gateway.errors.ExchangeError`, nothing else on purpose."""
+    """The six things the procedure needs. Each raises `gateway.errors.ExchangeError`, nothing else on purpose."""
 
     async def opened(self, ask: Ask | Handover) -> Opened:
         """1: the intent is durable on return. Raises NoEvidence."""
 
     async def permit(self, ask: Ask | Handover) -> Permit:
         """2 and 5: facts as they are now, decided. Raises RefusedByRules."""
+
+    async def drawn(self, opened: Opened, ask: Ask | Handover, permit: Permit) -> None:
+        """Still 2: what the permit costs is counted, and a broken glass reported. Raises RefusedByRules, NoEvidence."""
 
     async def fetch(self, ask: Ask, permit: Permit) -> RawAnswer:
         """3: the only line that talks to an agency."""
@@ -54,6 +57,7 @@ async def exchange(ask: Ask, gate: Gate) -> Answer:
     permit: Permit | None = None
     try:
         permit = await gate.permit(ask)  # 2 agreement and legal basis, fields narrowed
+        await gate.drawn(opened, ask, permit)  #   its budgets are spent, its use in an emergency is reported
         raw = await gate.fetch(ask, permit)  # 3 the only line that talks to an agency
         record = gate.normalise(ask, permit, raw)  # 4 agency shape -> canonical, validated
         permit = await gate.permit(ask)  # 5 looked at once more: it may be gone by now
@@ -82,6 +86,7 @@ async def push(opened: Opened, handover: Handover, gate: Handing, *, last_try: b
     permit: Permit | None = None
     try:
         permit = await gate.permit(handover)  # 2 and 5 in one: nothing is fetched in between
+        await gate.drawn(opened, handover, permit)  #   its budgets, once for all tries
         record = {name: value for name, value in handover.record.items() if name in permit.fields}
         handed = await gate.hand(handover, record, opened.exchange_id)  # 3 the only line that talks to the receiver
     except BaseException as error:
@@ -105,6 +110,7 @@ def answered(ask: Ask, opened: Opened, permit: Permit, raw: RawAnswer, released:
         match=raw.match,
         code=raw.code,
         salt=token_bytes(32),
+        contested=permit.contested,
     )
 
 

@@ -3,13 +3,15 @@
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import profiles
+from consent.authority import GiverRule, giver_rules
+from consent.errors import ConsentError
 
 
 class ProfileError(Exception):
@@ -31,6 +33,9 @@ class Profile:
     dci_schemas: Mapping[str, str]
     folder: Path
     raw: Mapping[str, Any]  # the file as read, for what needs more of it (`trust.person`)
+    givers: Mapping[str, GiverRule] = field(default_factory=dict)  # purpose -> who may consent for whom
+    purpose_terms: Mapping[str, str] = field(default_factory=dict)  # purpose -> term of the W3C DPV
+    authority: str = ""  # whom people complain to
 
     def today(self, now: datetime) -> date:
         """The calendar day in the country at this moment."""
@@ -61,6 +66,9 @@ def load_profile(name: str) -> Profile:
             dci_schemas=found.get("dci_schema", {}),
             folder=folder,
             raw=found,
+            givers=giver_rules(found.get("consent", {}).get("giver", {})),
+            purpose_terms={code: each["term"] for code, each in found["purpose"].items() if "term" in each},
+            authority=found.get("consent", {}).get("authority", ""),
         )
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, ValueError, ConsentError) as error:
         raise ProfileError(f"{path.name} of profile {name!r} cannot be used: {type(error).__name__} {error}") from error

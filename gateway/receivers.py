@@ -1,5 +1,6 @@
 """Services that registered systems take through their callbacks, as offers beside those of the adapters."""
 
+import logging
 from typing import Any
 
 import schemas
@@ -10,6 +11,9 @@ from adapters.kit.egress import Dialler, NotAllowed
 from .catalogue import Offer
 from .trust.register import Offered, System
 from .trust.trust import Trust
+from .wires import SystemWire
+
+logger = logging.getLogger(__name__)
 
 
 class Receivers:
@@ -17,7 +21,7 @@ class Receivers:
 
     def __init__(self, trust: Trust, dialler: Dialler, gateway: str) -> None:
         self._trust, self._dialler, self._sender = trust, dialler, gateway.replace("/", ".")
-        self._adapters: dict[tuple[str, str], CallbackAdapter] = {}
+        self._adapters: dict[tuple[str, str], CallbackAdapter | None] = {}
 
     def offer(self, service: str) -> Offer | None:
         """The offer as the register stands; None if no system in force takes such deliveries."""
@@ -38,12 +42,13 @@ class Receivers:
     def _adapter(self, system: System, offered: Offered) -> CallbackAdapter | None:
         key = (system.id, offered.callback_url)
         if key not in self._adapters:
+            wire = SystemWire(self._trust, system.id)
             try:
-                adapter = CallbackAdapter(
-                    system.dci_id, offered.callback_url, self._sender, self._dialler, self._trust.sign_envelope
-                )
-            except NotAllowed:
-                return None  # registered, but its address may not be dialled from here: no link
+                adapter = CallbackAdapter(system.dci_id, offered.callback_url, self._sender, self._dialler, wire)
+            except NotAllowed as error:  # registered, but its address may not be dialled from here
+                logger.warning("no link to %s/%s: %s", system.id, offered.name, error.detail)
+                self._adapters[key] = None
+                return None
             self._adapters[key] = adapter
         return self._adapters[key]
 

@@ -10,14 +10,16 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.kit.contract import Identifier, Subject
 from audit import Entry, Log, new_id
-from consent import Consent, Objection, SignedAgreement, consent_of, reading, store, verify_agreement
+from consent import Agreement, Consent, Objection, SignedAgreement, store, verify_agreement
 from consent import register as people
-from consent.errors import ConsentError, ConsentUnknown, DocumentInvalid
+from consent.amendment import WIDENED, difference
+from consent.errors import AgreementUnknown, ConsentError, ConsentUnknown
 from consent.store import RecordedAgreement
 
 from .db import Database
+from .delivery import jobs
+from .erasing import Erasing
 from .gate import utc_now
 
 MemberKeys = Callable[[str], Awaitable[Sequence[Mapping[str, str]]]]
@@ -51,6 +53,9 @@ class Recording:
     ) -> tuple[RecordedAgreement, str]:
         """Verify and put in force; gives the receipt too. A refusal is logged as well.
 
+        An amendment that widens anything stays `agreed` until two officers let it take over (`agreement.widening`
+        at `/v1/approvals`); what only narrows or words anew takes over at once.
+
         Args:
             by: the member that brings it.
 
@@ -67,8 +72,10 @@ class Recording:
 
     async def _agreement(self, signed: SignedAgreement, by: str) -> tuple[RecordedAgreement, str]:
         async with self.db.write() as connection:
-            recorded = await store.record_agreement(connection, signed, by=by, now=self.clock())
-            return recorded, await self._entry(connection, "agreement.recorded", _facts(recorded, by))
+            held = await _widened(connection, signed.agreement)
+            recorded = await store.record_agreement(connection, signed, by=by, now=self.clock(), held=bool(held))
+            facts = _facts(recorded, by) | ({"widened": held} if held else {})
+            return recorded, await self._entry(connection, "agreement.recorded", facts)
 
     async def agreement_change(self, verb: str, id_: str, *, by: str) -> tuple[RecordedAgreement, str]:
         """`suspend`, `resume` or `end` an agreement; takes effect at the next decision, in every process.
@@ -79,41 +86,56 @@ class Recording:
         change, kind = CHANGES[verb]
         async with self.db.write() as connection:
             changed = await change(connection, id_, by=by, now=self.clock())
-            return changed, await self._entry(connection, kind, _facts(changed, by))
+            receipt = await self._entry(connection, kind, _facts(changed, by))
+            ref, at = receipt.rpartition(":")[2], self.clock().timestamp()
+            await jobs.add(connection, "agreement", ref, now=at, lane=jobs.LIVE)  # see oversight.ending
+            return changed, receipt
 
-    async def consents(self, consents: Sequence[Consent], *, by: str) -> list[Told]:
-        """Record any number, in transactions of 500; what was recorded before is `unchanged`.
+    async def consents(self, consents: Sequence[Consent], *, by: str, at_once: int = LINES_AN_ENTRY) -> list[Told]:
+        """Record any number; what was recorded before is `unchanged`.
+
+        Args:
+            at_once: lines in one transaction. Many are quicker, and others wait longer for their turn.
 
         Raises:
             ConsentConflict: the same ids are being recorded by another process; send them again.
         """
         told: list[Told] = []
-        for start in range(0, len(consents), LINES_AN_ENTRY):
-            told += await self._some_consents(consents[start : start + LINES_AN_ENTRY], by)
+        for start in range(0, len(consents), at_once):
+            async with self.db.write() as connection:
+                told += await self.consents_in(connection, consents[start : start + at_once], by=by)
         return told
 
-    async def _some_consents(self, consents: Sequence[Consent], by: str) -> list[Told]:
-        async with self.db.write() as connection:
-            outcomes = await people.record_consents(connection, consents, self.clock())
-            paired = list(zip(consents, outcomes, strict=True))
-            fresh = [consent for consent, outcome in paired if outcome == people.RECORDED]
-            receipt = await self._about_people(connection, "consent.recorded", fresh, by)
-        return [Told(each.id, outcome, receipt if outcome == people.RECORDED else "") for each, outcome in paired]
+    async def consents_in(self, connection: AsyncConnection, consents: Sequence[Consent], *, by: str) -> list[Told]:
+        """Record in the caller's transaction, the log's entries last.
 
-    async def withdrawal(self, id_: str, *, controller: str) -> Told:
+        Raises:
+            ConsentConflict: see `consents`.
+        """
+        outcomes = await people.record_consents(connection, consents, self.clock())
+        fresh = [each for each, outcome in zip(consents, outcomes, strict=True) if outcome == people.RECORDED]
+        receipts = iter(await self._about_people(connection, "consent.recorded", fresh, by))
+        return [
+            Told(each.id, outcome, next(receipts) if outcome == people.RECORDED else "")
+            for each, outcome in zip(consents, outcomes, strict=True)
+        ]
+
+    async def withdrawal(self, id_: str, *, controller: str, by: str = "") -> Told:
         """Withdraw one consent that this controller keeps; counts from the next decision on.
+
+        On return nothing more is released under it, and everybody who received something is on the erasure list.
+
+        Args:
+            by: who withdrew it, where it was not the controller: `person`, or an officer who helped.
 
         Raises:
             ConsentUnknown: this controller keeps none of this id.
         """
         async with self.db.write() as connection:
-            consent = await people.read_consent(connection, id_)
-            if consent.controller != controller:
-                raise ConsentUnknown
-            changed = await people.withdraw_consent(connection, id_, self.clock())
-            given = [consent] if changed else []
-            receipt = await self._about_people(connection, "consent.withdrawn", given, controller)
-        return Told(id_, "withdrawn" if changed else people.UNCHANGED, receipt)
+            given = await self._withdrawn_one(connection, id_, controller)
+            receipts = await self._about_people(connection, "consent.withdrawn", given, by or controller)
+        await self.ended(given)
+        return Told(id_, "withdrawn", *receipts) if given else Told(id_, people.UNCHANGED)
 
     async def withdrawals_of(
         self, subject_ref: str, *, controller: str, purposes: frozenset[str] = frozenset()
@@ -124,8 +146,29 @@ class Recording:
                 connection, subject_ref, self.clock(), controller=controller, purposes=purposes
             )
             given = [await people.read_consent(connection, id_) for id_ in ids]
-            receipt = await self._about_people(connection, "consent.withdrawn", given, controller)
-        return [Told(id_, "withdrawn", receipt) for id_ in ids]
+            receipts = await self._about_people(connection, "consent.withdrawn", given, controller)
+        await self.ended(given)
+        return [Told(id_, "withdrawn", receipt) for id_, receipt in zip(ids, receipts, strict=True)]
+
+    async def withdrawn_in(self, connection: AsyncConnection, id_: str, *, controller: str) -> list[Consent]:
+        """Withdraw one in the caller's transaction; the caller awaits `ended` with the result once that is committed.
+
+        Raises:
+            ConsentUnknown: this controller keeps none of this id.
+        """
+        given = await self._withdrawn_one(connection, id_, controller)
+        await self._about_people(connection, "consent.withdrawn", given, controller)
+        return given
+
+    async def _withdrawn_one(self, connection: AsyncConnection, id_: str, controller: str) -> list[Consent]:
+        consent = await people.read_consent(connection, id_)
+        if consent.controller != controller:
+            raise ConsentUnknown
+        return [consent] if await people.withdraw_consent(connection, id_, self.clock()) else []
+
+    async def ended(self, consents: Sequence[Consent]) -> None:
+        """After the commit of a withdrawal: wait for what was decided before it, then list who has to erase."""
+        await Erasing(self.db, self.log, self.clock).after(consents)
 
     async def objection(self, objection: Objection, *, by: str) -> str:
         """Record an upheld objection or restriction; gives the receipt.
@@ -157,14 +200,18 @@ class Recording:
                 return ""
             return await self._entry(connection, "objection.lifted", {"by": by, "objection": id_})
 
-    async def _about_people(self, connection: AsyncConnection, kind: str, consents: Sequence[Consent], by: str) -> str:
-        """An entry for each 500 consents; none when nothing changed. Gives the last receipt."""
-        receipt = ""
+    async def _about_people(
+        self, connection: AsyncConnection, kind: str, consents: Sequence[Consent], by: str
+    ) -> list[str]:
+        """An entry for each 500 consents; none when nothing changed. Gives the receipt for each consent."""
+        now, entries, receipts = self.clock(), [], []
         for start in range(0, len(consents), LINES_AN_ENTRY):
             some = consents[start : start + LINES_AN_ENTRY]
             facts = {"by": by, "count": len(some), "consents": [each.id for each in some]}
-            receipt = await self._entry(connection, kind, facts, tuple({each.subject_ref: None for each in some}))
-        return receipt
+            entries.append(Entry(new_id(now), kind, now, facts, tuple({each.subject_ref: None for each in some})))
+        for number, receipt in enumerate(await self.log.append_all_in(connection, entries) if entries else []):
+            receipts += [str(receipt)] * min(LINES_AN_ENTRY, len(consents) - number * LINES_AN_ENTRY)
+        return receipts
 
     async def _entry(
         self,
@@ -175,6 +222,18 @@ class Recording:
     ) -> str:
         now = self.clock()
         return str(await self.log.append_in(connection, Entry(new_id(now), kind, now, facts, subject_refs)))
+
+
+async def _widened(connection: AsyncConnection, agreement: Agreement) -> list[str]:
+    """The members of the document by which an amendment widens what is in force; none within one member."""
+    if agreement.version == 1 or agreement.provider.member == agreement.consumer.member:
+        return []
+    try:
+        before = await store.established_agreement(connection, agreement.id)
+    except AgreementUnknown:
+        return []
+    changes = difference(before.agreement, agreement)
+    return sorted({each.place for each in changes if each.effect == WIDENED})
 
 
 def _facts(recorded: RecordedAgreement, by: str) -> dict[str, object]:
@@ -188,42 +247,3 @@ def _facts(recorded: RecordedAgreement, by: str) -> dict[str, object]:
         "state": agreement.state.value,
         "document": recorded.digest,
     }
-
-
-def consent_line(
-    line: object,
-    *,
-    controller: str,
-    person_ref: Callable[[Subject], str],
-    numbers: Callable[[Subject], frozenset[str]],
-) -> Consent:
-    """One line of `schemas/own/consent.v1.json` as this controller's consent; an id is made where it has none.
-
-    Args:
-        person_ref: subject in, pseudonym out; may refuse the subject with an error of its own.
-        numbers: subject in, a keyed hash of each of its numbers out. Under this consent a question may name the
-            person to a provider by these and no others.
-
-    Raises:
-        DocumentInvalid: it does not fit, or names another controller; the text holds no value.
-    """
-    named = {"id": str(new_id())} | (line if isinstance(line, dict) else {})
-    if named.pop("controller", controller) != controller:
-        raise DocumentInvalid("/controller: must be the member that records it")
-    with reading.Reader({"id": named.pop("id")}) as reader:
-        id_ = reader.text("id", reading.ID)
-    subject = _subject(named.pop("subject", None))
-    return consent_of(named, id_=id_, subject_ref=person_ref(subject), controller=controller, numbers=numbers(subject))
-
-
-def _subject(value: object) -> Subject:
-    """Only the numbers; names and birth date may be there, and are not looked at."""
-    with reading.Reader(value, "/subject") as reader:
-        reader.has("names")
-        reader.has("birth_date")
-        return Subject(tuple(_identifier(each) for each in reader.each("identifiers")))
-
-
-def _identifier(reader: reading.Reader) -> Identifier:
-    with reader:
-        return Identifier(reader.text("type", "[A-Za-z0-9_./:-]{1,120}"), reader.text("value", "(?s:.{1,200})"))

@@ -8,9 +8,11 @@ read the same way and belong to the adapter's manifest, not to this table.
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
+
+from .secret import Secret
 
 
 class SettingError(LookupError):
@@ -42,29 +44,115 @@ TABLE: tuple[Row, ...] = (
         "h11",
         "`h11` where callers connect directly; `httptools` behind an edge that guards the framing.",
     ),
+    Row(
+        "UDS", "", "Unix socket to listen on instead, for the proxy on this machine that ends the TLS (deploy/haproxy)."
+    ),
+    Row(
+        "EDGE_SECRET",
+        "",
+        "What a proxy on TCP must send in Sandhi-Edge-Secret for its Client-Cert to count; 32 or more.",
+    ),
+    Row("TLS_CERT", "", "PEM file of the server's certificate chain; set, the gateway ends the TLS itself."),
+    Row("TLS_KEY", "", "PEM file of its private key; empty: in the file of the certificate."),
+    Row("TLS_CLIENT_CA", "", "PEM file of the CA whose client certificates are let in; empty: none is asked for."),
+    Row(
+        "TLS_CLIENT", "required", "`required`: no connection without a client certificate; `optional`: people come too."
+    ),
+    Row("HOSTS", "", "Names that Host may have, comma separated, or *; empty: with TLS that of PUBLIC_URL, else any."),
+    Row("HEADER_TIMEOUT", "5", "Seconds that the head of a request, or silence on a new connection, may take."),
+    Row("BODY_TIMEOUT", "15", "Seconds that a body may take at any pace."),
+    Row("BODY_RATE", "32768", "Bytes a second that a body must have kept on average after that."),
+    Row("CONNECTIONS", "2000", "Connections that may be open at once."),
     Row("PROFILE", "lk", "Country profile: a folder of `profiles/`, or a path."),
     Row("WITHOUT", "", "Adapters that this deployment shall not link, comma separated."),
     Row("ADAPTERS_DIR", "", "Folder of further adapters beside the built-in ones."),
     Row("LOG_ORIGIN", "", "Origin line of the log; empty: PUBLIC_URL without its scheme, then /log."),
+    Row("LOG_WITNESSES", "", "File of the witness policy (C2SP tlog-policy): who cosigns the log, and how many must."),
+    Row("LOG_WATCHES", "", "File of `log VKEY` lines: the logs that this gateway cosigns, at /log/witness/."),
+    Row("LOG_TIME_STAMPS", "", "Addresses of RFC 3161 time-stamping authorities, comma separated; asked every hour."),
+    Row("LOG_TIME_STAMPS_CA", "", "PEM file of the certificates that their replies must lead to."),
+    Row("LOG_STOP_HOURS", "4", "Hours after which exchanges stop if nobody outside vouches for the log; 0: never."),
+    Row("LOG_STANDBY", "0", "`1`: sign only what a synchronous standby of PostgreSQL has on its disk."),
+    Row("LOG_YEARLY", "1", "`1`: each year gets a log of its own, chained to the one before; `0`: one log for ever."),
     Row("LOG_PUBLIC", "hashes", "What /log serves to everyone: `hashes`, or `entries` too."),
-    Row("ALLOWED_HOSTS", "", "host:port pairs that may be dialled although private, comma separated."),
+    Row(
+        "ALLOWED_HOSTS",
+        "",
+        "host:port pairs that may be dialled although private, in plain HTTP, or on an unusual port; comma separated.",
+    ),
     Row("WORKER", "inside", "`inside`: jobs run within `serve`; `apart`: only `sandhi worker` runs them."),
     Row("BATCH_LINES", "100000", "The most lines one batch may have."),
+    Row(
+        "LIMIT_RATE", "5000", "Calls a second of one system, twice as many in a burst; 0: any. Its policy goes before."
+    ),
+    Row("LIMIT_CONCURRENT", "256", "Calls at once of one system; 0: any. Its policy goes before."),
+    Row("LIMIT_TOTAL", "1024", "Calls at once of all systems; used up, each has an equal part. 0: any."),
+    Row("LIMIT_AGREEMENT_RATE", "0", "Exchanges a second between two members, in equal parts for systems; 0: any."),
+    Row("LIMIT_AGREEMENT_CONCURRENT", "256", "Exchanges at once between two members, shared likewise; 0: any."),
+    Row(
+        "LIMIT_PEER_RATE",
+        "50",
+        "Calls a second of one address or certificate at the token endpoint and the pages, and of one officer; "
+        "four times as many in a burst; 0: any.",
+    ),
+    Row(
+        "PERSON_RATE",
+        "60",
+        "Questions a minute of one person about their own data, and of an officer who helps; 0: any.",
+    ),
+    Row("ASSISTED_PEOPLE", "40", "Different people a day whom one officer may help with their own data."),
+    Row("BREACH_HOURS", "72", "Hours from learning of a breach until the authority must be told."),
     Row("EXCHANGE_DEADLINE", "30", "Seconds one synchronous exchange may take."),
+    Row(
+        "HIDDEN_FLOOR_MS",
+        "150",
+        "Milliseconds that an exchange takes at least where the agreement gives no right to know existence; 0: none.",
+    ),
+    Row("MISS_ALARM", "50", "Misses of one consumer in an hour that raise an alarm; 0: none."),
+    Row("MISS_RATE", "0.5", "But only if they are more than this part of what it asked."),
+    Row("EMERGENCY_REVIEW_HOURS", "72", "Hours within which somebody has to review each use in an emergency."),
+    Row(
+        "DETAILS_KEPT_DAYS",
+        "365",
+        "How long the case reference in clear is kept beside the log where the agreement names no data life; days.",
+    ),
     Row("RESULTS_KEPT_HOURS", "24", "How long the results of a batch can be fetched before they are erased."),
+    Row(
+        "KEYSTORE_KEY",
+        "",
+        "Encrypts the files below DATA/keys: 32 random bytes in base64; two of them, newest first, while it changes.",
+    ),
+    Row("KEYSTORE_PASSPHRASE", "", "The same from a passphrase of 16 characters or more, by scrypt."),
+    Row("PKCS11_MODULE", "", "Library of a security module that shall hold the keys for tokens, messages and log."),
+    Row("PKCS11_TOKEN_LABEL", "", "Label of the token in that module."),
+    Row("PKCS11_PIN", "", "PIN of the token's user."),
     Row("LOG_LEVEL", "INFO", "Level of the operator's log."),
+    Row(
+        "OIDC_ISSUER",
+        "",
+        "Issuer of the identity provider that vouches for officers; empty or `built-in`: accounts of this gateway.",
+    ),
+    Row("OIDC_CLIENT_ID", "", "The gateway's name at that provider."),
+    Row("OIDC_CLIENT_SECRET", "", "The gateway's secret at that provider."),
+    Row(
+        "OIDC_CITIZEN_CLAIM",
+        "",
+        "The claim with a person's identity number, if that provider vouches for citizens too.",
+    ),
+    Row("OIDC_PROVIDERS", "", "TOML file of several identity providers; see docs/guides/people.md."),
+    Row("PRODUCTION", "0", "`1`: what is for laptops only is refused, such as the built-in identity provider."),
 )
 
 ORIGIN_FILE = "origin.json"  # whose data directory it is: {public_url, log_origin}
-SECRET_WORDS = ("KEY", "SECRET", "TOKEN", "PASSWORD", "URL")
+SECRET_WORDS = ("KEY", "SECRET", "TOKEN", "PASSWORD", "PASSPHRASE", "PIN", "URL")
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The settings as read. Reading a name that is not in the table is a fault of ours."""
 
-    values: Mapping[str, str]
-    environment: Mapping[str, str]
+    values: Mapping[str, str] = field(repr=False)
+    environment: Mapping[str, str] = field(repr=False)
 
     @classmethod
     def read(
@@ -87,6 +175,15 @@ class Settings:
 
     def __getitem__(self, name: str) -> str:
         return self.values[name]
+
+    def secret(self, name: str) -> Secret:
+        """A setting that must not be seen by accident."""
+        return Secret(self.values[name])
+
+    @property
+    def is_production(self) -> bool:
+        """Whether what is for laptops only is refused."""
+        return self["PRODUCTION"] == "1"
 
     @property
     def data_dir(self) -> Path:

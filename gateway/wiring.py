@@ -3,41 +3,61 @@
 import asyncio
 import fcntl
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.kit import discovery, manifest
 from adapters.kit.base import NotConfigured
-from adapters.kit.egress import Dialler
+from adapters.kit.egress import BadListing, Dialler
+from adapters.kit.guarded import dialled
 from adapters.kit.opening import open_adapter
-from audit import FileMemory, Log, LogUnavailable, Signer, SignerRefused
+from audit import Log, LogUnavailable, SignerRefused
 from consent import FactsSource
 
+from .agreed import AgreedInForce
 from .catalogue import Catalogue, Offer
 from .db import Database, DatabaseBusy
 from .delivery import jobs
 from .delivery.batches import Batches
 from .delivery.deliveries import Deliveries
 from .delivery.recovery import close_open_intents, take_over_leases
-from .delivery.worker import Worker
-from .edges.dci.subscriptions import Subscriptions
+from .delivery.worker import Handler, Worker
+from .edges.dci import seen
+from .edges.dci.subscriptions import UNSUBSCRIBED, Subscriptions
+from .erasing import JOB as ERASURE
+from .erasing import Erasing
+from .erasure_notices import ErasureNotices
 from .gate import Gate, utc_now
+from .kept_details import KeptDetails, vault_of
+from .key_care import key_care
+from .log_keeper import LogKeeper, open_keeper, open_log
 from .migrations import upgraded
+from .numbers import number, shares_of
+from .oversight.oversight import Oversight, overseeing
+from .people import People
 from .profile import Profile, load_profile
 from .receivers import Receivers
+from .review.running import review_now, settings_noted
 from .settings import SettingError, Settings
+from .spending import Spending
+from .trust import callbacks
+from .trust.callbacks import CallbackProofs
+from .trust.key_sets import KeySets
+from .trust.limits import Shares
 from .trust.person import PersonRef
 from .trust.trust import Trust
+from .wires import SystemWire
 
 logger = logging.getLogger("sandhi")
 
 HOUSEKEEPING_S = 300.0
+USES_S = 30.0
+FETCH_S = 15.0
 JOBS_KEPT = timedelta(days=7)
 
 
@@ -59,6 +79,11 @@ class Services:
     batches: Batches
     subscriptions: Subscriptions
     worker: Worker
+    people: People
+    shares: Shares
+    keeper: LogKeeper
+    oversight: Oversight
+    details: KeptDetails
 
     def wake(self) -> None:
         """Let the worker look for new work at once."""
@@ -110,17 +135,22 @@ def only_writer(settings: Settings) -> Iterator[None]:
 async def _opened(settings: Settings) -> AsyncIterator[Services]:
     profile = load_profile(settings["PROFILE"])
     settings.claim_data_dir()
+    dialler = _dialler(settings)
     db = Database(settings.database_url)
     try:
         await upgraded(db)
-        trust = Trust(db, settings.data_dir / "keys", settings["PUBLIC_URL"])
-        log = await Log.open(db.engine, _signer(settings, trust), write_lock=db.write_lock)
-        dialler = Dialler(settings.names("ALLOWED_HOSTS"))
+        trust = Trust(db, settings.data_dir / "keys", settings["PUBLIC_URL"], care=key_care(settings))
+        trust.endpoint.agreed = AgreedInForce(db, profile)
+        log = await open_log(settings, trust.keys, db.engine, db.write_lock)
+        trust.fetch_keys_with(KeySets(db, log, trust.directory, dialler))
+        trust.may_dial = dialler.check_url
+        trust.callback_proofs = CallbackProofs(dialled(dialler, callbacks.LIMITS), trust.origin)
         services = await _joined(settings, profile, db, trust, log, dialler)
         try:
             yield services
         finally:
             await services.facts.close()
+            await services.oversight.misses.settled()
             await dialler.close()
             await log.close()
     finally:
@@ -135,21 +165,17 @@ async def _joined(
     facts = FactsSource(db.read)
     receivers = Receivers(trust, dialler, profile.gateway)
     catalogue = Catalogue(linked(settings, profile, dialler, trust), receivers.offer)
-    deadline = float(settings["EXCHANGE_DEADLINE"])
-    gate = Gate(catalogue, facts.of, facts.of_many, log, person_ref, deadline)
+    oversight = overseeing(settings, db, log, trust.seal, catalogue)
+    kept = timedelta(days=number(settings, "DETAILS_KEPT_DAYS", 36500))
+    details = KeptDetails(db, log, vault_of(trust.keys.pepper), kept)
+    gate = replace(_gate(settings, catalogue, facts, log, person_ref, oversight), spend=Spending(db), keep=details)
     wakes = {jobs.LIVE: asyncio.Event(), jobs.BULK: asyncio.Event()}
     deliveries = Deliveries(db, gate, trust.seal, wakes[jobs.LIVE])
-    kept_s = float(settings["RESULTS_KEPT_HOURS"]) * 3600
-    batches = Batches(db, gate, trust.seal, wakes[jobs.BULK], kept_s)
+    batches = Batches(db, gate, trust.seal, wakes[jobs.BULK], float(settings["RESULTS_KEPT_HOURS"]) * 3600)
     subscriptions = Subscriptions(db, trust, log, receivers, catalogue)
-    handlers = {
-        "delivery": deliveries.run,
-        "batch": batches.run,
-        "confirm": subscriptions.confirm,
-        "subscribe": subscriptions.subscribe,
-    }
-    given_up = {"batch": batches.give_up, "delivery": deliveries.give_up}
-    worker = Worker(db, handlers, wakes, lambda: utc_now().timestamp(), given_up)
+    others = {ERASURE: ErasureNotices(db, receivers).run, **oversight.handlers(trust, receivers)}
+    worker = _worker(db, deliveries, batches, subscriptions, wakes, others)
+    people = People(db, log, trust, settings, profile, dialler=dialler, person_ref=person_ref)
     return Services(
         settings,
         profile,
@@ -165,12 +191,46 @@ async def _joined(
         batches,
         subscriptions,
         worker,
+        people,
+        shares_of(settings),
+        await open_keeper(settings, trust.keys, log, dialler, utc_now()),
+        oversight,
+        details,
     )
+
+
+def _gate(
+    settings: Settings, catalogue: Catalogue, facts: FactsSource, log: Log, person_ref: PersonRef, seen_by: Oversight
+) -> Gate:
+    deadline_s, floor_ms = float(settings["EXCHANGE_DEADLINE"]), number(settings, "HIDDEN_FLOOR_MS", 1000)
+    gate = Gate(catalogue, facts.of, facts.of_many, log, person_ref, deadline_s, floor_s=floor_ms / 1000)
+    return replace(gate, broken_glass=seen_by.emergencies, looked=seen_by.misses)
+
+
+def _worker(
+    db: Database,
+    deliveries: Deliveries,
+    batches: Batches,
+    subscriptions: Subscriptions,
+    wakes: Mapping[int, asyncio.Event],
+    others: Mapping[str, Handler],
+) -> Worker:
+    handlers = {
+        "delivery": deliveries.run,
+        "batch": batches.run,
+        "confirm": subscriptions.confirm,
+        "subscribe": subscriptions.subscribe,
+        UNSUBSCRIBED: subscriptions.unsubscribed,
+        **others,
+    }
+    given_up = {"batch": batches.give_up, "delivery": deliveries.give_up}
+    return Worker(db, handlers, wakes, lambda: utc_now().timestamp(), given_up)
 
 
 @asynccontextmanager
 async def working(services: Services) -> AsyncIterator[None]:
     """What a serving process does beside answering: recover what died, run jobs, publish checkpoints."""
+    await settings_noted(services, utc_now())
     if services.db.is_sqlite:  # the only process: whoever held a lease is gone
         await take_over_leases(services.db)
     closed = await close_open_intents(services.db, services.log, services.gate, before=_surely_dead(services))
@@ -178,7 +238,11 @@ async def working(services: Services) -> AsyncIterator[None]:
         logger.warning("closed %s exchanges as unknown that the last stop cut", closed)
     tasks = [asyncio.create_task(keep_register_fresh(services.trust), name="register")]
     tasks += [asyncio.create_task(_publish(services.log), name="checkpoints")]
+    tasks += [asyncio.create_task(services.keeper.watch.run(), name="witnesses")]
     tasks += [asyncio.create_task(_keep_house(services), name="housekeeping")]
+    tasks += [asyncio.create_task(_fetch_keys(services.trust), name="key sets")]
+    tasks += [asyncio.create_task(_note_uses(services.trust), name="uses")]
+    tasks += [asyncio.create_task(_review(services), name="review")]
     if services.settings["WORKER"] == "inside":
         tasks.append(asyncio.create_task(services.worker.run(), name="worker"))
     try:
@@ -217,12 +281,57 @@ async def _keep_house(services: Services) -> None:
     while True:
         try:
             await services.batches.erase_expired()
+            await services.trust.messages.forget_expired()
+            await seen.forget_expired(services.db, utc_now())
             async with services.db.write() as connection:
                 await jobs.forget_done(connection, before=(utc_now() - JOBS_KEPT).timestamp())
             await close_open_intents(services.db, services.log, services.gate, before=_long_over(services))
+            await services.keeper.turn(utc_now())
+            await services.details.expire(utc_now())
+            await _chase_erasures(services)
+            await services.oversight.turn()
         except (SQLAlchemyError, DatabaseBusy, LogUnavailable):
             logger.exception("the house could not be kept; trying again")
         await asyncio.sleep(HOUSEKEEPING_S)
+
+
+async def _chase_erasures(services: Services) -> None:
+    """Consents that ended by themselves, and recipients who are late to erase."""
+    erasing = Erasing(services.db, services.log)
+    await erasing.sweep()
+    await erasing.remind()
+
+
+async def _review(services: Services) -> None:
+    """Look for findings, make the reports that are due, issue last month's statements."""
+    while True:
+        await asyncio.sleep(HOUSEKEEPING_S)
+        try:
+            await review_now(services, utc_now())
+        except (SQLAlchemyError, DatabaseBusy, LogUnavailable, OSError):
+            logger.exception("the log was not reviewed; trying again")
+
+
+async def _note_uses(trust: Trust) -> None:
+    """Write how callers proved themselves, every half minute and once more at the end; a call costs no write."""
+    while True:
+        try:
+            await asyncio.sleep(USES_S)
+        finally:
+            try:
+                await trust.uses.flush()
+            except (SQLAlchemyError, DatabaseBusy):
+                logger.warning("how callers proved themselves was not written; trying again")
+
+
+async def _fetch_keys(trust: Trust) -> None:
+    """Keep the key sets fresh that systems publish themselves."""
+    while trust.key_sets:
+        try:
+            await trust.key_sets.keep_fresh(trust.clock())
+        except (SQLAlchemyError, DatabaseBusy, LogUnavailable):
+            logger.warning("published key sets were not fetched; trying again")
+        await asyncio.sleep(FETCH_S)
 
 
 async def keep_register_fresh(trust: Trust) -> None:
@@ -249,13 +358,15 @@ def linked(settings: Settings, profile: Profile, dialler: Dialler, trust: Trust)
         adapter = None
         try:
             if name not in settings.names("WITHOUT"):
-                adapter = open_adapter(folder, settings.adapter, dialler, signer=trust.sign_envelope)
+                adapter = open_adapter(folder, settings.adapter, dialler, SystemWire(trust, provider))
         except NotConfigured as error:
             logger.info("no link to %s: %s", name, error)
         offers += [Offer(service, provider, adapter) for service in manifest.load(folder).services.values()]
     return offers
 
 
-def _signer(settings: Settings, trust: Trust) -> Signer:
-    key = Ed25519PrivateKey.from_private_bytes(trust.keys.log_seed)
-    return Signer(settings.log_origin, key, FileMemory(settings.data_dir / "keys" / "log.signed"))
+def _dialler(settings: Settings) -> Dialler:
+    try:
+        return Dialler(settings.names("ALLOWED_HOSTS"))
+    except BadListing as error:
+        raise SettingError(f"SANDHI_ALLOWED_HOSTS: {error}") from None

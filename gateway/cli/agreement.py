@@ -6,15 +6,13 @@ signs the document, the second signs what the first sent, and either brings the 
 
 import asyncio
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from adapters.kit import strict_json
 from consent import agreement_of, sentences, sign_agreement, store
 from consent.errors import DocumentInvalid
 from consent.store import RecordedAgreement
@@ -22,12 +20,14 @@ from consent.store import RecordedAgreement
 from ..gate import utc_now
 from ..recording import Recording
 from ..wiring import open_services
+from . import agreement_drafts, agreement_stops
+from .agreement_files import AsJson, Id, read_object, read_signed
 from .outcome import told_plainly
 
 app = typer.Typer(help="Data-sharing agreements: sign, put in force, read, stop.", no_args_is_help=True)
+agreement_drafts.add_to(app)
+agreement_stops.add_to(app)
 
-AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
-Id = Annotated[str, typer.Argument(help="The agreement's id.")]
 By = Annotated[str, typer.Option("--by", help="The member that does it, e.g. LK/GOV/WBB.")]
 
 
@@ -40,11 +40,11 @@ def sign(
 ) -> None:
     """Add one member's signature. Shows in plain sentences what is signed. Needs no database."""
     with told_plainly():
-        document, signatures = _signed(file)
+        document, signatures = read_signed(file)
         agreement = agreement_of(document)
         if member not in {agreement.provider.member, agreement.consumer.member}:
             raise DocumentInvalid(f"{member} is no party of {agreement.name}")
-        signature = sign_agreement(document, _object(key))
+        signature = sign_agreement(document, read_object(key))
         for sentence in sentences(agreement):
             typer.echo(sentence, err=True)
         signed = {"document": document, "signatures": {**signatures, member: signature}}
@@ -66,7 +66,7 @@ def add(
 
 
 async def _add(file: Path, by: str) -> None:
-    document, signatures = _signed(file)
+    document, signatures = read_signed(file)
     brought_by = by or agreement_of(document).consumer.member
     async with open_services(writing=True) as here:
         recording = Recording(here.db, here.log)
@@ -143,27 +143,6 @@ async def _changed(verb: str, agreement_id: str, by: str) -> None:
     async with open_services(writing=True) as here:
         changed, receipt = await Recording(here.db, here.log).agreement_change(verb, agreement_id, by=by)
     typer.echo(f"{changed.agreement.name} is {changed.agreement.state}; receipt {receipt}")
-
-
-def _signed(file: Path) -> tuple[object, Mapping[str, str]]:
-    """Document and signatures of a file that holds either the bare document or both."""
-    content = _object(file)
-    if "document" not in content:
-        return content, {}
-    signatures = content.get("signatures", {})
-    if not isinstance(signatures, dict) or not all(isinstance(each, str) for each in signatures.values()):
-        raise DocumentInvalid("/signatures: must be an object of member and JWS")
-    return content["document"], signatures
-
-
-def _object(file: Path) -> dict[str, Any]:
-    try:
-        content = strict_json.loads(file.read_bytes())
-    except strict_json.StrictError as error:
-        raise DocumentInvalid(f"{file} was not read: {error}") from None
-    if not isinstance(content, dict):
-        raise DocumentInvalid(f"{file} must hold one JSON object")
-    return content
 
 
 def _summary(found: RecordedAgreement) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """Keys that commands make, or are given: the private half goes into one file of its owner's, never to the database."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,8 +33,11 @@ class Made:
             raise KeysRefused(f"{path} is there already; move it away, or send its public half with --jwks")
 
 
-def made_or_given(path: Path | None) -> tuple[tuple[Key, ...], Made | None]:
+def made_or_given(path: Path | None, also: Collection[str] = ()) -> tuple[tuple[Key, ...], Made | None]:
     """The public keys to register: those of a JWK set, or one made here.
+
+    Args:
+        also: what the owner's policy allows beyond our own algorithms.
 
     Raises:
         KeysRefused: the file is no key set that may be registered.
@@ -43,6 +46,6 @@ def made_or_given(path: Path | None) -> tuple[tuple[Key, ...], Made | None]:
         made = Made(new_key(ALG))
         return checked({"keys": [dict(made.key.jwk)]}), made
     try:
-        return checked(strict_json.loads(path.read_bytes())), None
+        return checked(strict_json.loads(path.read_bytes()), also), None
     except strict_json.StrictError as error:
         raise KeysRefused(f"{path} was not read: {error}") from None

@@ -36,6 +36,6 @@ def write_logs(level: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(OneLine())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    # the HTTP clients tell every URL at INFO, and agencies have keys and numbers in theirs
-    for chatty in ("alembic", "asyncssh", "uvicorn.access", "httpx", "httpcore", "aiohttp"):
+    # the HTTP clients tell every URL at INFO, and agencies have keys and numbers in theirs; the database every value
+    for chatty in ("aiosqlite", "alembic", "asyncssh", "uvicorn.access", "httpx", "httpcore", "aiohttp"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

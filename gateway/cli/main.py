@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from . import adapter, agreement, audit, call, config, consent, keys, member, serve, system
+from . import adapter, agreement, audit, call, config, consent, keys, member, officer, serve, system
 from .demo import command as demo
 
 app = typer.Typer(
@@ -18,6 +18,7 @@ app = typer.Typer(
 for name, module in {
     "member": member,
     "system": system,
+    "officer": officer,
     "agreement": agreement,
     "consent": consent,
     "adapter": adapter,

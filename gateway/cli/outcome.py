@@ -10,11 +10,21 @@ from sandhi_client import SandhiError
 from audit.errors import AuditError
 from consent.errors import ConsentError
 
+from ..people.errors import PeopleError
 from ..profile import ProfileError
 from ..settings import SettingError
 from ..trust.errors import TrustError
 
-EXPECTED = (SettingError, ProfileError, TrustError, ConsentError, AuditError, SandhiError, FileNotFoundError)
+EXPECTED = (
+    SettingError,
+    ProfileError,
+    TrustError,
+    PeopleError,
+    ConsentError,
+    AuditError,
+    SandhiError,
+    FileNotFoundError,
+)
 
 
 @contextmanager

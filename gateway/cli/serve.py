@@ -5,25 +5,33 @@ import gc
 import logging
 import signal
 from contextlib import suppress
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated
 
 import typer
-import uvicorn
 import uvloop
 
 from ..app import build_app
 from ..settings import SettingError, Settings
+from ..tls.listener import Listener
 from ..wiring import keep_register_fresh, open_services
 from .logs import write_logs
 from .outcome import told_plainly
 
 Port = Annotated[int | None, typer.Option(help="Port to listen on; SANDHI_PORT otherwise.")]
 Host = Annotated[str | None, typer.Option(help="Address to listen on; SANDHI_HOST otherwise.")]
+Uds = Annotated[
+    Path | None, typer.Option(help="Unix socket to listen on, for the proxy that ends the TLS; SANDHI_UDS otherwise.")
+]
 
 
-def serve(port: Port = None, host: Host = None) -> None:
-    """Run the gateway: all edges, and the worker unless SANDHI_WORKER says otherwise."""
-    given = {"PORT": str(port) if port else None, "HOST": host}
+def serve(port: Port = None, host: Host = None, uds: Uds = None) -> None:
+    """Run the gateway: all edges, and the worker unless SANDHI_WORKER says otherwise.
+
+    In the clear for a laptop; with TLS of its own where SANDHI_TLS_CERT names a certificate; behind a proxy that ends
+    the TLS where SANDHI_UDS or SANDHI_EDGE_SECRET is set. `sandhi config show` has every setting with its help.
+    """
+    given = {"PORT": str(port) if port else None, "HOST": host, "UDS": str(uds) if uds else None}
     with told_plainly():
         settings = Settings.read(overrides={name: value for name, value in given.items() if value})
         write_logs(settings["LOG_LEVEL"])
@@ -43,36 +51,22 @@ def worker() -> None:
 
 
 async def _serve(settings: Settings) -> None:
+    listener = Listener.of(settings)
     async with open_services(settings, writing=True) as services:
-        _spare_collector()
-        config = uvicorn.Config(
-            build_app(services),
-            host=settings["HOST"],
-            port=int(settings["PORT"]),
-            http=_parser(settings["HTTP_PARSER"]),
-            log_config=None,
-            access_log=False,  # paths may hold identifiers where a published contract wants them there
-            server_header=False,
-            timeout_graceful_shutdown=10,
-        )
-        await uvicorn.Server(config).serve()
+        spare_collector()
+        await listener.serve(build_app(services))
 
 
-def _spare_collector() -> None:
+def spare_collector() -> None:
     """What start-up made stays for good: the garbage collector need not look at it again at every turn."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
 
 
-def _parser(name: str) -> Literal["h11", "httptools"]:
-    if name not in {"h11", "httptools"}:
-        raise SettingError("SANDHI_HTTP_PARSER is h11 or httptools")
-    return "httptools" if name == "httptools" else "h11"
-
-
 async def _work(settings: Settings) -> None:
     async with open_services(settings) as services:
+        spare_collector()
         fresh = asyncio.create_task(keep_register_fresh(services.trust))
         running = asyncio.create_task(services.worker.run())
         for stop in (signal.SIGINT, signal.SIGTERM):

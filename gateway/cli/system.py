@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -12,15 +13,26 @@ from sandhi_client import Client, SandhiError
 
 from ..gate import utc_now
 from ..settings import Settings
-from ..trust import Offered, RegistrationRefused, System, register
+from ..trust import Offered, Policy, RegistrationRefused, System, key_sets, register
+from ..trust.addresses import check_callbacks
 from ..wiring import Services, open_services
+from . import system_policy
 from .keyfiles import made_or_given
 from .member import change_state
 from .outcome import told_plainly
+from .system_policy import named, published
 
 app = typer.Typer(help="Systems: a member's computer systems; they call, and may be called.", no_args_is_help=True)
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 Name = Annotated[str, typer.Argument(help="The system's id or client id.")]
+Scope = Annotated[
+    list[str] | None, typer.Option(help="exchange, delivery, events, consent, agreement, audit, admin; repeatable.")
+]
+Service = Annotated[
+    list[str] | None, typer.Option(help="NAME=CALLBACK_URL=RECORD_SCHEMA that it takes deliveries for; repeatable.")
+]
+for command in (system_policy.policy, system_policy.certificate, system_policy.secret, system_policy.posture):
+    app.command()(command)
 
 
 @app.command()
@@ -28,19 +40,19 @@ def add(
     system: Annotated[str, typer.Argument(help="Four parts, e.g. LK/GOV/WBB/SRIS; its member is registered.")],
     client: Annotated[str, typer.Option(help="Client id and file name; the dotted id otherwise.")] = "",
     name: Annotated[str, typer.Option(help="What people call it.")] = "",
-    scope: Annotated[
-        list[str] | None, typer.Option(help="exchange, delivery, events, consent, agreement, audit, admin; repeatable.")
-    ] = None,
-    service: Annotated[
-        list[str] | None, typer.Option(help="NAME=CALLBACK_URL=RECORD_SCHEMA that it takes deliveries for; repeatable.")
-    ] = None,
+    scope: Scope = None,
+    service: Service = None,
     jwks: Annotated[Path | None, typer.Option(help="Its public keys; a key is made here otherwise.")] = None,
+    jwks_uri: Annotated[str, typer.Option(help="Where it publishes its keys; they are fetched from there.")] = "",
+    proposed: Annotated[bool, typer.Option("--proposed", help="Not to call yet; `resume` lets it.")] = False,
 ) -> None:
-    """Register a system. Without --jwks a key is made, and clients/CLIENT.json of the data directory written."""
+    """Register a system. Without its keys one is made, and clients/CLIENT.json of the data directory written."""
     with told_plainly():
         offered = tuple(_offered(each) for each in service or ())
-        client_id = client or system.replace("/", ".")
-        asyncio.run(_add(System(system, client_id, name or client_id, frozenset(scope or ()), offered), jwks))
+        client_id, state = client or system.replace("/", "."), "proposed" if proposed else "active"
+        policy = Policy.read({"jwks_uri": jwks_uri})
+        made = System(system, client_id, name or client_id, frozenset(scope or ()), offered, state, policy)
+        asyncio.run(_add(made, jwks))
 
 
 async def _add(system: System, jwks: Path | None) -> None:
@@ -50,6 +62,10 @@ async def _add(system: System, jwks: Path | None) -> None:
 
 async def registered(here: Services, system: System, jwks: Path | None) -> None:
     """Register the system with its keys, in one transaction."""
+    check_callbacks(system.services, here.trust.may_dial)
+    if system.policy.jwks_uri:
+        await _registered_from(here, system, jwks)
+        return
     path = client_path(here.settings, system.client_id)
     keys, made = made_or_given(jwks)
     now = utc_now()
@@ -62,6 +78,66 @@ async def registered(here: Services, system: System, jwks: Path | None) -> None:
     typer.echo(f"{system.id} is registered; receipt {receipt}" + (f"; its credentials: {path}" if made else ""))
 
 
+async def _registered_from(here: Services, system: System, jwks: Path | None) -> None:
+    """Register the system with the keys that it publishes itself."""
+    if jwks:
+        raise RegistrationRefused("give --jwks or --jwks-uri, not both")
+    fetched, now = await published(here, system), utc_now()
+    async with here.db.write() as connection:
+        receipt = await register.add_system(connection, here.log, system, now)
+        await key_sets.put(connection, here.log, system, fetched, now)
+    here.trust.forget()
+    typer.echo(f"{system.id} is registered with {len(fetched.keys)} fetched keys; receipt {receipt}")
+
+
+@app.command()
+def change(
+    name: Name,
+    called: Annotated[str | None, typer.Option("--name", help="What people call it.")] = None,
+    scope: Scope = None,
+    service: Service = None,
+) -> None:
+    """Change its name, or replace all its scopes or all services it takes deliveries for; what is left out stays."""
+    with told_plainly():
+        offered = None if service is None else tuple(_offered(each) for each in service)
+        scopes = None if scope is None else frozenset(scope)
+        asyncio.run(_change(name, called, scopes, offered))
+
+
+async def _change(
+    name: str, called: str | None, scopes: frozenset[str] | None, offered: tuple[Offered, ...] | None
+) -> None:
+    async with open_services(writing=True) as here:
+        check_callbacks(offered or (), here.trust.may_dial)
+        async with here.db.write() as connection:
+            kept = await named(connection, name)
+            after = replace(
+                kept,
+                name=called or kept.name,
+                scopes=kept.scopes if scopes is None else scopes,
+                services=kept.services if offered is None else offered,
+            )
+            receipt = await register.change_system(connection, here.log, after, utc_now())
+        here.trust.forget()
+    typer.echo(f"{kept.id} is changed; receipt {receipt}")
+
+
+@app.command()
+def show(name: Name) -> None:
+    """One system as JSON: state, scopes, services, policy, and its keys in force."""
+    with told_plainly():
+        typer.echo(json.dumps(asyncio.run(_shown(name)), indent=2, ensure_ascii=False))
+
+
+async def _shown(name: str) -> dict[str, object]:
+    async with open_services() as here, here.db.read() as connection:
+        found, now = await named(connection, name), utc_now()
+        keys = [
+            dict(key.jwk) for use in ("sig", "enc") for key in await register.keys_of(connection, found.id, now, use)
+        ]
+        return _row(found) | {"jwks": {"keys": keys}}
+
+
 @app.command("list")
 def list_systems(as_json: AsJson = False) -> None:
     """Every system with its state, scopes and what it takes deliveries for."""
@@ -69,6 +145,9 @@ def list_systems(as_json: AsJson = False) -> None:
         found = asyncio.run(_systems())
     if as_json:
         typer.echo(json.dumps([_row(each) for each in found], indent=2, ensure_ascii=False))
+        return
+    if not found:
+        typer.echo("no system is registered yet; see `sandhi system add --help`")
         return
     table = Table("id", "client", "state", "scopes", "services")
     for each in found:
@@ -121,13 +200,13 @@ async def rotated(here: Services, name: str, jwks: Path | None, retire: str) -> 
     """Add or retire keys of a system, in one transaction; gives the sentence to tell."""
     now = utc_now()
     async with here.db.write() as connection:
-        system = await register.find_system(connection, name)
-        if system is None:
-            raise RegistrationRefused(f"{name} is not registered; see `sandhi system list`")
+        system = await named(connection, name)
         if retire:
             receipt = await register.retire_key(connection, here.log, system.id, retire, now)
             return f"{retire} of {system.id} is out of force; receipt {receipt}"
-        keys, made = made_or_given(jwks)
+        if system.policy.jwks_uri:
+            raise RegistrationRefused(f"the keys of {system.id} are fetched from where it publishes them")
+        keys, made = made_or_given(jwks, system.policy.signature.algorithms)
         receipts = await register.add_keys(connection, here.log, system.id, keys, now)
         kids = ", ".join(each.kid for each in keys)
         if not made:
@@ -194,4 +273,5 @@ def _row(system: System) -> dict[str, object]:
             {"name": each.name, "callback_url": each.callback_url, "record_schema": each.record_schema}
             for each in system.services
         ],
+        "policy": system.policy.document(),
     }

@@ -1,7 +1,7 @@
 """Deliveries: one record handed to another system, once, however often the caller or a worker tries.
 
 The intent, the delivery and its job are one transaction; so are the outcome entry, the delivery's
-state and the end of the job. Between them lies `pipeline.push`.
+state and the end of the job (`outbox`). Between them lies `pipeline.push`.
 """
 
 import asyncio
@@ -13,24 +13,20 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, insert, select, update
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Row, select, update
 
 from adapters.kit.contract import Handed, Identifier, Name, Subject
 
 from ..db import Database
-from ..errors import ExchangeError, RefusedByRules, Unknown, shown_as
+from ..errors import ExchangeError, OnHold, RefusedByRules, Unknown, shown_as
 from ..gate import REFUSED, Gate
-from ..model import Ask, Closing, Handover, Opened
+from ..model import Ask, Closing, Handover, Opened, Permit
 from ..pipeline import failed, push
 from ..trust.seal import Seal
 from . import jobs
 from .entries import failed_outcome
+from .outbox import FINAL, Ended, Outbox, Taken
 from .tables import delivery
-
-HELD_S = 30.0  # how long the first permit check of a request may take before a worker takes over
-FINAL = frozenset({"handed", "refused", "failed", "unknown"})
 
 
 class KeyReused(Exception):
@@ -66,14 +62,12 @@ class Delivery:
         }
 
 
-@dataclass(frozen=True, slots=True)
 class Deliveries:
     """Accepts, runs and shows deliveries."""
 
-    db: Database
-    gate: Gate
-    seal: Seal
-    wake: asyncio.Event
+    def __init__(self, db: Database, gate: Gate, seal: Seal, wake: asyncio.Event) -> None:
+        self.db, self.gate, self.seal, self.wake = db, gate, seal, wake
+        self._outbox = Outbox(db, gate.log)
 
     async def accept(self, handover: Handover) -> Delivery:
         """Take a handover: durable on return, refused at once if the rules already say no, and again when repeated.
@@ -82,16 +76,14 @@ class Deliveries:
             KeyReused: the idempotency key was used with another body.
             RefusedByRules, NoEvidence: see `gateway.errors`.
         """
-        if known := await self._known(handover):
-            return known
-        opened = await self._recorded(handover)
-        if opened is None:  # the same request won the race
-            return await self.accept(handover)
+        opened, taken = self._opened(handover)
+        if not await self._outbox.take(taken):  # this key was here before
+            return await self._known(handover)
         await self._judged(opened, handover)
-        async with self.db.write() as connection:
-            await jobs.release(connection, "delivery", opened.exchange_id)
+        await self._outbox.let_go(opened.exchange_id)
         self.wake.set()
-        return await self.show(handover.consumer, opened.exchange_id)
+        created = taken.row["created"]
+        return Delivery(opened.exchange_id, handover.service, "queued", "", "", (), "", created, may_know=False)
 
     async def show(self, consumer: str, delivery_id: str) -> Delivery:
         """One delivery of this sender.
@@ -108,19 +100,18 @@ class Deliveries:
 
     async def run(self, claimed: jobs.Job) -> None:
         """Work on one claimed delivery: steps 2 to 6 of the push. Safe to run twice."""
-        async with self.db.read() as connection:
-            row = (await connection.execute(select(delivery).where(delivery.c.id == claimed.ref))).one()
+        row = await self._outbox.row(claimed.ref)
         if row.state in FINAL or row.sealed is None:
             await self._drop(claimed)
             return
         handover = _unpacked(self.seal.opened(f"delivery:{row.id}", row.sealed), row)
         opened = Opened(row.id, self.gate.person_ref(handover.subject))
-        closing = ClosingGate(self.gate, self.db, row.id)
+        closing = ClosingGate(self.gate, self._outbox)
         if row.state == "sending" and not self._may_repeat(handover.service):
             cut = Unknown("The message was cut while it was sent; look at it, it is not sent again by itself.")
             await closing.closed(opened, handover, Closing(cut.code, reasons=("cut between sending and its record",)))
             return
-        await self._sending(row.id)
+        await self._outbox.sending(row.id)
         try:
             await push(opened, handover, closing, last_try=claimed.last_try)
         except ExchangeError as error:
@@ -136,20 +127,16 @@ class Deliveries:
         entry = failed_outcome(self.gate, intent.entry.facts)
         entry = replace(entry, facts={**entry.facts, "reasons": ["the last try failed"]})
         closed = {"state": "unknown", "outcome": "unknown", "sealed": None, "updated": entry.at.timestamp()}
-        async with self.db.write() as connection:
-            if await _ended(connection, claimed.ref, closed):
-                await _receipted(connection, claimed.ref, str(await self.gate.log.append_in(connection, entry)))
+        await self._outbox.end(Ended(claimed.ref, closed, entry))
 
     def _may_repeat(self, service: str) -> bool:
         return bool(self.gate.catalogue.offer(service).service.extra.get("repeatable", True))
 
-    async def _known(self, handover: Handover) -> Delivery | None:
+    async def _known(self, handover: Handover) -> Delivery:
         async with self.db.read() as connection:
             key = self._key(handover)
             found = select(delivery).where(delivery.c.consumer == handover.consumer, delivery.c.idempotency_key == key)
-            row = (await connection.execute(found)).one_or_none()
-        if row is None:
-            return None
+            row = (await connection.execute(found)).one()
         if row.body_hash != self.seal.fingerprint(_packed(handover)):
             raise KeyReused
         if row.outcome == RefusedByRules.code and row.state in FINAL:
@@ -159,51 +146,44 @@ class Deliveries:
     def _key(self, handover: Handover) -> str:
         return self.seal.fingerprint(f"idempotency key:{handover.idempotency_key}".encode())
 
-    async def _recorded(self, handover: Handover) -> Opened | None:
+    def _opened(self, handover: Handover) -> tuple[Opened, Taken]:
         opened, intent = self.gate.intent(handover)
-        now = self.gate.clock().timestamp()
-        values = {
+        now, packed = self.gate.clock().timestamp(), _packed(handover)
+        row = {
             "id": opened.exchange_id,
             "consumer": handover.consumer,
             "idempotency_key": self._key(handover),
-            "body_hash": self.seal.fingerprint(_packed(handover)),
+            "body_hash": self.seal.fingerprint(packed),
             "service": handover.service,
             "purpose": handover.purpose,
             "state": "queued",
             "withheld": [],
-            "sealed": self.seal.sealed(f"delivery:{opened.exchange_id}", _packed(handover)),
+            "sealed": self.seal.sealed(f"delivery:{opened.exchange_id}", packed),
             "created": now,
             "updated": now,
         }
-        try:
-            async with self.db.write() as connection:
-                await connection.execute(insert(delivery).values(values))
-                await jobs.add(connection, "delivery", opened.exchange_id, now=now, lane=jobs.LIVE, held_s=HELD_S)
-                await self.gate.log.append_in(connection, intent)
-        except IntegrityError:
-            return None
-        return opened
+        return opened, Taken(row, intent)
 
     async def _judged(self, opened: Opened, handover: Handover) -> None:
         try:
-            await self.gate.permit(handover)
+            await self.gate.drawn(opened, handover, await self.gate.permit(handover))
         except ExchangeError as error:
             if error.retryable:  # the worker asks again
                 return
-            await ClosingGate(self.gate, self.db, opened.exchange_id).closed(opened, handover, failed(error, None))
+            await ClosingGate(self.gate, self._outbox).closed(opened, handover, failed(error, None))
             error.exchange_id = opened.exchange_id
             raise
-
-    async def _sending(self, delivery_id: str) -> None:
-        async with self.db.write() as connection:
-            await connection.execute(update(delivery).where(delivery.c.id == delivery_id).values(state="sending"))
 
     async def _later(self, claimed: jobs.Job, error: ExchangeError) -> None:
         now = self.gate.clock().timestamp()
         async with self.db.write() as connection:
-            queued = {"state": "queued", "outcome": error.code, "updated": now}
+            held = isinstance(error, OnHold)
+            queued = {"state": "queued", "outcome": "" if held else error.code, "updated": now}
             await connection.execute(update(delivery).where(delivery.c.id == claimed.ref).values(queued))
-            await jobs.again(connection, claimed, error.code, now=now)
+            if held:
+                await jobs.hold(connection, claimed, now=now)
+            else:
+                await jobs.again(connection, claimed, error.code, now=now)
 
     async def _drop(self, claimed: jobs.Job) -> None:
         async with self.db.write() as connection:
@@ -213,11 +193,20 @@ class Deliveries:
 class ClosingGate:
     """The gate of a delivery: its outcome entry, its state and the end of its job are one transaction."""
 
-    def __init__(self, gate: Gate, db: Database, delivery_id: str) -> None:
-        self._gate, self._db, self._id = gate, db, delivery_id
+    def __init__(self, gate: Gate, outbox: Outbox) -> None:
+        self._gate, self._outbox = gate, outbox
         self._reference = ""
-        self.permit = gate.permit
+        self.drawn = gate.drawn
         self.opened, self.fetch, self.normalise = gate.opened, gate.fetch, gate.normalise
+
+    async def permit(self, ask: Ask | Handover) -> Permit:
+        """Steps 2 and 5; a suspended agreement only holds up what was taken under it. Raises OnHold."""
+        try:
+            return await self._gate.permit(ask)
+        except RefusedByRules as refusal:
+            if await self._gate.on_hold(ask):
+                raise OnHold(refusal.detail, reasons=refusal.reasons) from refusal
+            raise
 
     async def hand(self, handover: Handover, record: Mapping[str, object], item_id: str) -> Handed:
         """Step 3; keeps the receiver's own id for the item."""
@@ -240,40 +229,8 @@ class ClosingGate:
             "sealed": None,
             "updated": self._gate.clock().timestamp(),
         }
-        async with self._db.write() as connection:
-            if not await _ended(connection, self._id, values):
-                return await _receipt(connection, self._id)  # somebody else closed it: one outcome is enough
-            if closing.outcome == "answered":
-                await note(connection, self._id, closing.source_code, rank=0, now=values["updated"])
-            await jobs.finish(connection, "delivery", self._id)
-            receipt = str(await self._gate.log.append_in(connection, entry))
-            await _receipted(connection, self._id, receipt)
-            return receipt
-
-
-async def _ended(connection: AsyncConnection, delivery_id: str, values: Mapping[str, Any]) -> bool:
-    """Give a delivery its final state; False if it already has one."""
-    running = update(delivery).where(delivery.c.id == delivery_id, delivery.c.state.not_in(FINAL))
-    return bool((await connection.execute(running.values(values))).rowcount)
-
-
-async def _receipt(connection: AsyncConnection, delivery_id: str) -> str:
-    found = await connection.execute(select(delivery.c.receipt).where(delivery.c.id == delivery_id))
-    return str(found.scalar_one())
-
-
-async def _receipted(connection: AsyncConnection, delivery_id: str, receipt: str) -> None:
-    await connection.execute(update(delivery).where(delivery.c.id == delivery_id).values(receipt=receipt))
-
-
-async def note(connection: AsyncConnection, delivery_id: str, state: str, *, rank: int, now: float) -> bool:
-    """Record the receiver's own later word on a delivery; an event that comes late never takes back a newer one.
-
-    Returns whether the delivery exists and the state was newer.
-    """
-    newer = update(delivery).where(delivery.c.id == delivery_id, delivery.c.receiver_rank < rank + 1)
-    done = await connection.execute(newer.values(receiver_state=state[:40], receiver_rank=rank + 1, updated=now))
-    return bool(done.rowcount)
+        said = closing.source_code if closing.outcome == "answered" else None
+        return await self._outbox.end(Ended(opened.exchange_id, values, entry, said))
 
 
 def _withheld(closing: Closing) -> list[list[str]]:
@@ -311,6 +268,7 @@ def _refusal(row: Row[Any]) -> RefusedByRules:
 
 def _packed(handover: Handover) -> bytes:
     found = dataclasses.asdict(handover)
+    del found["signature"]  # the same delivery may be signed anew; the intent says how the first one was
     return json.dumps(found, sort_keys=True, default=str, ensure_ascii=False).encode()
 
 

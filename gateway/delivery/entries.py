@@ -13,6 +13,8 @@ def batch_intent(gate: Gate, pattern: Ask, lines: int) -> Entry:
     now = gate.clock()
     entry_id = new_id(now)
     facts = gate.facts_about(pattern, str(entry_id)) | {"lines": lines}
+    if pattern.signature:
+        facts["signature"] = dict(pattern.signature)
     return Entry(entry_id, "exchange.intent", now, facts)
 
 

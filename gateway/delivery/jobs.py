@@ -4,6 +4,7 @@ A worker that dies leaves its leases to run out; the next one picks the work up.
 must be safe to run twice. Many workers share the table on PostgreSQL (`SKIP LOCKED`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from secrets import SystemRandom
 
@@ -16,6 +17,7 @@ from .tables import job
 LEASE_S = 60.0
 FIRST_PAUSE_S = 2.0
 LONGEST_PAUSE_S = 3600.0
+HELD_S = 60.0
 MOST_ATTEMPTS = 30  # with the pauses below: about a day
 
 LIVE, BULK = 0, 1
@@ -41,19 +43,29 @@ async def add(connection: AsyncConnection, kind: str, ref: str, *, now: float, l
 
     `held_s` keeps workers away for that long: the caller means to do the first step itself.
     """
-    values = {
-        "kind": kind,
-        "ref": ref,
-        "lane": lane,
-        "state": "ready",
-        "attempts": 0,
-        "not_before": now,
-        "lease_until": now + held_s,
-        "failure": "",
-        "created": now,
-    }
+    await add_all(connection, kind, [ref], now=now, lane=lane, held_s=held_s)
+
+
+async def add_all(
+    connection: AsyncConnection, kind: str, refs: Sequence[str], *, now: float, lane: int, held_s: float = 0.0
+) -> None:
+    """`add` for any number."""
+    rows = [
+        {
+            "kind": kind,
+            "ref": ref,
+            "lane": lane,
+            "state": "ready",
+            "attempts": 0,
+            "not_before": now,
+            "lease_until": now + held_s,
+            "failure": "",
+            "created": now,
+        }
+        for ref in refs
+    ]
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    await connection.execute(dialect.insert(job).values(values).on_conflict_do_nothing())
+    await connection.execute(dialect.insert(job).on_conflict_do_nothing(), rows)
 
 
 async def claim(connection: AsyncConnection, *, now: float, most: int, lane: int | None = None) -> list[Job]:
@@ -80,14 +92,14 @@ async def renew(connection: AsyncConnection, claimed: Job, *, now: float) -> Non
     await connection.execute(update(job).where(job.c.id == claimed.id).values(lease_until=now + LEASE_S))
 
 
-async def release(connection: AsyncConnection, kind: str, ref: str) -> None:
+async def release(connection: AsyncConnection, kind: str, refs: Sequence[str]) -> None:
     """Let workers have work that was added with `held_s`."""
-    await connection.execute(update(job).where(job.c.kind == kind, job.c.ref == ref).values(lease_until=0))
+    await connection.execute(update(job).where(job.c.kind == kind, job.c.ref.in_(refs)).values(lease_until=0))
 
 
-async def finish(connection: AsyncConnection, kind: str, ref: str) -> None:
+async def finish(connection: AsyncConnection, kind: str, *refs: str) -> None:
     """The work is done, for good or ill; in the transaction that records its outcome."""
-    await connection.execute(update(job).where(job.c.kind == kind, job.c.ref == ref).values(state="done"))
+    await connection.execute(update(job).where(job.c.kind == kind, job.c.ref.in_(refs)).values(state="done"))
 
 
 async def again(connection: AsyncConnection, claimed: Job, failure: str, *, now: float) -> None:
@@ -96,6 +108,17 @@ async def again(connection: AsyncConnection, claimed: Job, failure: str, *, now:
     later = now + pause * JITTER.uniform(0.5, 1.0)
     values = {"not_before": later, "lease_until": 0.0, "failure": failure[:40]}
     await connection.execute(update(job).where(job.c.id == claimed.id).values(values))
+
+
+async def hold(connection: AsyncConnection, claimed: Job, *, now: float) -> None:
+    """Nothing failed, but it has to wait: this was no try."""
+    values = {"not_before": now + HELD_S, "lease_until": 0.0, "attempts": max(0, claimed.attempts - 1)}
+    await connection.execute(update(job).where(job.c.id == claimed.id).values(values))
+
+
+async def forget(connection: AsyncConnection, ref: str) -> None:
+    """Forget what was done for this, so that it can be done again."""
+    await connection.execute(delete(job).where(job.c.ref == ref, job.c.state == "done"))
 
 
 async def bury(connection: AsyncConnection, claimed: Job, failure: str) -> None:

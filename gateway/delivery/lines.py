@@ -1,35 +1,36 @@
 """Steps 2 to 5 of a batch: many people of one service, each with an own decision and an own end."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
-from dataclasses import asdict, dataclass
+from dataclasses import replace
+from itertools import repeat
+from time import perf_counter
+from typing import NamedTuple
 
-from adapters.kit.contract import AgencyError, RawAnswer
+from adapters.kit.claims import CLAIMS
+from adapters.kit.contract import AgencyError, Question, RawAnswer, Subject
+from consent import Request
 
 from ..catalogue import Offer
 from ..errors import ExchangeError, NoData, SourceUnavailable, Unknown, translated
-from ..gate import Gate, fresh, question
+from ..gate import Gate, fresh, narrowed, question
 from ..model import Ask, Permit
 from ..pipeline import minimised
+from .turns import Turns
 
 logger = logging.getLogger("sandhi.batches")
 UNTOLD = SourceUnavailable("The source left this line out.")
+JUDGED_AT_ONCE = 128  # people in one query to the consents
+
+Verdict = Permit | ExchangeError
+Raw = RawAnswer | ExchangeError
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """One line after its decision: the permit, or why there is none."""
-
-    ask: Ask
-    permit: Permit | None
-    error: ExchangeError | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """One line's end: what is told to the caller, and what the decision row keeps. `fields` are names only."""
 
+    request: Request
     told: Mapping[str, object]
     outcome: str
     reasons: tuple[str, ...]
@@ -37,91 +38,141 @@ class Result:
     permit: Permit | None = None
 
 
-async def answered(gate: Gate, asks: Sequence[Ask]) -> list[Result]:
-    """Steps 2 to 5 for many people of one service: a result for each, in order."""
-    judged = await judge(gate, asks)
-    granted = [position for position, each in enumerate(judged) if each.permit]
-    raws = await fetched(gate, [judged[position] for position in granted])
-    again = dict(zip(granted, await judge(gate, [asks[position] for position in granted]), strict=True))
-    found = dict(zip(granted, raws, strict=True))
-    return [
-        released(gate, again[position], found[position]) if each.permit else refused(each)
-        for position, each in enumerate(judged)
+async def answered(
+    gate: Gate, pattern: Ask, subjects: Sequence[Subject], turns: Turns, *, once: str = "", size: int = 1
+) -> list[Result]:
+    """Steps 2 to 5 for many people of one service: a result for each, in order.
+
+    Args:
+        pattern: the question, with an empty subject.
+        once: what these lines are, for their budgets: the same again costs nothing more.
+        size: how many lines their batch has.
+    """
+    requests = await turns.each(_requesting(gate, pattern), subjects)
+    verdicts = await counted(gate, requests, await judged(gate, requests, turns), once, size)
+    granted = [place for place, verdict in enumerate(verdicts) if isinstance(verdict, Permit)]
+    raws = await fetched(gate, pattern, [(subjects[place], verdicts[place]) for place in granted], turns)
+    again = await judged(gate, [requests[place] for place in granted], turns)
+    ends: list[tuple[Request, Verdict, Raw]] = [
+        (request, verdict, UNTOLD) for request, verdict in zip(requests, verdicts, strict=True)
     ]
+    asks = _asks(pattern, subjects)
+    for place, verdict, raw in zip(granted, again, raws, strict=True):
+        ends[place] = (requests[place], verdict, raw)
+    return await turns.each(lambda line: ended(gate, line[0], *line[1]), zip(asks, ends, strict=True))
 
 
-async def judge(gate: Gate, asks: Sequence[Ask]) -> list[Judged]:
+def _asks(pattern: Ask, subjects: Sequence[Subject]) -> Iterable[Ask]:
+    """The question of each line; with its subject only where the answer is made with its names."""
+    if pattern.claim and CLAIMS[pattern.claim.name].compares:
+        return [replace(pattern, subject=subject) for subject in subjects]
+    return repeat(pattern, len(subjects))
+
+
+def _requesting(gate: Gate, pattern: Ask) -> Callable[[Subject], Request]:
+    about, person_ref, sent = (
+        gate.requesting(pattern),
+        gate.person_ref,
+        gate.catalogue.offer(pattern.service).service.sent,
+    )
+    return lambda subject: about(person_ref(subject), person_ref.unbound(narrowed(subject, sent)))
+
+
+async def judged(gate: Gate, requests: Sequence[Request], turns: Turns) -> list[Verdict]:
     """Step 2, and 5, for many: facts of all in few queries."""
-    verdicts = await gate.permits(asks)
-    return [
-        Judged(ask, verdict) if isinstance(verdict, Permit) else Judged(ask, None, verdict)
-        for ask, verdict in zip(asks, verdicts, strict=True)
-    ]
+    verdicts: list[Verdict] = []
+    for start in range(0, len(requests), JUDGED_AT_ONCE):
+        some = requests[start : start + JUDGED_AT_ONCE]
+        begun = perf_counter()
+        verdicts += gate.permits(some, await gate.facts_about_many(some))
+        await turns.give_way(begun)
+    return verdicts
 
 
-async def fetched(gate: Gate, judged: Sequence[Judged]) -> list[RawAnswer | ExchangeError]:
+async def counted(
+    gate: Gate, requests: Sequence[Request], verdicts: list[Verdict], once: str, size: int
+) -> list[Verdict]:
+    """Still 2: the budgets of those that are granted, all at once; lines over a budget are refused."""
+    costly = {place: each for place, each in enumerate(verdicts) if isinstance(each, Permit) and each.budgets}
+    if costly:
+        lines = [(permit, requests[place].subject_ref) for place, permit in costly.items()]
+        for place, refused in zip(costly, await gate.spend(once, lines, size=size), strict=True):
+            verdicts[place] = refused or verdicts[place]
+    return verdicts
+
+
+async def fetched(gate: Gate, pattern: Ask, granted: Sequence[tuple[Subject, Verdict]], turns: Turns) -> list[Raw]:
     """Step 3 for many, through the adapter's bulk operation."""
-    answers: list[RawAnswer | ExchangeError] = [UNTOLD for _ in judged]
-    if not judged:
+    answers: list[Raw] = [UNTOLD for _ in granted]
+    if not granted:
         return answers
-    offer = gate.catalogue.offer(judged[0].ask.service)
+    offer = gate.catalogue.offer(pattern.service)
     try:
-        await _ask_all(offer, judged, answers)
+        await _ask_all(offer, pattern, granted, answers, turns)
     except ExchangeError as error:  # no link: the same for everyone
-        return [error for _ in judged]
+        return [error for _ in granted]
     except Exception as error:
         logger.exception("an adapter failed", extra={"service": offer.service.id})
-        fault = Unknown("The gateway failed on this line.", reasons=(f"fault {type(error).__name__}",))
+        fault = _fault(error)
         return [fault if answer is UNTOLD else answer for answer in answers]
     return answers
 
 
-async def _ask_all(offer: Offer, judged: Sequence[Judged], answers: list[RawAnswer | ExchangeError]) -> None:
-    questions = [question(each.ask, offer, each.permit) for each in judged if each.permit]
-    async for position, answer in offer.link.ask_many(questions):
-        answers[position] = translated(answer) if isinstance(answer, AgencyError) else answer
+async def _ask_all(
+    offer: Offer, pattern: Ask, granted: Sequence[tuple[Subject, Verdict]], answers: list[Raw], turns: Turns
+) -> None:
+    def asked(line: tuple[Subject, Verdict]) -> Question:
+        subject, permit = line
+        assert isinstance(permit, Permit)
+        return question(pattern, offer, permit, subject)
+
+    link, questions = offer.link, await turns.each(asked, granted)
+    async for place, answer in link.ask_many(questions):
+        answers[place] = translated(answer) if isinstance(answer, AgencyError) else answer
 
 
-def released(gate: Gate, judged: Judged, raw: RawAnswer | ExchangeError) -> Result:
-    """Steps 4 and 5 for one line."""
-    permit = judged.permit
-    if permit is None:  # gone between asking and releasing
-        return refused(judged)
+def ended(gate: Gate, pattern: Ask, request: Request, verdict: Verdict, raw: Raw) -> Result:
+    """Steps 4 and 5 for one line. `verdict` is the second one: what is gone by now is not released."""
+    if isinstance(verdict, ExchangeError):
+        return refused(request, None, verdict)
+    if isinstance(raw, ExchangeError):
+        return refused(request, verdict, raw)
     try:
-        if isinstance(raw, ExchangeError):
-            raise raw
-        ask = judged.ask
-        record = gate.normalise(ask, permit, fresh(raw, ask.as_at, permit))
-        if raw.empty and not permit.may_know_existence:
+        record = gate.normalise(pattern, verdict, fresh(raw, pattern.as_at, verdict))
+        if raw.empty and not verdict.may_know_existence:
             raise NoData("The agency has no data for the period.")
     except ExchangeError as error:
-        return refused(Judged(judged.ask, permit, error))
+        return refused(request, verdict, error)
     except Exception as error:
-        logger.exception("a line failed", extra={"service": judged.ask.service})
-        fault = Unknown("The gateway failed on this line.", reasons=(f"fault {type(error).__name__}",))
-        return refused(Judged(judged.ask, permit, fault))
+        logger.exception("a line failed", extra={"service": pattern.service})
+        return refused(request, verdict, _fault(error))
     outcome = "no_data" if raw.empty else "answered"
-    kept = minimised(ask, record, permit)
+    kept = minimised(pattern, record, verdict)
     told: dict[str, object] = {
         "outcome": outcome,
-        ("claims" if ask.claim else "record"): kept,
-        "withheld": [asdict(each) for each in permit.withheld],
-        "source": ask.service,
+        ("claims" if pattern.claim else "record"): kept,
+        "withheld": verdict.withheld,
+        "source": pattern.service,
         "source_code": raw.code,
-        "as_of": raw.as_of.isoformat(),
+        "as_of": raw.as_of,
         "match": raw.match,
     }
-    return Result(told, outcome, permit.reasons, tuple(sorted(kept)), permit)
+    if verdict.contested:
+        told["contested"] = True
+    return Result(request, told, outcome, verdict.reasons, tuple(sorted(kept)), verdict)
 
 
-def refused(judged: Judged) -> Result:
+def refused(request: Request, permit: Permit | None, error: ExchangeError) -> Result:
     """A line without an answer, told as far as this caller may know."""
-    assert judged.error is not None
-    error = copy(judged.error)  # one error may stand for many lines
-    error.may_know_existence = error.may_know_existence or bool(judged.permit and judged.permit.may_know_existence)
+    error = copy(error)  # one error may stand for many lines
+    error.may_know_existence = error.may_know_existence or bool(permit and permit.may_know_existence)
     _status, code, detail = error.told
-    reasons = error.reasons or (judged.permit.reasons if judged.permit else ())
-    told = {"outcome": code, "detail": detail, "source": judged.ask.service}
+    reasons = error.reasons or (permit.reasons if permit else ())
+    told = {"outcome": code, "detail": detail, "source": request.service}
     if error.source_code and code == error.code:
         told["source_code"] = error.source_code
-    return Result(told, error.code, reasons, (), judged.permit)
+    return Result(request, told, error.code, reasons, (), permit)
+
+
+def _fault(error: Exception) -> Unknown:
+    return Unknown("The gateway failed on this line.", reasons=(f"fault {type(error).__name__}",))

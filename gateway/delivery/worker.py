@@ -30,7 +30,7 @@ class Worker:
     wake: Mapping[int, asyncio.Event]
     clock: Callable[[], float]
     give_up: Mapping[str, Handler] = field(default_factory=dict)
-    width: Mapping[int, int] = field(default_factory=lambda: {jobs.LIVE: 16, jobs.BULK: 2})
+    width: Mapping[int, int] = field(default_factory=lambda: {jobs.LIVE: 64, jobs.BULK: 2})
 
     async def run(self) -> None:
         """Work until cancelled."""

@@ -4,6 +4,7 @@ FastAPI's own reader takes duplicate keys, NaN and UTF-16, and turns a lone surr
 and parses before FastAPI looks; the routes then get the values as usual. Bulk routes read by themselves.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, get_type_hints
 
@@ -18,6 +19,7 @@ from adapters.kit import strict_json
 from .refusal import ProblemError
 
 LARGEST = 1024 * 1024
+LONG = 256 * 1024
 LARGEST_BULK = 256 * 1024 * 1024
 LONGEST_LINE = 64 * 1024
 
@@ -29,8 +31,11 @@ async def read_json(request: Request, *, largest: int = LARGEST) -> object:
         ProblemError: `bad_request.content_type`, `bad_request.too_large` or `bad_request.json`.
     """
     check_type(request, "application/json")
+    body = await read(request, largest=largest)
     try:
-        return strict_json.loads(await read(request, largest=largest), limit=largest)
+        if len(body) > LONG:  # others shall not wait until it is read
+            return await asyncio.to_thread(strict_json.loads, body, limit=largest)
+        return strict_json.loads(body, limit=largest)
     except strict_json.StrictError as error:
         raise ProblemError("bad_request.json", f"The body was not read: {error}.") from None
 

@@ -12,19 +12,35 @@ from types import TracebackType
 
 import orjson
 from fastapi import FastAPI, Response
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ..console.guard import PAGES
+from ..console.guard import refused as refused_page
+from ..people import Citizen, People
 from ..trust import Trust
 from ..trust.caller import Presented
 from ..trust.errors import CredentialRefused, ReplaysFull
-from .refusal import OUT_OF_ORDER, is_outage
+from ..trust.limits import OverLimit, Shares
+from ..trust.policy import Limits
+from .limited import TOLD, Limited
+from .people import admitted
+from .refusal import OUT_OF_ORDER, ProblemError, is_outage
+from .signing import SignedMessages
 from .v1 import problems
 
 PROTECTED = ("/v1", "/dci", "/r1", "/xroad", "/im", "/consent")
 OPEN = frozenset({"/v1/openapi.json"})
+HELD_AGAINST_THE_TOKEN = frozenset({("POST", "/v1/exchanges"), ("POST", "/v1/deliveries")})
+"""Where a question is held against what its token was narrowed to; a narrowed token is for nothing else."""
 
+NARROW = "The token was narrowed; it is for POST /v1/exchanges and /v1/deliveries within its limits."
 BUSY = "More calls than can be checked; try again later."
-DCI_CODES = {"unauthenticated": "err.request.unauthorized", "too_many_requests": "err.request.too_many_requests"}
+DCI_CODES = {
+    "unauthenticated": "err.request.unauthorized",
+    "forbidden": "err.request.forbidden",
+    "too_many_requests": "err.request.too_many_requests",
+}
 
 logger = logging.getLogger(__name__)
 
@@ -32,15 +48,19 @@ logger = logging.getLogger(__name__)
 def install(app: FastAPI) -> None:
     """Put the door around an application whose `app.state.trust` is set, and shape its failures."""
     problems.install(app)
-    app.add_middleware(Door, trust=app.state.trust)
+    app.add_middleware(SignedMessages, trust=app.state.trust)
+    shares = getattr(app.state, "shares", None) or Shares(Limits())
+    app.add_middleware(Limited, trust=app.state.trust, shares=shares, refused=over_limit)
+    app.add_middleware(Door, trust=app.state.trust, people=getattr(app.state, "people", None))
 
 
 class Door:
-    """Sets `request.state.caller`, or refuses."""
+    """Sets `request.state.caller` (or `.officer`, `.citizen`, where a session opens the path), or refuses."""
 
-    def __init__(self, app: ASGIApp, trust: Trust) -> None:
+    def __init__(self, app: ASGIApp, trust: Trust, people: People | None = None) -> None:
         self._app = app
         self._trust = trust
+        self._people = people
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -61,13 +81,26 @@ class Door:
         return await answer(scope["path"])(scope, receive, send)
 
     async def _passed(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if protected(scope["path"]):
-            try:
-                caller = await self._trust.authenticated(Presented.of(scope))
-            except CredentialRefused as error:
-                return await refusal(scope["path"], error)(scope, receive, send)
-            scope.setdefault("state", {})["caller"] = caller
+        if protected(scope["path"]) and (refused := await self._refused(scope)):
+            return await refused(scope, receive, send)
         return await self._app(scope, receive, send)
+
+    async def _refused(self, scope: Scope) -> Response | None:
+        """Note who calls; or the answer to whom may not."""
+        state = scope.setdefault("state", {})
+        try:
+            if self._people and (somebody := await admitted(scope, self._people)):
+                state["citizen" if isinstance(somebody, Citizen) else "officer"] = somebody
+            else:
+                caller = await self._trust.authenticated(Presented.of(scope))
+                if caller.reach.is_narrow and (scope["method"], scope["path"]) not in HELD_AGAINST_THE_TOKEN:
+                    return narrow(scope["path"])
+                state["caller"] = caller
+        except CredentialRefused as error:
+            return refusal(scope["path"], error)
+        except ProblemError as error:
+            return problems.problem(error.code, error.detail)
+        return None
 
 
 class _Caught:
@@ -85,6 +118,9 @@ class _Caught:
         if not isinstance(error, Exception):
             return False
         self.kind, self.outage = type(error).__name__, is_outage(error)
+        if isinstance(error, ClientDisconnect):
+            logger.info("a caller went away before its request was read")
+            return True
         steps = [f"{step.filename}:{step.lineno}" for step in traceback.extract_tb(trace)[-5:]]
         logger.error("fault %s at %s", self.kind, " < ".join(reversed(steps)))
         return True
@@ -106,6 +142,17 @@ def refusal(path: str, error: CredentialRefused) -> Response:
     return _shaped(path, problems.unauthenticated(error), "unauthenticated", "The caller is not authenticated.")
 
 
+def over_limit(path: str, over: OverLimit) -> Response:
+    """429 with the time to wait."""
+    told = TOLD[over.which]
+    return _shaped(path, problems.problem("too_many_requests", told, after_s=over.after_s), "too_many_requests", told)
+
+
+def narrow(path: str) -> Response:
+    """403: the token was narrowed to some questions, and this path asks others."""
+    return _shaped(path, problems.problem("forbidden", NARROW), "forbidden", NARROW)
+
+
 def fault(path: str) -> Response:
     """500 in the surface's own shape."""
     response = problems.problem("unknown", "The gateway failed. Quote the time to the operator.")
@@ -118,7 +165,7 @@ def outage(path: str) -> Response:
 
 
 def _shaped(path: str, response: Response, code: str, text: str) -> Response:
-    shape = next((SHAPES[prefix] for prefix in SHAPES if path.startswith(f"{prefix}/")), None)
+    shape = next((SHAPES[prefix] for prefix in SHAPES if path == prefix or path.startswith(f"{prefix}/")), None)
     if shape is None:
         return response
     shaped = shape(response.status_code, code, text)
@@ -153,4 +200,29 @@ def _soap(status: int, code: str, text: str) -> Response:
     return Response(body, status, media_type="text/xml; charset=utf-8")
 
 
-SHAPES: dict[str, Callable[[int, str, str], Response]] = {"/dci": _dci, "/r1": _xroad_rest, "/xroad": _soap}
+def _consent(status: int, code: str, text: str) -> Response:
+    """The GovStack Consent API gives failures no body of its own; this is the one of `edges.govstack.route`."""
+    return Response(orjson.dumps({"code": code, "message": text}), status, media_type="application/json")
+
+
+def _oauth(status: int, code: str, text: str) -> Response:
+    """RFC 6749 section 5.2, with the word that section 4.1.2.1 has for it."""
+    del code
+    body = {"error": "temporarily_unavailable", "error_description": text}
+    return Response(orjson.dumps(body), status, {"cache-control": "no-store"}, "application/json")
+
+
+def _page(status: int, code: str, text: str) -> Response:
+    """For people."""
+    del code
+    return refused_page(text, heading="Not now", status=status)
+
+
+SHAPES: dict[str, Callable[[int, str, str], Response]] = {
+    "/oauth2": _oauth,
+    **dict.fromkeys(PAGES, _page),
+    "/dci": _dci,
+    "/consent": _consent,
+    "/r1": _xroad_rest,
+    "/xroad": _soap,
+}

@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse, Response
 
 from adapters.kit.contract import Hook, HookRefused, TakesHooks
 
-from ..delivery.deliveries import note
+from ..delivery.outbox import note
 from ..errors import NoEvidence
 from ..gate import utc_now
 from ..wiring import Services

@@ -6,6 +6,7 @@ from sqlalchemy import func, select
 
 from ..delivery.tables import job
 from ..wiring import Services
+from .limited import TOLD
 
 
 def operation_routes(services: Services) -> APIRouter:
@@ -20,7 +21,9 @@ def operation_routes(services: Services) -> APIRouter:
     async def readyz() -> Response:
         """Can evidence still be written?"""
         writable = await services.log.writable()
-        return JSONResponse({"status": "ready" if writable else "the log cannot be written"}, 200 if writable else 503)
+        if writable:
+            return JSONResponse({"status": "ready"})
+        return JSONResponse({"status": services.log.trouble or "the log cannot be written"}, 503)
 
     @routes.get("/metrics")
     async def metrics() -> Response:
@@ -36,6 +39,17 @@ def operation_routes(services: Services) -> APIRouter:
             f'sandhi_linked{{service="{offer.service.id}"}} {int(offer.adapter is not None)}'
             for offer in services.catalogue
         ]
+        lines += ["# HELP sandhi_over_limit_total Calls refused with 429.", "# TYPE sandhi_over_limit_total counter"]
+        refused = services.shares.refused
+        lines += [f'sandhi_over_limit_total{{limit="{which}"}} {refused[which]}' for which in TOLD]
+        misses = services.oversight.misses
+        lines += [
+            "# HELP sandhi_misses_total Refused or hidden.",
+            "# TYPE sandhi_misses_total counter",
+        ]
+        lines += [f'sandhi_misses_total{{consumer="{who}"}} {count}' for who, count in sorted(misses.missed.items())]
+        lines += ["# HELP sandhi_miss_alarms_total Alarms for many misses.", "# TYPE sandhi_miss_alarms_total counter"]
+        lines += [f'sandhi_miss_alarms_total{{consumer="{who}"}} {n}' for who, n in sorted(misses.alarms.items())]
         return Response("\n".join(lines) + "\n", media_type="text/plain; version=0.0.4")
 
     return routes

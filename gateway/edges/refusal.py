@@ -16,12 +16,14 @@ OUT_OF_ORDER = "The log or the database cannot be used now, so nothing was excha
 
 
 class ProblemError(Exception):
-    """`code` is one of `v1.problems.CODES`; `detail` says what to do and holds no value that was sent."""
+    """`code` is one of `v1.problems.CODES`; `detail` says what to do and holds no value that was sent. `after_s` says
+    in how many seconds to come again, where that is known better than for the code in general."""
 
-    def __init__(self, code: str, detail: str) -> None:
+    def __init__(self, code: str, detail: str, *, after_s: int | None = None) -> None:
         super().__init__(code)
         self.code = code
         self.detail = detail
+        self.after_s = after_s
 
 
 def is_outage(error: BaseException) -> bool:

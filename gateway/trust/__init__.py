@@ -3,6 +3,7 @@
 from .caller import Caller, authenticated
 from .errors import CredentialRefused, NoIdentifier, RegistrationRefused, SignatureRefused, TrustError
 from .person import PersonRef
+from .policy import Policy
 from .register import Member, Offered, System
 from .seal import Seal
 from .trust import Trust
@@ -14,6 +15,7 @@ __all__ = [
     "NoIdentifier",
     "Offered",
     "PersonRef",
+    "Policy",
     "RegistrationRefused",
     "Seal",
     "SignatureRefused",

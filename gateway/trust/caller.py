@@ -1,70 +1,73 @@
 """Who is calling: the check at the door of every protected path, before anything of the body is read.
 
-    Authorization: DPoP <access token>
+    Authorization: DPoP <access token>            or, over mutual TLS:   Authorization: Bearer <access token>
     DPoP: <proof for this method and address, made now, with the token's key>
 
-A token's signature is checked once and remembered, whole, until it expires, a key rotates, or anything in the register
-changes; the proof is checked at every call.
+A token's signature is checked once and remembered, whole, until it expires, is revoked, a key rotates, or anything in
+the register changes; what it is bound to is checked at every call.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
-from starlette.datastructures import Headers
 from starlette.requests import Request
 
 from . import tokens
+from .binding import Binding, Presented, bindings
 from .directory import Directory, Snapshot
 from .dpop import Bound, Proofs
 from .errors import CredentialRefused
 from .jose import Key, sha256
+from .reach import EXCHANGE, Reach, reach_of, within
+from .register import System
+from .revocation import Revocations
+from .uses import Use, Uses
 
-SCHEME = "DPoP "
+__all__ = ["Caller", "Callers", "Presented", "authenticated"]
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """An authenticated system. `system` is its id (`LK/GOV/WBB/SRIS`)."""
+    """An authenticated system. `system` is its id (`LK/GOV/WBB/SRIS`), `reach` how far its token reaches."""
 
     client_id: str
     system: str
     scopes: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Presented:
-    """The credentials of one request, as sent. `path` is raw, without the query."""
-
-    method: str
-    path: str
-    authorization: Sequence[str]
-    proofs: Sequence[str]
-
-    @classmethod
-    def of(cls, scope: Any) -> "Presented":
-        """From an ASGI scope; the body is not touched."""
-        headers = Headers(scope=scope)
-        path = (scope.get("raw_path") or scope["path"].encode()).partition(b"?")[0].decode("latin-1")
-        return cls(scope["method"], path, headers.getlist("authorization"), headers.getlist("dpop"))
+    reach: Reach = field(default_factory=Reach)
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
     caller: Caller
+    system: System
+    binding: Binding
     bound: Bound
+    token_id: str
     expires: int
 
 
 class Callers:
-    """Checks tokens and proofs; remembers verified tokens, at most `most` of them."""
+    """Checks tokens and what they are bound to; remembers verified tokens, at most `most` of them."""
 
-    def __init__(self, directory: Directory, proofs: Proofs, issuer: str, *, most: int = 4096) -> None:
+    def __init__(
+        self,
+        directory: Directory,
+        proofs: Proofs,
+        revocations: Revocations,
+        uses: Uses,
+        issuer: str,
+        *,
+        most: int = 4096,
+    ) -> None:
         self._directory = directory
         self._proofs = proofs
+        self._revocations = revocations
+        self._uses = uses
         self._issuer = issuer
         self._most = most
+        self._bindings = {each.member: each for each in bindings(proofs)}
+        self._unbound: frozenset[str] = frozenset()
         self._known: dict[str, _Known] = {}
         self._valid_for: tuple[Snapshot, Sequence[Key]] | None = None
 
@@ -77,22 +80,37 @@ class Callers:
         Raises:
             CredentialRefused: `reason` is for the operator's log.
         """
-        if len(presented.authorization) != 1 or len(presented.proofs) != 1:
-            raise CredentialRefused("not_one_token_and_one_proof")
-        token = presented.authorization[0]
-        if token[: len(SCHEME)].lower() != SCHEME.lower():
-            raise CredentialRefused("scheme")
+        if len(presented.authorization) != 1:
+            raise CredentialRefused("not_one_token")
+        scheme, _, token = presented.authorization[0].partition(" ")
         snapshot = await self._directory.fresh()
-        known = self._verified(token[len(SCHEME) :], snapshot, keys, now)
-        self._proofs.verified(
-            presented.proofs[0], method=presented.method, path=presented.path, now=now, bound=known.bound
-        )
+        revoked = await self._revocations.fresh(now)
+        known = self._verified(token, snapshot, keys, now)
+        if known.token_id in revoked:
+            self._known.pop(token, None)
+            raise CredentialRefused("token_revoked", client=known.caller.client_id)
+        self._check(presented, scheme, known, now)
         return known.caller
+
+    def _check(self, presented: Presented, scheme: str, known: _Known, now: datetime) -> None:
+        binding = known.binding
+        try:
+            if scheme.lower() != binding.scheme.lower():
+                raise CredentialRefused("scheme_of_another_binding")
+            if not known.caller.reach.has(presented.path):
+                raise CredentialRefused("token_for_another_path")
+            binding.check(presented, known.bound, known.system, now)
+        except CredentialRefused as error:
+            error.client = known.caller.client_id
+            raise
+        shown = presented.certificate if binding.name == "mtls" else None
+        self._uses.note(Use(known.system.id, binding.name, now, shown.not_after if shown else None))
 
     def _verified(self, token: str, snapshot: Snapshot, keys: Sequence[Key], now: datetime) -> _Known:
         if self._valid_for is None or self._valid_for[0] is not snapshot or self._valid_for[1] is not keys:
             self._known.clear()
             self._valid_for = (snapshot, keys)
+            self._unbound = frozenset(name for name, each in snapshot.callers.items() if each.policy.bearer)
         known = self._known.get(token)
         if known is None:
             known = self._remembered(token, snapshot, keys, now)
@@ -102,17 +120,31 @@ class Callers:
         return known
 
     def _remembered(self, token: str, snapshot: Snapshot, keys: Sequence[Key], now: datetime) -> _Known:
-        verified = tokens.verify(token, keys, issuer=self._issuer, now=now)
+        verified = tokens.verify(token, keys, issuer=self._issuer, now=now, unbound=self._unbound)
         grant = verified.grant
         system = snapshot.callers.get(grant.client_id)
         if system is None:
             raise CredentialRefused("not_in_force", client=grant.client_id)
-        if len(self._known) >= self._most:
-            del self._known[next(iter(self._known))]
-        caller = Caller(grant.client_id, system.id, grant.scopes & system.scopes)
-        known = _Known(caller, Bound(grant.thumbprint, sha256(token)), verified.expires)
+        binding = self._bindings[grant.confirmation.member]
+        bound = Bound(grant.confirmation.thumbprint, sha256(token))
+        known = _Known(self._caller(grant, system), system, binding, bound, grant.token_id, verified.expires)
+        self._make_room(now)
         self._known[token] = known
         return known
+
+    def _caller(self, grant: tokens.Grant, system: System) -> Caller:
+        scopes = within(grant.scopes, system.scopes)
+        reach = reach_of(grant.audience, self._issuer, scopes, grant.details)
+        named = {EXCHANGE} if any(each.startswith(f"{EXCHANGE}:") for each in scopes) else set()
+        return Caller(grant.client_id, system.id, scopes | named, reach)
+
+    def _make_room(self, now: datetime) -> None:
+        """Drop what has expired, and the oldest where that is not enough; all live equally long."""
+        while self._known:
+            oldest, known = next(iter(self._known.items()))
+            if len(self._known) < self._most and known.expires > now.timestamp():
+                return
+            del self._known[oldest]
 
 
 async def authenticated(request: Request) -> Caller:

@@ -7,14 +7,15 @@ another process is seen within `look_again` seconds, by one small query that con
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from . import register
+from . import held_keys, register
 from .jose import Key
 from .register import Offered, System
 
@@ -28,12 +29,22 @@ class Database(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The register at one generation. `callers` are the systems in force, by client id; `keys` are by owner id."""
+    """The register at one generation.
+
+    Attributes:
+        callers: the systems in force, by client id.
+        systems: all, by id.
+        keys: those that check signatures, by the id of the member or system.
+        enc_keys: those to encrypt to their owner with, by its id.
+        until: when a key ends by itself, and the next snapshot is due.
+    """
 
     generation: int = -1
     callers: Mapping[str, System] = field(default_factory=dict)
     systems: Mapping[str, System] = field(default_factory=dict)
     keys: Mapping[str, tuple[Key, ...]] = field(default_factory=dict)
+    enc_keys: Mapping[str, tuple[Key, ...]] = field(default_factory=dict)
+    until: datetime | None = None
 
     def offered(self, service: str) -> tuple[System, Offered] | None:
         """Who takes deliveries for `LK.GOV.WBB.SRIS/enrolment`, and where; None if nobody in force does."""
@@ -47,9 +58,12 @@ class Snapshot:
 class Directory:
     """Holds the newest snapshot."""
 
-    def __init__(self, db: Database, *, look_again: float = 1.0) -> None:
+    def __init__(
+        self, db: Database, *, look_again: float = 1.0, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
         """`look_again`: seconds for which another process's change may go unnoticed; 0 asks at every call."""
         self._db = db
+        self._clock = clock
         self._look_again = look_again
         self._looked_at = float("-inf")
         self._forgotten = 0  # a change committed while we look must not be taken for seen
@@ -72,19 +86,20 @@ class Directory:
         return self.snapshot
 
     async def _look(self, started: float) -> None:
-        forgotten = self._forgotten
+        forgotten, now, until = self._forgotten, self._clock(), self.snapshot.until
         async with self._db.read() as connection:
             current = await register.generation(connection)
-            if current != self.snapshot.generation:
-                self.snapshot = await _read(connection, current)
+            if current != self.snapshot.generation or (until and until <= now):
+                self.snapshot = await _read(connection, current, now)
         if forgotten == self._forgotten:
             self._looked_at = started
 
 
-async def _read(connection: AsyncConnection, generation: int) -> Snapshot:
+async def _read(connection: AsyncConnection, generation: int, now: datetime) -> Snapshot:
     members = {each.id for each in await register.members(connection) if each.state == "active"}
     systems = {each.id: each for each in await register.systems(connection)}
     callers = {
         each.client_id: each for each in systems.values() if each.state == "active" and each.member_id in members
     }
-    return Snapshot(generation, callers, systems, await register.all_keys(connection))
+    held = await held_keys.every(connection, now)
+    return Snapshot(generation, callers, systems, held.keys["sig"], held.keys["enc"], held.until)

@@ -2,10 +2,11 @@
 
 Source: RFC 9449 section 4.3. The target is compared with the configured public origin and the request's path, never
 with a Host or forwarded header. Proofs are remembered per process for as long as they could be replayed (decision
-record 0003 says why that is enough); the store is bounded and refuses when full.
+record 0020 says why that is enough); the store is bounded and refuses when full.
 """
 
-import time
+import hashlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +20,7 @@ from .jwks import public_key
 LONGEST = 4096
 HEADER = frozenset({"typ", "alg", "jwk"})
 WINDOW = 60  # seconds around now in which a proof may have been made
+SLICE = 10  # seconds of proofs that are forgotten together
 PORTS = {"http": 80, "https": 443}
 
 
@@ -39,30 +41,42 @@ class Proof:
 
 
 class Replays:
-    """Remembers what was seen within the window, in two generations that take turns."""
+    """Remembers each mark for exactly as long as it could be replayed, in slices by the time the proof names.
 
-    def __init__(self, *, most: int = 500_000, seconds: float = 2 * WINDOW + 10) -> None:
-        """`most`: entries in one generation (about 100 bytes each); `seconds`: how long each is remembered at least."""
+    A mark is 16 bytes of a keyed hash, about 90 bytes of memory with its place in the set. A million of them last for
+    a million calls in 60 to 80 seconds, since honest clocks are near now and their slices go soon.
+    """
+
+    def __init__(self, *, most: int = 1_000_000) -> None:
+        """`most`: marks in all slices together."""
         self._most = most
-        self._seconds = seconds
-        self._new: set[str] = set()
-        self._old: set[str] = set()
-        self._turned_at = time.monotonic()
+        self._slices: dict[int, set[bytes]] = {}
+        self._key = os.urandom(16)
 
-    def once(self, mark: str) -> None:
-        """Remember `mark`.
+    def once(self, mark: str, made: int, now: int) -> None:
+        """Remember `mark`, of a proof that says it was made at `made`; both in seconds since 1970.
 
         Raises:
             CredentialRefused: it was seen before.
             ReplaysFull: nothing more can be remembered; letting it through unremembered would be a hole.
         """
-        if time.monotonic() - self._turned_at > self._seconds:
-            self._old, self._new, self._turned_at = self._new, set(), time.monotonic()
-        if mark in self._new or mark in self._old:
+        self._forget(now)
+        short = hashlib.blake2b(mark.encode(), digest_size=16, key=self._key).digest()
+        if any(short in each for each in self._slices.values()):
             raise CredentialRefused("proof_replayed")
-        if len(self._new) >= self._most:
+        if self.held >= self._most:
             raise ReplaysFull
-        self._new.add(mark)
+        self._slices.setdefault(made // SLICE, set()).add(short)
+
+    @property
+    def held(self) -> int:
+        """How many marks are remembered."""
+        return sum(map(len, self._slices.values()))
+
+    def _forget(self, now: int) -> None:
+        oldest = (now - WINDOW) // SLICE
+        for gone in [each for each in self._slices if each < oldest]:
+            del self._slices[gone]
 
 
 class Proofs:
@@ -92,14 +106,15 @@ class Proofs:
             raise CredentialRefused("proof_form")
         key, thumbprint = self._keys.get(segments[0]) or self._remembered(segments[0])
         claims = json_object(unb64(segments[1]))
-        self._check_claims(claims, method, path, int(now.timestamp()))
+        seconds = int(now.timestamp())
+        made = self._checked_claims(claims, method, path, seconds)
         if bound and thumbprint != bound.thumbprint:
             raise CredentialRefused("proof_by_another_key")
         if claims.get("ath") != (bound.ath if bound else None):
             raise CredentialRefused("proof_of_another_token")
         check(f"{segments[0]}.{segments[1]}".encode("ascii"), unb64(segments[2]), key, key.alg)
         jti = str(claims["jti"])
-        self._replays.once(f"{thumbprint}{jti}")
+        self._replays.once(f"{thumbprint}{jti}", made, seconds)
         return Proof(thumbprint, jti)
 
     def _remembered(self, segment: str) -> tuple[Key, str]:
@@ -112,16 +127,19 @@ class Proofs:
         self._keys[segment] = found
         return found
 
-    def _check_claims(self, claims: Mapping[str, object], method: str, path: str, now: int) -> None:
+    def _checked_claims(self, claims: Mapping[str, object], method: str, path: str, now: int) -> int:
+        """When the proof says it was made."""
         if claims.get("htm") != method:
             raise CredentialRefused("proof_of_another_method")
         if claims.get("htu") != self._origin + path and not self._same_target(claims.get("htu"), path):
             raise CredentialRefused("proof_of_another_target")
-        if abs(whole(claims.get("iat")) - now) > WINDOW:
+        made = whole(claims.get("iat"))
+        if abs(made - now) > WINDOW:
             raise CredentialRefused("proof_time")
         jti = claims.get("jti")
         if not isinstance(jti, str) or not 16 <= len(jti) <= 128:
             raise CredentialRefused("proof_jti")
+        return made
 
     def _same_target(self, target: object, path: str) -> bool:
         """Query and fragment do not count, nor does the spelling of scheme, host and default port."""

@@ -9,8 +9,9 @@ Source: RFC 7515, RFC 8725, FAPI 2.0 Security Profile section 5.4.
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from joserfc.errors import JoseError
 from joserfc.jwk import Key as Material
@@ -29,17 +30,30 @@ class Key:
 
     Attributes:
         material: joserfc's key; private for our own keys.
+        not_after: when it stops being a key; None: when it is retired.
+        held: makes its signatures where the private half is in a security module and `material` is public.
     """
 
     kid: str
     alg: str
     jwk: Mapping[str, str]
-    material: Material
+    material: Material = field(repr=False)
+    not_after: datetime | None = None
+    held: Callable[[bytes], bytes] | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def use(self) -> str:
+        """`sig` or `enc`."""
+        return self.jwk["use"]
 
     @property
     def thumbprint(self) -> str:
         """RFC 7638, SHA-256, base64url."""
         return self.material.thumbprint()
+
+    def signature(self, content: bytes) -> bytes:
+        """Ours over the content, as JWS has it (raw, not DER)."""
+        return self.held(content) if self.held else JWSRegistry.algorithms[self.alg].sign(content, self.material)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +118,19 @@ def read_header(segment: str, members: frozenset[str]) -> Mapping[str, object]:
 
 
 def json_object(raw: bytes) -> dict[str, object]:
-    """A strictly read JSON object (no duplicate keys, no NaN, no lone surrogate, no BOM)."""
-    try:
-        value = strict_json.loads(raw)
-    except strict_json.StrictError:
-        raise CredentialRefused("not_strict_json") from None
+    """A strictly read JSON object."""
+    value = json_value(raw)
     if not isinstance(value, dict):
         raise CredentialRefused("not_an_object")
     return value
+
+
+def json_value(raw: bytes) -> object:
+    """Strictly read JSON (no duplicate keys, no NaN, no lone surrogate, no BOM)."""
+    try:
+        return strict_json.loads(raw)
+    except strict_json.StrictError:
+        raise CredentialRefused("not_strict_json") from None
 
 
 def check(signed: bytes, signature: bytes, key: Key, alg: object) -> None:
@@ -134,8 +153,7 @@ def sign(payload: bytes, key: Key, **header: str) -> str:
     """A compact JWS by one of our own keys; `alg` and `kid` are set from the key."""
     protected = b64(json.dumps({"alg": key.alg, "kid": key.kid} | header, separators=(",", ":")).encode())
     signed = f"{protected}.{b64(payload)}"
-    signature = JWSRegistry.algorithms[key.alg].sign(signed.encode("ascii"), key.material)
-    return f"{signed}.{b64(signature)}"
+    return f"{signed}.{b64(key.signature(signed.encode('ascii')))}"
 
 
 def sha256(text: str) -> str:

@@ -39,7 +39,7 @@ class PersonRef:
             pepper: 32 random bytes that never change and never enter the database.
         """
         self._key = str(profile["person_key"])
-        self._pepper = pepper
+        self._keyed = hmac.new(pepper, digestmod="sha256")  # copied for each text: setting the key costs most
         self._case_key = hmac.digest(pepper, b"case reference", "sha256")
         self._rewrites = {
             kind: [(re.compile(rule["pattern"], re.ASCII), str(rule["replace"])) for rule in table.get("rewrite", ())]
@@ -72,10 +72,16 @@ class PersonRef:
     def unbound(self, subject: Subject) -> frozenset[str]:
         """`number_ref` of each identifier but the person key: nothing in the pseudonym says whose these are."""
         key = next((each for each in subject.identifiers if each.type == self._key), None)
-        return self.numbers(subject) - ({self.number_ref(key)} if key else frozenset())
+        others = [each for each in subject.identifiers if each is not key]
+        refs = frozenset(map(self.number_ref, others))
+        if key and any(each.type == self._key for each in others):
+            return refs - {self.number_ref(key)}  # the same number once more
+        return refs
 
     def _hash(self, text: str) -> str:
-        return hmac.digest(self._pepper, text.encode("utf-8", "surrogatepass"), "sha256").hex()
+        hashed = self._keyed.copy()
+        hashed.update(text.encode("utf-8", "surrogatepass"))
+        return hashed.hexdigest()
 
     def case_ref(self, case: str) -> str:
         """How the log knows a case of the callers: 32 hexadecimal digits, the same for the same reference.

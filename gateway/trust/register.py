@@ -1,29 +1,37 @@
-"""Members, their systems, their keys: the values, and what may be changed when.
+"""The register: what may be changed when, and reading it.
 
 A member is an organisation (`LK/GOV/WBB`), a system one of its computer systems (`LK/GOV/WBB/SRIS`). Each is
 proposed, active, suspended or retired; retired is for ever. Every change is one log entry in the same transaction,
 and raises the generation, by which every process drops what it remembers (`directory`).
 """
 
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import RowMapping, Select, func, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from . import jwks, tables
-from .errors import KeysRefused, RegistrationRefused
-from .evidence import Log, entry
-from .jose import Key
+from . import client_secrets, held_keys, tables
+from .errors import RegistrationRefused
+from .evidence import Log, inserted, recorded
+from .parties import (
+    MEMBER_ID,
+    SYSTEM_ID,
+    Member,
+    Offered,
+    System,
+    check_member,
+    check_system,
+    member_of,
+    member_row,
+    system_facts,
+    system_of,
+    system_row,
+)
+from .policy import Policy, compared
 
-MEMBER_ID = re.compile(r"[A-Z]{2}(?:/[A-Z0-9][A-Z0-9_-]{0,31}){2}", re.ASCII)
-SYSTEM_ID = re.compile(r"[A-Z]{2}(?:/[A-Z0-9][A-Z0-9_-]{0,31}){3}", re.ASCII)
-CLIENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
-SCOPE = re.compile(r"[a-z][a-z0-9._:-]{0,63}", re.ASCII)
+__all__ = ["MEMBER_ID", "SYSTEM_ID", "Member", "Offered", "System"]
+
 TRANSITIONS = {
     "proposed": frozenset({"active", "retired"}),
     "active": frozenset({"suspended", "retired"}),
@@ -31,46 +39,8 @@ TRANSITIONS = {
     "retired": frozenset[str](),
 }
 
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """An organisation. `contact` is where its operators are reached; it stays out of the log."""
-
-    id: str
-    name: str
-    contact: str = ""
-    state: str = "active"
-
-
-@dataclass(frozen=True, slots=True)
-class Offered:
-    """A service that a system takes deliveries for: `LK.GOV.WBB.SRIS/enrolment` when the name is `enrolment`."""
-
-    name: str
-    callback_url: str
-    record_schema: str
-
-
-@dataclass(frozen=True, slots=True)
-class System:
-    """A member's computer system. `client_id` is its name at the token endpoint."""
-
-    id: str
-    client_id: str
-    name: str
-    scopes: frozenset[str] = frozenset()
-    services: tuple[Offered, ...] = ()
-    state: str = "active"
-
-    @property
-    def member_id(self) -> str:
-        """The owner: the first three parts."""
-        return self.id.rpartition("/")[0]
-
-    @property
-    def dci_id(self) -> str:
-        """The spelling of DCI headers."""
-        return self.id.replace("/", ".")
+add_keys, retire_key, keys_of = held_keys.add, held_keys.retire, held_keys.of
+client_secret_hashes = client_secrets.hashes_of
 
 
 async def add_member(connection: AsyncConnection, log: Log, member: Member, now: datetime) -> str:
@@ -79,11 +49,32 @@ async def add_member(connection: AsyncConnection, log: Log, member: Member, now:
     Raises:
         RegistrationRefused: the id is malformed or taken.
     """
-    if not MEMBER_ID.fullmatch(member.id):
-        raise RegistrationRefused("a member id has three parts, like LK/GOV/WBB")
-    row = {"id": member.id, "name": member.name, "contact": member.contact, "state": member.state, "changed_at": now}
-    await _insert(connection, insert(tables.member).values(row), f"{member.id} is registered already")
-    return await _recorded(connection, log, "member.registered", now, member=member.id, state=member.state)
+    check_member(member)
+    _check_first_state(member.id, member.state)
+    row = member_row(member, now)
+    await inserted(connection, insert(tables.member).values(row), f"{member.id} is registered already")
+    return await recorded(connection, log, "member.registered", now, member=member.id, state=member.state)
+
+
+async def change_member(connection: AsyncConnection, log: Log, member: Member, now: datetime) -> str:
+    """Replace a member's name, contacts and address; the state changes by `set_state` only.
+
+    The log learns which of them changed, never a contact.
+
+    Raises:
+        RegistrationRefused: malformed, not registered, or nothing would change.
+    """
+    check_member(member)
+    kept = await find_member(connection, member.id)
+    if kept is None:
+        raise RegistrationRefused(f"{member.id} is not registered")
+    row, before = (member_row(replace(each, state=kept.state), now) for each in (member, kept))
+    changed = sorted(name for name in row if row[name] != before[name])
+    if not changed:
+        raise RegistrationRefused(f"{member.id} is like that already")
+    await connection.execute(update(tables.member).where(tables.member.c.id == member.id).values(row))
+    named = {"name": member.name} if "name" in changed else {}
+    return await recorded(connection, log, "member.changed", now, member=member.id, changed=changed, **named)
 
 
 async def add_system(connection: AsyncConnection, log: Log, system: System, now: datetime) -> str:
@@ -92,27 +83,53 @@ async def add_system(connection: AsyncConnection, log: Log, system: System, now:
     Raises:
         RegistrationRefused: malformed, taken, or the member is not registered.
     """
-    _check_shape(system)
+    check_system(system)
+    _check_first_state(system.id, system.state)
     if not await connection.scalar(select(tables.member.c.id).where(tables.member.c.id == system.member_id)):
         raise RegistrationRefused(f"register the member {system.member_id} first")
-    statement = insert(tables.system).values(_system_row(system, now))
-    await _insert(connection, statement, f"{system.id} or the client id {system.client_id} is registered already")
-    return await _recorded(connection, log, "system.registered", now, **_system_facts(system))
+    statement = insert(tables.system).values(system_row(system, now))
+    await inserted(connection, statement, f"{system.id} or the client id {system.client_id} is registered already")
+    exceptions = system.policy.exceptions()
+    facts = system_facts(system) | ({"exceptions": exceptions} if exceptions else {})
+    return await recorded(connection, log, "system.registered", now, **facts)
 
 
 async def change_system(connection: AsyncConnection, log: Log, system: System, now: datetime) -> str:
-    """Replace a system's name, scopes and offered services; the state changes by `set_state` only.
+    """Replace a system's name, scopes and offered services; state and policy change by calls of their own.
 
     Raises:
         RegistrationRefused: malformed or not registered.
     """
-    _check_shape(system)
-    kept = await find_system(connection, system.id)
-    if kept is None:
-        raise RegistrationRefused(f"{system.id} is not registered")
-    row = _system_row(replace(system, state=kept.state, client_id=kept.client_id), now)
+    check_system(system)
+    kept = await _registered(connection, system.id)
+    after = replace(system, state=kept.state, client_id=kept.client_id, policy=kept.policy)
+    await connection.execute(
+        update(tables.system).where(tables.system.c.id == system.id).values(system_row(after, now))
+    )
+    moved = sorted(each.name for each in after.services if _moved(each, kept))
+    facts = system_facts(after) | ({"callbacks_moved": moved} if moved else {})
+    return await recorded(connection, log, "system.changed", now, **facts)
+
+
+async def change_policy(connection: AsyncConnection, log: Log, system_id: str, policy: Policy, now: datetime) -> str:
+    """Agree anew on how a system presents itself; the log learns what was raised and what was lowered.
+
+    Raises:
+        RegistrationRefused: not registered, nothing would change, or keys in force need what is taken away.
+    """
+    system = await _registered(connection, system_id)
+    told = compared(system.policy, policy)
+    if not (told.raised or told.lowered or told.changed):
+        raise RegistrationRefused(f"the policy of {system.id} is like that already")
+    gone = set(system.policy.signature.algorithms) - set(policy.signature.algorithms)
+    if held := [key.kid for key in await keys_of(connection, system.id, now) if key.alg in gone]:
+        raise RegistrationRefused(f"retire {', '.join(held)} first: the algorithm is no longer in the policy")
+    if not policy.jwks_uri:  # what was fetched stays, as if it had been uploaded
+        await connection.execute(delete(tables.key_set).where(tables.key_set.c.system_id == system.id))
+    row = system_row(replace(system, policy=policy), now)
     await connection.execute(update(tables.system).where(tables.system.c.id == system.id).values(row))
-    return await _recorded(connection, log, "system.changed", now, **_system_facts(system))
+    facts = {"raised": told.raised, "lowered": told.lowered, "changed": told.changed}
+    return await recorded(connection, log, "system.policy_changed", now, system=system.id, **facts)
 
 
 async def set_state(connection: AsyncConnection, log: Log, owner: str, state: str, now: datetime) -> str:
@@ -129,75 +146,32 @@ async def set_state(connection: AsyncConnection, log: Log, owner: str, state: st
         raise RegistrationRefused(f"{owner} is {before} and cannot become {state}")
     await connection.execute(update(table).where(table.c.id == owner).values(state=state, changed_at=now))
     facts = {kind: owner, "before": before, "state": state}
-    return await _recorded(connection, log, f"{kind}.{state}", now, **facts)
+    return await recorded(connection, log, f"{kind}.{state}", now, **facts)
 
 
-async def add_keys(
-    connection: AsyncConnection, log: Log, owner: str, keys: Sequence[Key], now: datetime
-) -> tuple[str, ...]:
-    """Register public keys beside those already there; one log receipt a key.
-
-    Raises:
-        KeysRefused: more than eight would be in force, or a kid was used before.
-        RegistrationRefused: the owner is not registered.
-    """
-    await _check_owner(connection, owner)
-    in_force = await connection.scalar(select(func.count()).select_from(_in_force(owner).subquery()))
-    if int(in_force or 0) + len(keys) > jwks.MOST_KEYS:
-        raise KeysRefused(f"{owner} would have more than {jwks.MOST_KEYS} keys in force; retire one first")
-    receipts = []
-    for each in keys:
-        row = {"owner_id": owner, "kid": each.kid, "jwk": dict(each.jwk), "added_at": now}
-        await _insert(connection, insert(tables.key).values(row), f"the kid {each.kid} was used before")
-        facts = {"owner": owner, "kid": each.kid, "alg": each.alg, "thumbprint": each.thumbprint}
-        receipts.append(await _recorded(connection, log, "key.added", now, **facts))
-    return tuple(receipts)
-
-
-async def retire_key(connection: AsyncConnection, log: Log, owner: str, kid: str, now: datetime) -> str:
-    """Take a key out of force: what it signs from now on is refused. Gives the log receipt.
-
-    Raises:
-        RegistrationRefused: no such key is in force.
-    """
-    held = tables.key.c
-    statement = update(tables.key).where(held.owner_id == owner, held.kid == kid, held.retired_at.is_(None))
-    if (await connection.execute(statement.values(retired_at=now))).rowcount != 1:
-        raise RegistrationRefused(f"{owner} has no key {kid} in force")
-    return await _recorded(connection, log, "key.retired", now, owner=owner, kid=kid)
+async def find_member(connection: AsyncConnection, member: str) -> Member | None:
+    """A member by its id."""
+    row = (await connection.execute(select(tables.member).where(tables.member.c.id == member))).mappings().first()
+    return member_of(row) if row else None
 
 
 async def find_system(connection: AsyncConnection, name: str) -> System | None:
     """By id or by client id; None if not registered. The state is the system's own (see `in_force`)."""
     where = (tables.system.c.id == name) | (tables.system.c.client_id == name)
     row = (await connection.execute(select(tables.system).where(where))).mappings().first()
-    return _system(row) if row else None
+    return system_of(row) if row else None
 
 
 async def systems(connection: AsyncConnection) -> tuple[System, ...]:
     """All systems, by id."""
     rows = (await connection.execute(select(tables.system).order_by(tables.system.c.id))).mappings()
-    return tuple(_system(row) for row in rows)
+    return tuple(system_of(row) for row in rows)
 
 
 async def members(connection: AsyncConnection) -> tuple[Member, ...]:
     """All members, by id."""
     rows = (await connection.execute(select(tables.member).order_by(tables.member.c.id))).mappings()
-    return tuple(Member(row["id"], row["name"], row["contact"], row["state"]) for row in rows)
-
-
-async def keys_of(connection: AsyncConnection, owner: str) -> tuple[Key, ...]:
-    """The keys in force of a member or a system, oldest first."""
-    rows = await connection.execute(_in_force(owner))
-    return tuple(jwks.public_key(row.jwk) for row in rows)
-
-
-async def all_keys(connection: AsyncConnection) -> dict[str, tuple[Key, ...]]:
-    """Owner id -> its keys in force."""
-    held: dict[str, tuple[Key, ...]] = {}
-    for row in await connection.execute(_in_force(None)):
-        held[row.owner_id] = (*held.get(row.owner_id, ()), jwks.public_key(row.jwk))
-    return held
+    return tuple(member_of(row) for row in rows)
 
 
 async def in_force(connection: AsyncConnection, system: System) -> bool:
@@ -211,65 +185,20 @@ async def generation(connection: AsyncConnection) -> int:
     return int(await connection.scalar(select(tables.generation.c.value)) or 0)
 
 
-def _in_force(owner: str | None) -> Select[Any]:
-    chosen = select(tables.key).where(tables.key.c.retired_at.is_(None))
-    chosen = chosen if owner is None else chosen.where(tables.key.c.owner_id == owner)
-    return chosen.order_by(tables.key.c.added_at, tables.key.c.kid)
+async def _registered(connection: AsyncConnection, system_id: str) -> System:
+    """The system, held against other changes until the transaction ends."""
+    chosen = select(tables.system).where(tables.system.c.id == system_id).with_for_update()
+    row = (await connection.execute(chosen)).mappings().first()
+    if row is None:
+        raise RegistrationRefused(f"{system_id} is not registered")
+    return system_of(row)
 
 
-def _check_shape(system: System) -> None:
-    if not SYSTEM_ID.fullmatch(system.id):
-        raise RegistrationRefused("a system id has four parts, like LK/GOV/WBB/SRIS")
-    if not CLIENT_ID.fullmatch(system.client_id):
-        raise RegistrationRefused("a client id has up to 128 letters, digits, dots, hyphens or underscores")
-    if wrong := sorted(scope for scope in system.scopes if not SCOPE.fullmatch(scope)):
-        raise RegistrationRefused(f"not a scope: {', '.join(wrong)}")
-    if len({each.name for each in system.services}) != len(system.services):
-        raise RegistrationRefused("two offered services have the same name")
+def _check_first_state(owner: str, state: str) -> None:
+    if state not in {"proposed", "active"}:
+        raise RegistrationRefused(f"{owner} begins as proposed or active")
 
 
-async def _check_owner(connection: AsyncConnection, owner: str) -> None:
-    table = tables.member if MEMBER_ID.fullmatch(owner) else tables.system
-    if not await connection.scalar(select(table.c.id).where(table.c.id == owner)):
-        raise RegistrationRefused(f"{owner} is not registered")
-
-
-async def _insert(connection: AsyncConnection, statement: Any, taken: str) -> None:
-    try:
-        async with connection.begin_nested():
-            await connection.execute(statement)
-    except IntegrityError:
-        raise RegistrationRefused(taken) from None
-
-
-async def _recorded(connection: AsyncConnection, log: Log, kind: str, now: datetime, **facts: object) -> str:
-    raised = await connection.execute(update(tables.generation).values(value=tables.generation.c.value + 1))
-    if raised.rowcount == 0:
-        await connection.execute(insert(tables.generation).values(id=1, value=1))
-    return str(await log.append_in(connection, entry(kind, now, facts)))
-
-
-def _system_row(system: System, now: datetime) -> dict[str, object]:
-    return {
-        "id": system.id,
-        "member_id": system.member_id,
-        "client_id": system.client_id,
-        "name": system.name,
-        "state": system.state,
-        "scopes": sorted(system.scopes),
-        "services": [
-            {"name": each.name, "callback_url": each.callback_url, "record_schema": each.record_schema}
-            for each in system.services
-        ],
-        "changed_at": now,
-    }
-
-
-def _system_facts(system: System) -> dict[str, object]:
-    offered = [f"{system.dci_id}/{each.name}" for each in system.services]
-    return {"system": system.id, "state": system.state, "scopes": sorted(system.scopes), "services": offered}
-
-
-def _system(row: RowMapping) -> System:
-    services = tuple(Offered(each["name"], each["callback_url"], each["record_schema"]) for each in row["services"])
-    return System(row["id"], row["client_id"], row["name"], frozenset(row["scopes"]), services, row["state"])
+def _moved(offered: Offered, kept: System) -> bool:
+    """Whether deliveries of a service that is there already go to another address afterwards."""
+    return any(each.name == offered.name and each.callback_url != offered.callback_url for each in kept.services)

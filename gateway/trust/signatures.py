@@ -1,65 +1,64 @@
-"""Message signatures of DCI envelopes, in our own profile (other dialects become files of their own).
+"""Whether a message is proved to be its sender's: the one dialect that is agreed with the sender, and no other.
 
-`signature` in the body is a compact detached JWS (`header..signature`, RFC 7515 appendix F) over the RFC 8785
-bytes of `{"header": ..., "message": ...}`. The protected header is `alg` and `kid`, nothing else. A receiver that
-re-serialises the envelope, reorders members or escapes Sinhala differently still verifies it.
+No second dialect is tried when the first fails, and what is weaker than agreed (unsigned, another dialect, an older
+algorithm) is refused as a downgrade, also where it would be good by itself.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 
-from .errors import CredentialRefused, NotCanonical, SignatureRefused
-from .jcs import canonical
-from .jose import Key, b64, check, read_header, sign, unb64
+from .dialects import DIALECTS, Message, Verified
+from .dialects.dci_jws import detached
+from .dialects.dci_jws import signed as _signed
+from .dialects.unsigned import STUB
+from .errors import SignatureRefused
+from .jose import Key
+from .policy import SignaturePolicy
 
-HEADER = frozenset({"alg", "kid"})
-LONGEST = 2048  # PS256 with 4096 bits is 683 characters and a header
+__all__ = ["detached", "proved", "signed", "verify"]
+
+MISSING = "The message is not signed."
+ANOTHER = "The message is not signed in the way agreed with this system."
+UNSIGNED = DIALECTS["none"]
+DEFAULT = SignaturePolicy()
+
+
+def proved(message: Message, keys: Sequence[Key], policy: SignaturePolicy, now: datetime) -> Verified:
+    """The proof that the message is the sender's, by the sender's policy.
+
+    Args:
+        keys: the registered keys of the sender, and no others.
+
+    Raises:
+        SignatureRefused: `presented` names what came instead, where it was a downgrade.
+    """
+    dialect = DIALECTS[policy.dialect]
+    if dialect is UNSIGNED:
+        return _unsigned(message, policy, now)
+    if dialect.presented(message):
+        return dialect.verify(message, keys, policy, now)
+    if UNSIGNED.presented(message):
+        return _unsigned(message, policy, now)
+    found = next((name for name, each in DIALECTS.items() if each.presented(message)), "unknown")
+    raise SignatureRefused(ANOTHER, reason="dialect", presented=found)
+
+
+def _unsigned(message: Message, policy: SignaturePolicy, now: datetime) -> Verified:
+    if policy.required or (message.signature == STUB and not policy.tolerant):
+        raise SignatureRefused(MISSING, reason="unsigned", missing=True, presented="none")
+    return UNSIGNED.verify(message, (), policy, now)
 
 
 def signed(header: object, message: object, key: Key) -> str:
-    """The `signature` member for an envelope.
-
-    Raises:
-        NotCanonical: the envelope has no canonical form.
-    """
-    return detached(_covered(header, message), key)
+    """The `signature` member of an envelope in the default dialect. Raises NotCanonical."""
+    return _signed({"header": header, "message": message}, key)
 
 
-def detached(content: bytes, key: Key) -> str:
-    """A compact JWS without its payload. Source: RFC 7515 appendix F."""
-    protected, _, signature = sign(content, key).split(".")
-    return f"{protected}..{signature}"
-
-
-def verify(envelope: Mapping[str, object], keys: Iterable[Key]) -> Key:
-    """The key that signed this envelope.
-
-    Args:
-        envelope: `{"signature", "header", "message"}` as strictly read JSON.
-        keys: the registered keys of the system that `header.sender_id` names, and no others.
+def verify(envelope: Mapping[str, object], keys: Sequence[Key]) -> Key:
+    """The key that signed this envelope in the default dialect.
 
     Raises:
         SignatureRefused: absent, malformed, by a key not in `keys`, or not over this content.
     """
-    signature = envelope.get("signature")
-    if not isinstance(signature, str) or not signature:
-        raise SignatureRefused("The message is not signed.")
-    try:
-        return _verified(signature, _covered(envelope.get("header"), envelope.get("message")), keys)
-    except (CredentialRefused, NotCanonical):
-        raise SignatureRefused("The message signature was not accepted.") from None
-
-
-def _verified(signature: str, payload: bytes, keys: Iterable[Key]) -> Key:
-    segments = signature.split(".")
-    if len(signature) > LONGEST or len(segments) != 3 or segments[1]:
-        raise CredentialRefused("not_detached")
-    header = read_header(segments[0], HEADER)
-    key = next((each for each in keys if each.kid == header.get("kid")), None)
-    if key is None:
-        raise CredentialRefused("unknown_kid")
-    check(f"{segments[0]}.{b64(payload)}".encode("ascii"), unb64(segments[2]), key, header["alg"])
-    return key
-
-
-def _covered(header: object, message: object) -> bytes:
-    return canonical({"header": header, "message": message})
+    kid = proved(Message(envelope=envelope), keys, DEFAULT, datetime.now(UTC)).kid
+    return next(each for each in keys if each.kid == kid)

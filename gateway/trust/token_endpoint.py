@@ -1,137 +1,188 @@
-"""The token endpoint: client credentials by `private_key_jwt`, bound by DPoP; nothing else exists here.
+"""The token, introspection and revocation endpoints: load, let Authlib's server decide, store, answer.
 
 The checks run in the order of the reference and stop at the first failure. A refused client learns `invalid_client`
-and no reason; the reason goes to the operator's log. Decision record 0003 says what of Authlib is used and why.
+and no reason; the reason goes to the operator's log.
 
-Source: RFC 6749 sections 4.4 and 5, RFC 7523, RFC 9449 section 5.
+Source: RFC 6749 sections 4.4 and 5, RFC 7523, RFC 7662, RFC 7009; decision record 0020.
 """
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
-from urllib.parse import parse_qsl
 
+from authlib.oauth2.base import OAuth2Error
 from sqlalchemy import delete, insert
 from sqlalchemy.exc import IntegrityError
 
-from . import assertion, register, tables, tokens
-from .assertion import Assertion
-from .directory import Database
-from .dpop import Proof, Proofs
+from . import assertion, client_secrets, register, tables
+from .binding import bindings
+from .directory import Database, Directory
+from .dpop import Proofs
 from .errors import CredentialRefused
+from .form import BY_KEY, BY_SECRET, LARGEST_BODY, Asked, method_of, read_form
 from .jose import Key
+from .key_sets import KeySets
+from .oauth import Answer, Exchange, InvalidDetails, Loaded, NotNow, Server, UnknownClient
+from .reach import Detail
 from .register import System
-from .tokens import Grant, new_token_id
+from .revocation import Revocations
+from .uses import Use, Uses
 
-LARGEST_BODY = 16 * 1024
-ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+__all__ = ["LARGEST_BODY", "Answer", "Asked", "TokenEndpoint"]
+
+MOST_HASHING = 32  # secrets that wait to be checked; some 50 ms each, two at a time
 
 logger = logging.getLogger(__name__)
 
 
-PROOF_WANTED = "Send one DPoP header with a fresh proof for this address, made with the key to bind to."
+class TokenKeys(Protocol):
+    """Our token keys at a moment: the one in use, and all that are published."""
+
+    def __call__(self, now: datetime) -> tuple[Key, tuple[Key, ...]]: ...
 
 
-class NoToken(Exception):
-    """The OAuth error to answer with: `error` is the code of RFC 6749 section 5.2 or RFC 9449 section 5."""
+class Agreed(Protocol):
+    """Whether an agreement in force covers what a token shall be narrowed to."""
 
-    def __init__(self, error: str, description: str) -> None:
-        super().__init__(error)
-        self.error = error
-        self.description = description
-
-    @property
-    def status(self) -> int:
-        """401 for a client that is not authenticated, 400 for everything else."""
-        return 401 if self.error == "invalid_client" else 400
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """One request as it came in. `proofs` are all DPoP headers, `path` is raw, `other_credentials`: Authorization."""
-
-    body: bytes
-    path: str
-    proofs: Sequence[str]
-    other_credentials: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Issued:
-    """A token and what it may be used for."""
-
-    token: str
-    scopes: frozenset[str]
-
-
-class SigningKey(Protocol):
-    """The token key in use at a moment."""
-
-    def __call__(self, now: datetime) -> Key: ...
+    async def __call__(self, consumer: str, detail: Detail, now: datetime) -> bool: ...
 
 
 class TokenEndpoint:
-    """Issues access tokens."""
+    """The three endpoints. `agreed` is set by the wiring; without it no `authorization_details` are granted. So is
+    `key_sets`; without it only keys that are registered already are known."""
 
-    def __init__(self, db: Database, proofs: Proofs, signing_key: SigningKey, issuer: str) -> None:
+    def __init__(
+        self,
+        db: Database,
+        directory: Directory,
+        proofs: Proofs,
+        revocations: Revocations,
+        uses: Uses,
+        *,
+        keys: TokenKeys,
+        issuer: str,
+    ) -> None:
         self._db = db
-        self._proofs = proofs
-        self._signing_key = signing_key
+        self._directory = directory
+        self._revocations = revocations
+        self._uses = uses
+        self._keys = keys
+        self._hashing = 0
         self._issuer = issuer
+        self._server = Server(issuer, bindings(proofs))
+        self.agreed: Agreed | None = None
+        self.key_sets: KeySets | None = None
 
-    async def issued(self, asked: Asked, now: datetime) -> Issued:
-        """A token, or the OAuth error to answer with.
+    async def token(self, asked: Asked, now: datetime) -> Answer:
+        """A token, or the OAuth error."""
+        return await self._answer("token", asked, now)
 
-        Raises:
-            NoToken: the error to answer with.
-        """
-        form = _form(asked)
+    async def introspected(self, asked: Asked, now: datetime) -> Answer:
+        """What a token says, for the system that it is meant for; `{"active": false}` for everybody else."""
+        return await self._answer("introspection", asked, now)
+
+    async def revoked(self, asked: Asked, now: datetime) -> Answer:
+        """Nothing, once the token is worth nothing."""
+        return await self._answer("revocation", asked, now)
+
+    async def _answer(self, endpoint: str, asked: Asked, now: datetime) -> Answer:
         try:
-            system, believed = await self._client(form, now)
-        except CredentialRefused as error:
-            logger.warning("no token: %s client=%s", error.reason, error.client or "unknown")
-            raise _unknown() from None
-        proof = self._proof(asked, now)
-        scopes = _scopes(form.get("scope"), system)
-        grant = Grant(system.client_id, scopes, proof.thumbprint, new_token_id())
-        token = tokens.issue(self._signing_key(now), grant, issuer=self._issuer, now=now)
-        await self._record(believed, grant, now)
-        return Issued(token, scopes)
+            form = read_form(asked.body)
+            exchange = Exchange(form, asked.presented, await self._loaded(form, asked, now), self._issuer, now)
+            answer: Answer = (
+                self._server.create_token_response(exchange)
+                if endpoint == "token"
+                else self._server.create_endpoint_response(endpoint, exchange)
+            )
+            await self._check_agreed(exchange, now)
+            await self._store(exchange, now)
+        except OAuth2Error as error:
+            if isinstance(error, UnknownClient):
+                logger.warning("no token: %s client=%s", error.reason, error.client or "unknown")
+            status, body, _ = error()
+            return Answer(status, body)
+        return answer
 
-    async def _client(self, form: dict[str, str], now: datetime) -> tuple[System, Assertion]:
+    async def _loaded(self, form: dict[str, str], asked: Asked, now: datetime) -> Loaded:
+        signing, published = self._keys(now)
+        method = method_of(form, asked.presented.authorization)
+        snapshot = await self._directory.fresh()
+        revoked = await self._revocations.fresh(now)
+        loaded = Loaded(method, snapshot, signing, published, revoked)
+        try:
+            if method == BY_KEY:
+                loaded = await self._with_assertion(loaded, form, now)
+            elif method == BY_SECRET:
+                loaded = await self._with_secret(loaded, form, now)
+        except CredentialRefused as error:
+            return replace(loaded, refused=error.reason, named=error.client)
+        return loaded
+
+    async def _with_assertion(self, loaded: Loaded, form: dict[str, str], now: datetime) -> Loaded:
         claimed = assertion.read(form["client_assertion"])
         if form.get("client_id", claimed.client_id) != claimed.client_id:
             raise CredentialRefused("client_id")
+        system, keys = await self._client(claimed.client_id, now)
+        known = any(key.kid == claimed.jws.header.get("kid") for key in keys)
+        if not known and self.key_sets and await self.key_sets.met(system, now):  # it publishes its keys, and rotated
+            system, keys = await self._client(claimed.client_id, now)
+        return replace(loaded, claimed=claimed, system=system, keys=keys)
+
+    async def _with_secret(self, loaded: Loaded, form: dict[str, str], now: datetime) -> Loaded:
+        """Whether the name is registered, or may have a secret, costs the same to find out: one Argon2id."""
+        if not any(each.policy.client_secret for each in loaded.snapshot.callers.values()):
+            raise CredentialRefused("secrets_are_off")  # for everyone, so that no stranger makes us hash
+        hashes: tuple[str, ...] = ()
+        try:
+            system, _ = await self._client(form["client_id"], now)
+            async with self._db.read() as connection:
+                hashes = await register.client_secret_hashes(connection, system, now)
+        finally:
+            right = await self._is_right(form["client_secret"], hashes)
+        return replace(loaded, system=system, secret_right=right)
+
+    async def _is_right(self, secret: str, hashes: tuple[str, ...]) -> bool:
+        if self._hashing >= MOST_HASHING:
+            raise NotNow
+        self._hashing += 1
+        try:
+            return await client_secrets.accepted(secret, hashes)
+        finally:
+            self._hashing -= 1
+
+    async def _client(self, client_id: str, now: datetime) -> tuple[System, tuple[Key, ...]]:
+        """As the database has it now: a token must not outlive what another process took away."""
         async with self._db.read() as connection:
-            system = await register.find_system(connection, claimed.client_id)
-            if system is None or system.client_id != claimed.client_id:
+            system = await register.find_system(connection, client_id)
+            if system is None or system.client_id != client_id:
                 raise CredentialRefused("unknown_client")
             if not await register.in_force(connection, system):
                 raise CredentialRefused("not_in_force", client=system.client_id)
-            keys = await register.keys_of(connection, system.id)
-        try:
-            return system, assertion.verified(claimed, keys, issuer=self._issuer, now=now)
-        except CredentialRefused as error:
-            raise CredentialRefused(error.reason, client=system.client_id) from None
+            return system, await register.keys_of(connection, system.id, now)
 
-    def _proof(self, asked: Asked, now: datetime) -> Proof:
-        if len(asked.proofs) != 1:
-            raise NoToken("invalid_dpop_proof", PROOF_WANTED)
-        try:
-            return self._proofs.verified(asked.proofs[0], method="POST", path=asked.path, now=now)
-        except CredentialRefused as error:
-            logger.warning("no token: %s", error.reason)
-            raise NoToken("invalid_dpop_proof", PROOF_WANTED) from None
+    async def _check_agreed(self, exchange: Exchange, now: datetime) -> None:
+        """Only for a client that is authenticated by now: agreements are not read for strangers."""
+        for each in exchange.granted.details if exchange.granted else ():
+            if self.agreed is None or not await self.agreed(exchange.system.id, each, now):
+                raise InvalidDetails
 
-    async def _record(self, believed: Assertion, grant: Grant, now: datetime) -> None:
+    async def _store(self, exchange: Exchange, now: datetime) -> None:
         """Use the assertion up, durably; its primary key is what makes the second use fail."""
+        if exchange.believed is not None:
+            await self._use_up(exchange, now)
+        if exchange.revoked is not None:
+            await self._revocations.revoke(exchange.revoked, now)
+        self._uses.note(Use(exchange.system.id, exchange.auth_method, now))
+
+    async def _use_up(self, exchange: Exchange, now: datetime) -> None:
+        believed, granted = exchange.believed, exchange.granted
+        assert believed is not None
         row = {
             "client_id": believed.client_id,
             "jti": believed.jti,
-            "token_id": grant.token_id,
-            "key_thumbprint": grant.thumbprint,
+            "token_id": granted.token_id if granted else "",
+            "key_thumbprint": granted.confirmation.thumbprint if granted else "",
             "issued_at": now,
             "assertion_expires_at": believed.expires_at,
         }
@@ -141,41 +192,4 @@ class TokenEndpoint:
                 await connection.execute(delete(used).where(used.c.assertion_expires_at < now))
                 await connection.execute(insert(used).values(row))
         except IntegrityError:
-            logger.warning("no token: assertion_replayed client=%s", believed.client_id)
-            raise _unknown() from None
-
-
-def _unknown() -> NoToken:
-    return NoToken("invalid_client", "The client was not authenticated.")
-
-
-def _form(asked: Asked) -> dict[str, str]:
-    """The parameters, each at most once, with exactly one way to authenticate."""
-    try:
-        pairs = parse_qsl(
-            asked.body.decode("ascii"), keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=16
-        )
-    except ValueError:
-        raise NoToken("invalid_request", "Send application/x-www-form-urlencoded parameters.") from None
-    form = dict(pairs)
-    if len(form) != len(pairs):
-        raise NoToken("invalid_request", "Send each parameter once.")
-    if "grant_type" not in form:
-        raise NoToken("invalid_request", "Send grant_type=client_credentials.")
-    if form["grant_type"] != "client_credentials":
-        raise NoToken("unsupported_grant_type", "Only client_credentials is offered.")
-    if asked.other_credentials or "client_secret" in form or form.get("client_assertion_type") != ASSERTION_TYPE:
-        raise NoToken("invalid_client", "Authenticate by private_key_jwt only.")
-    if not form.get("client_assertion"):
-        raise NoToken("invalid_client", "Send a client_assertion.")
-    return form
-
-
-def _scopes(asked: str | None, system: System) -> frozenset[str]:
-    """All that the system is registered for, or the part it asks for."""
-    if not asked:
-        return system.scopes
-    scopes = frozenset(asked.split(" "))
-    if not scopes <= system.scopes:
-        raise NoToken("invalid_scope", "The system is not registered for all of these scopes.")
-    return scopes
+            raise UnknownClient("assertion_replayed", believed.client_id) from None

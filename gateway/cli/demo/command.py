@@ -14,6 +14,7 @@ from ...settings import Settings
 from ..outcome import told_plainly
 from .choices import Choices, Ports, check_port, choices, ports_of
 from .onboarding import Onboarded, onboard
+from .people import who_may_sign_in
 from .processes import ProcessDied, Processes
 from .report import (
     Comparison,
@@ -162,6 +163,8 @@ def write_endpoints(chosen: Choices, ports: Ports, onboarded: Onboarded) -> None
 
 def _keep(chosen: Choices, processes: Processes) -> None:
     say(f"credentials for calls: {chosen.data / 'clients'} (sandhi call GET /v1/catalogue --as sr)")
+    for line in who_may_sign_in(chosen.data, chosen.gateway):
+        say(line)
     say(f"ready {chosen.gateway}")
     with suppress(KeyboardInterrupt):
         while True:

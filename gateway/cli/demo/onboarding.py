@@ -20,6 +20,7 @@ from ...trust.keys import private_jwk
 from ...wiring import Services, open_services
 from .choices import Ports
 from .parties import Party, agreements, client_file, key_at, members, parties
+from .people import admit_officers
 
 VALID = timedelta(days=3 * 365)
 
@@ -45,6 +46,7 @@ async def onboard(settings: Settings, ports: Ports, day: date) -> Onboarded:
             await _member(services, row, keys[row["id"]])
         for party in registered:
             await _system(services, folder, party, ports)
+        await admit_officers(services)
         services.trust.forget()
         begin = datetime(day.year - 1, 1, 1, tzinfo=UTC)
         documents = list(agreements(services.profile, _moment(begin), _moment(begin + VALID)))

@@ -1,32 +1,36 @@
-"""One DCI envelope in, checked; one envelope or error out, signed. Every failure has DCI's own shape.
+"""One DCI envelope in, checked; one envelope or error out, protected as agreed. Every failure has DCI's own shape.
 
-The order of checks: strict JSON, schema, sender is the caller, time, number of items, signature, replay.
+The order of checks: strict JSON, schema, sender is the caller, callback address, time, signature, decryption, number
+of items, replay. The keys and the address come from the register, never from the message.
 """
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import orjson
 from fastapi.responses import Response
-from sqlalchemy import delete, insert, select, update
-from sqlalchemy.exc import IntegrityError
 
 import schemas
 from adapters.kit import strict_json
 
 from ...profile import Profile
 from ...trust.caller import Caller
-from ...trust.errors import SignatureRefused
+from ...trust.dialects import Message, Verified
+from ...trust.errors import EncryptionRefused, SignatureRefused
+from ...trust.messages import HTTP
 from ...wiring import Services
-from .tables import dci_message
+from ..downgrade import told
+from .seen import Duplicate, InWork, Seen, claim
+
+logger = logging.getLogger("sandhi.dci")
 
 SCHEMA = "dci/ess.json"
 MOST_ITEMS = 100
-CLOCK = timedelta(minutes=5)
 REPEATABLE = frozenset({"subscribe", "on-subscribe", "notify"})  # doing them again changes nothing
 ITEMS = {
     "search": "search_request",
@@ -57,37 +61,48 @@ class DciError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A message that passed every check. `items` is the list that its action carries."""
+    """A message that passed every check. `items` is the list that its action carries; `envelope` is in clear."""
 
     header: Mapping[str, Any]
     message: Mapping[str, Any]
     items: Sequence[Mapping[str, Any]]
     envelope: Mapping[str, Any]
+    http: Message
+    proof: Verified
+    seen: Seen
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether it came encrypted: then so goes the reply."""
+        return self.header.get("is_msg_encrypted") is True
 
 
-async def received(body: bytes, action: str, caller: Caller, here: Services) -> Received:
+async def received(http: Message, action: str, caller: Caller, here: Services, proof: Verified | None) -> Received:
     """Check one envelope.
+
+    Args:
+        proof: of the HTTP message signature, where the request has one.
 
     Raises:
         DciError: the first check that failed.
     """
-    envelope = _parsed(body, action, here.profile)
-    header, message = envelope["header"], envelope.get("message") or {}
+    sent = _parsed(http.body, action, here.profile)
+    header = sent["header"]
     if header["sender_id"] != caller.system.replace("/", "."):
         raise DciError(403, "err.sender_id.invalid", "sender_id is not the authenticated system.")
-    _check_time(header)
+    _check_uri(header, caller, here)
+    moment = _check_time(header, here.trust.messages.policy(caller.system).signature.window_s)
+    proof = await _proved(replace(http, envelope=sent), caller, here, proof)
+    envelope = _opened(sent, action, caller, here)
+    message = envelope.get("message") or {}
     items = message.get(ITEMS[action]) or []
     if header["total_count"] != len(items):
         raise DciError(400, "rjct.total_count.invalid", "total_count is not the number of items.")
     if not 1 <= len(items) <= MOST_ITEMS:
         raise DciError(400, "rjct.total_count.limit_exceeded", f"A message has 1 to {MOST_ITEMS} items.")
-    try:
-        await here.trust.sender(envelope, caller.system)
-    except SignatureRefused as error:
-        code = "err.signature.missing" if not envelope.get("signature") else "err.signature.invalid"
-        raise DciError(401, code, error.detail) from None
-    await _remember(here, envelope, action)
-    return Received(header, message, items, envelope)
+    seen = Seen(header["sender_id"], header["message_id"][:99], _fingerprint(here, envelope), moment)
+    await _claim(here, seen, action)
+    return Received(header, message, items, envelope, http, proof, seen)
 
 
 def _parsed(body: bytes, action: str, profile: Profile) -> Mapping[str, Any]:
@@ -95,13 +110,15 @@ def _parsed(body: bytes, action: str, profile: Profile) -> Mapping[str, Any]:
         envelope = strict_json.loads(body)
     except strict_json.StrictError as error:
         raise DciError(400, "err.request.bad", f"The body was not read: {error}.") from None
+    return _fitting(envelope, action, profile)
+
+
+def _fitting(envelope: object, action: str, profile: Profile) -> Mapping[str, Any]:
     path = "~1registry~1sync~1search" if action == "search" else f"~1registry~1{action}"
     schema = profile.dci_schemas.get(_receiver(envelope), SCHEMA)
     fault = schemas.first_fault(schemas.validator(f"{schema}#/operations/{path}/request"), envelope)
     if fault is not None or not isinstance(envelope, dict):
         raise DciError(400, "err.request.bad", f"The message breaks DCI 1.0.0 at {fault}.")
-    if envelope["header"].get("is_msg_encrypted"):
-        raise DciError(400, "err.encryption.invalid", "Encrypted messages are not taken here yet; send it in clear.")
     return envelope
 
 
@@ -111,50 +128,80 @@ def _receiver(envelope: object) -> str:
     return receiver.replace(".", "/") if isinstance(receiver, str) else ""
 
 
-def _check_time(header: Mapping[str, Any]) -> None:
+def _check_uri(header: Mapping[str, Any], caller: Caller, here: Services) -> None:
+    """We never call an address because a message names it; one that is not registered is an attempt."""
+    stated = header.get("sender_uri")
+    system = here.trust.directory.snapshot.systems.get(caller.system)
+    if stated and (system is None or stated not in {each.callback_url for each in system.services}):
+        raise DciError(403, "err.sender_uri.invalid", "sender_uri is not an address registered for this system.")
+
+
+def _check_time(header: Mapping[str, Any], window_s: int) -> datetime:
+    """When the message can no longer be shown, if its time is now."""
     try:
         sent = datetime.fromisoformat(header["message_ts"])
         aware = sent if sent.tzinfo else sent.replace(tzinfo=UTC)
     except ValueError:
         raise DciError(400, "rjct.message_ts.invalid", "message_ts is not a date and time.") from None
-    if abs(datetime.now(UTC) - aware) > CLOCK:
-        raise DciError(400, "rjct.message_ts.invalid", "message_ts is more than five minutes off.")
+    window = timedelta(seconds=window_s)
+    if abs(datetime.now(UTC) - aware) > window:
+        raise DciError(400, "rjct.message_ts.invalid", f"message_ts is more than {window_s} seconds off.")
+    return aware + window
 
 
-async def _remember(here: Services, envelope: Mapping[str, Any], action: str) -> None:
-    """Take a message id once. The same message may come again: always if it failed, else if its action is repeatable.
-
-    Raises:
-        DciError: `rjct.message_id.duplicate`.
-    """
-    header, now = envelope["header"], datetime.now(UTC).timestamp()
-    key = {"sender": header["sender_id"], "message_id": header["message_id"][:99]}
-    row = {**key, "body_hash": _fingerprint(here, envelope), "done": False, "received": now}
+async def _proved(message: Message, caller: Caller, here: Services, http: Verified | None) -> Verified:
+    if here.trust.messages.policy(caller.system).signature.dialect == HTTP and http is not None:
+        return http
     try:
-        async with here.db.write() as connection:
-            old = now - 2 * CLOCK.total_seconds()
-            await connection.execute(delete(dci_message).where(dci_message.c.received < old))
-            await connection.execute(insert(dci_message).values(row))
-    except IntegrityError:
-        async with here.db.read() as connection:
-            known = (await connection.execute(select(dci_message).filter_by(**key))).one_or_none()
-        if known and known.body_hash == row["body_hash"] and (not known.done or action in REPEATABLE):
-            return
+        return await here.trust.messages.verified(caller.system, message)
+    except SignatureRefused as error:
+        await told(error, caller, here.trust, here.db, here.log)
+        code = "err.signature.missing" if error.missing else "err.signature.invalid"
+        raise DciError(401, code, error.detail) from None
+
+
+def _opened(sent: Mapping[str, Any], action: str, caller: Caller, here: Services) -> Mapping[str, Any]:
+    """In clear. That the answer can be encrypted, if it must be, is known before anything is asked."""
+    try:
+        envelope = here.trust.messages.opened(caller.system, sent)
+        here.trust.messages.closing_key(caller.system, asked=sent["header"].get("is_msg_encrypted") is True)
+    except EncryptionRefused as error:
+        logger.warning("encrypted message refused: %s", error.reason, extra={"consumer": caller.system})
+        raise DciError(400, "err.encryption.invalid", error.detail) from None
+    return envelope if envelope is sent else _fitting(envelope, action, here.profile)
+
+
+async def _claim(here: Services, seen: Seen, action: str) -> None:
+    try:
+        await claim(here.db, seen, datetime.now(UTC), repeatable=action in REPEATABLE)
+    except Duplicate:
         raise DciError(400, "rjct.message_id.duplicate", "This message_id was received before.") from None
-
-
-async def done(here: Services, message: Received) -> None:
-    """The message did its work; from now on its id is used up."""
-    header, table = message.header, dci_message.c
-    this = (table.sender == header["sender_id"]) & (table.message_id == header["message_id"][:99])
-    async with here.db.write() as connection:
-        await connection.execute(update(dci_message).where(this).values(done=True))
+    except InWork:
+        if action in REPEATABLE:  # it may still fail; then the sender has to come again
+            raise DciError(503, "err.service.unavailable", "This message is being worked on; send it again.") from None
+        raise DciError(400, "rjct.message_id.duplicate", "This message is being worked on.") from None
 
 
 def _fingerprint(here: Services, envelope: Mapping[str, Any]) -> str:
-    """Of the signed part: a sender that repeats a message may sign it anew."""
-    signed = {name: envelope.get(name) for name in ("header", "message")}
-    return here.trust.seal.fingerprint(b"dci message:" + json.dumps(signed, sort_keys=True).encode())
+    """Of what was said, in clear: a sender that repeats a message may date, sign and encrypt it anew."""
+    header = {name: value for name, value in envelope["header"].items() if name != "message_ts"}
+    said = {"header": header, "message": _undated(envelope.get("message") or {})}
+    return here.trust.seal.fingerprint(b"dci message:" + json.dumps(said, sort_keys=True).encode())
+
+
+def _undated(message: Mapping[str, Any]) -> dict[str, Any]:
+    """The message without the times of its items."""
+    return {name: [_without_time(each) for each in _list(value)] for name, value in message.items()}
+
+
+def _without_time(item: object) -> object:
+    if not isinstance(item, Mapping):
+        return item
+    return {name: value for name, value in item.items() if name != "timestamp"}
+
+
+def _list(value: object) -> Sequence[object]:
+    return value if isinstance(value, list) else [value]
 
 
 def ack(correlation_id: str) -> Response:
@@ -164,7 +211,11 @@ def ack(correlation_id: str) -> Response:
 
 
 def reply(here: Services, to: Received, action: str, message: Mapping[str, Any], completed: int) -> Response:
-    """A synchronous reply as the gateway itself, signed."""
+    """A synchronous reply as the gateway itself: encrypted if the message was, signed as the sender does.
+
+    Raises:
+        EncryptionRefused: the sender's key to encrypt to went away while the answer was made.
+    """
     header = {
         "version": "1.0.0",
         "message_id": str(uuid4()),
@@ -177,9 +228,12 @@ def reply(here: Services, to: Received, action: str, message: Mapping[str, Any],
         "receiver_id": to.header["sender_id"],
         "is_msg_encrypted": False,
     }
-    signed: dict[str, object] = {"header": header, "message": message}
-    body = {"signature": here.trust.sign_envelope(signed), **signed}
-    return Response(orjson.dumps(body), media_type="application/json")
+    system = to.header["sender_id"].replace(".", "/")
+    envelope = here.trust.messages.closed(system, {"header": header, "message": message}, asked=to.encrypted)
+    if here.trust.messages.policy(system).signature.dialect == HTTP:  # the answer is signed as it leaves
+        return Response(orjson.dumps(envelope), media_type="application/json")
+    signed = here.trust.messages.signed(system, Message.of(envelope, status=200, request=to.http))
+    return Response(signed.body, 200, dict(signed.headers), "application/json")
 
 
 def stamp() -> str:

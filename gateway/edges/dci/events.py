@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -78,14 +79,18 @@ async def notified(message: Received, consumer: str, here: Services) -> Response
     except AgencyAnswerMalformed as error:
         raise DciError(400, "err.request.bad", f"{error.detail}.") from None
     try:
-        await passed_on(events, consumer, here)
+        await passed_on(events, consumer, here, message.proof.facts())
     except NoEvidence as error:
         raise DciError(503, "err.service.unavailable", error.detail) from None
     return ack(str(message.message.get("transaction_id", uuid4()))[:99])
 
 
-async def passed_on(events: Sequence[Told], provider: str, here: Services) -> int:
+async def passed_on(
+    events: Sequence[Told], provider: str, here: Services, signature: Mapping[str, object] | None = None
+) -> int:
     """Hand an agency's events to every subscriber that takes their kind; gives the number of handovers taken.
+
+    `signature` says how the message that told them was signed, where it was.
 
     Each handover is an exchange of its own: agreement and consent are looked at anew for each recipient. A refusal
     is in the log and does not hold up the others.
@@ -101,7 +106,8 @@ async def passed_on(events: Sequence[Told], provider: str, here: Services) -> in
         for subscriber, purpose in wanted:
             service = f"{subscriber.replace('/', '.')}/{event.name}"
             if register.offered(service) is not None:
-                taken += await _handed(_handover(event, service, provider, purpose), here)
+                handover = _handover(event, service, provider, purpose)
+                taken += await _handed(replace(handover, signature=signature), here)
     return taken
 
 

@@ -1,5 +1,6 @@
 """The paths of the DCI edge: routed by `receiver_id` and `reg_type`, or pinned to a system in the path."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
@@ -8,13 +9,16 @@ from fastapi.responses import Response
 
 from ...errors import NoEvidence
 from ...trust.caller import Caller
+from ...trust.errors import EncryptionRefused
 from ...wiring import Services
 from ..body import read
 from ..refusal import OUT_OF_ORDER, OUTAGES, ProblemError, is_outage
+from ..signing import message_of, proof_of
 from ..v1.deps import caller, services
-from .envelope import DciError, Received, done, received
+from .envelope import DciError, Received, received
 from .events import confirmed, notified, subscribed
 from .search import searched
+from .seen import finish
 
 Handler = Callable[[Received, str, Services], Awaitable[Response]]
 
@@ -51,11 +55,13 @@ def _endpoint(action: str, handler: Handler) -> Callable[..., Awaitable[Response
     ) -> Response:
         try:
             _check_scope(who, action)
-            message = await received(await _body(request), action, who, here)
-            _check_pin(request.path_params.get("system"), message)
-            return await _worked(handler, message, who.system, here)
+            http = message_of(request, await _body(request), here.trust.origin)
+            message = await received(http, action, who, here, proof_of(request))
+            return await _worked(handler, message, who.system, request.path_params.get("system"), here)
         except DciError as error:
             return error.response()
+        except EncryptionRefused as error:
+            return DciError(400, "err.encryption.invalid", error.detail).response()
         except NoEvidence as error:
             return DciError(503, "err.service.unavailable", error.detail).response()
         except OUTAGES as error:
@@ -66,10 +72,15 @@ def _endpoint(action: str, handler: Handler) -> Callable[..., Awaitable[Response
     return endpoint
 
 
-async def _worked(handler: Handler, message: Received, consumer: str, here: Services) -> Response:
+async def _worked(handler: Handler, message: Received, consumer: str, pinned: str | None, here: Services) -> Response:
     """The answer; only what succeeded uses its message id up."""
-    answer = await handler(message, consumer, here)
-    await done(here, message)
+    worked = False
+    try:
+        _check_pin(pinned, message)
+        answer = await handler(message, consumer, here)
+        worked = True
+    finally:
+        await asyncio.shield(finish(here.db, message.seen, done=worked))
     return answer
 
 

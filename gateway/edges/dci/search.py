@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -11,8 +12,10 @@ from ...errors import ExchangeError, NoEvidence
 from ...model import Answer, Ask, ClaimAsked
 from ...pipeline import exchange
 from ...wiring import Services
+from ..limited import between
 from ..v1.asking import check_subject, checked_ask
 from ..v1.problems import ProblemError
+from .claimed import claimed
 from .envelope import Received, reply, stamp
 from .query import QueryRefused, subject_of
 
@@ -30,7 +33,7 @@ async def searched(message: Received, consumer: str, here: Services) -> Response
 
     async def one(item: Mapping[str, Any]) -> dict[str, Any]:
         async with places:
-            return await _answered(item, consumer, here)
+            return await _answered(item, consumer, here, message.proof.facts())
 
     answers = await asyncio.gather(*(one(item) for item in message.items))
     content = {
@@ -41,12 +44,16 @@ async def searched(message: Received, consumer: str, here: Services) -> Response
     return reply(here, message, "on-search", content, sum(each["status"] == "succ" for each in answers))
 
 
-async def _answered(item: Mapping[str, Any], consumer: str, here: Services) -> dict[str, Any]:
+async def _answered(
+    item: Mapping[str, Any], consumer: str, here: Services, signature: Mapping[str, object]
+) -> dict[str, Any]:
     criteria = item["search_criteria"]
     shown = {"reference_id": item["reference_id"], "timestamp": stamp(), "locale": item.get("locale", "eng")}
     try:
         ask = asked(criteria, consumer, here)
-        answer = await exchange(ask, here.gate)
+        ask = replace(ask, signature=signature, claimed=await claimed(criteria, ask.subject, here))
+        with between(here, consumer, ask.service):
+            answer = await exchange(ask, here.gate)
     except QueryRefused as error:
         return shown | _rejected("bad_request.query", f"{error}.")
     except ProblemError as error:

@@ -19,6 +19,7 @@ from ...trust.trust import Trust
 from .tables import subscription
 
 CONFIRM = "on-subscribe"  # the service under which a system registers where it takes confirmations
+UNSUBSCRIBED = "unsubscribed"  # the kind of job that tells a subscriber that its subscription is over
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +57,14 @@ class Subscriptions:
     async def _recorded(self, connection: AsyncConnection, wanted: Subscription, now: datetime) -> str:
         same = {"subscriber": wanted.subscriber, "provider": wanted.provider, "event_type": wanted.event_type}
         known = (await connection.execute(select(subscription).filter_by(**same))).one_or_none()
-        if known is not None and known.purpose == wanted.purpose:
+        if known is not None and known.purpose == wanted.purpose and known.state == "active":
             return str(known.code)
         if known is None:
             await connection.execute(insert(subscription).values(_row(wanted, now)))
         else:
             changed = update(subscription).where(subscription.c.code == known.code)
-            await connection.execute(changed.values(purpose=wanted.purpose))
+            await connection.execute(changed.values(purpose=wanted.purpose, state="active"))
+            await jobs.forget(connection, str(known.code))
         facts = {"consumer": wanted.subscriber, "provider": wanted.provider, "purpose": wanted.purpose}
         kind = "subscription.recorded" if known is None else "subscription.changed"
         await self._log.append_in(connection, Entry(new_id(now), kind, now, facts | {"event_type": wanted.event_type}))
@@ -82,6 +84,15 @@ class Subscriptions:
         adapter = await self._receivers.callback(each.subscriber, CONFIRM)
         if adapter is not None:
             await adapter.send("on-subscribe", _confirmation(each), message_id=each.code)
+        await self._done(claimed)
+
+    async def unsubscribed(self, claimed: jobs.Job) -> None:
+        """Tell the subscriber that its subscription has ended with its agreement, by DCI `on-unsubscribe`."""
+        each = await self._one(claimed.ref)
+        adapter = await self._receivers.callback(each.subscriber, CONFIRM)
+        if adapter is not None:
+            message_id = f"{each.code}:ended"
+            await adapter.send("on-unsubscribe", _ended(each), message_id=message_id)
         await self._done(claimed)
 
     async def subscribe(self, claimed: jobs.Job) -> None:
@@ -127,6 +138,13 @@ def _row(each: Subscription, now: datetime) -> dict[str, object]:
 
 def _subscription(row: Any) -> Subscription:
     return Subscription(row.code, row.subscriber, row.provider, row.event_type, row.purpose)
+
+
+def _ended(each: Subscription) -> Mapping[str, object]:
+    at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    ended = {"code": each.code, "status": "unsubscribe"}
+    told = {"transaction_id": each.code, "correlation_id": each.code, "timestamp": at, "status": "succ"}
+    return told | {"subscription_status": [ended]}
 
 
 def _confirmation(each: Subscription) -> Mapping[str, object]:

@@ -12,7 +12,9 @@ dci_message = Table(
     Column("body_hash", String(64), nullable=False),  # keyed: another body under the same id is refused
     Column("done", Boolean, nullable=False),  # a repeat of what failed shall succeed
     Column("received", Float, nullable=False),
-    Index("dci_message_received", "received"),
+    Column("claimed_until", Float, nullable=False, server_default="0"),  # until then somebody works on it
+    Column("expires", Float, nullable=False, server_default="0"),  # its message_ts is too old to be shown again
+    Index("dci_message_expires", "expires"),
 )
 
 subscription = Table(

@@ -8,6 +8,8 @@ from ...catalogue import Catalogue, Offer, UnknownService
 from ...gate import record_fault
 from ...model import Ask, Handover, Subject
 from ...profile import Profile
+from ...trust import Caller
+from ...trust.reach import Wish
 from .problems import ProblemError
 
 
@@ -68,6 +70,17 @@ def known_offer(service: str, purpose: str, catalogue: Catalogue, profile: Profi
         raise bad("service", f"{error}.") from error
 
 
+def check_reach(who: Caller, asked: Ask | Handover) -> None:
+    """What is asked lies within what the caller's token was narrowed to.
+
+    Raises:
+        ProblemError: it does not; another token, or the same question within the limits, is what helps.
+    """
+    wish = Wish(asked.service, asked.purpose, asked.action, asked.asked, asked.case or "")
+    if not who.reach.covers(wish):
+        raise ProblemError("forbidden", "The token is not for this service, purpose, action, fields and case.")
+
+
 def check_subject(subject: Subject, profile: Profile) -> None:
     """Each identifier has a type and a form that the country knows, and no type comes twice.
 
@@ -103,6 +116,8 @@ def _check_claim(ask: Ask, offer: Offer) -> None:
         claims.check(ask.claim.name, ask.claim.parameters)
     except claims.ClaimError as error:
         raise bad("claim", f"{error}.") from error
+    if claims.CLAIMS[ask.claim.name].compares and ask.subject.identifiers and not ask.subject.names:
+        raise bad("claim", f"{ask.claim.name} compares names; send the subject's.")
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -6,19 +6,22 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
-from ...delivery.batches import Batch, Line
+from ...delivery.batch_values import Batch, Line
 from ...delivery.deliveries import KeyReused
 from ...model import Subject
+from ...profile import Profile
 from ...wiring import Services
 from ..body import read_json
+from ..signing import signed_ask
 from .asking import bad, check_subject, checked_ask
 from .deps import Caller, having, services
 from .problems import ProblemError
-from .shapes import BatchIn, shaped
+from .shapes import LineIn, LongBatchIn, shaped
 
 router = APIRouter(tags=["batches"])
 exchanging = having("exchange")
 
+NO_SUCH = "This caller has no such batch."
 MOST_BYTES = 64 * 1024 * 1024
 
 
@@ -29,18 +32,17 @@ async def post_batch(
     here: Annotated[Services, Depends(services)],
 ) -> Response:
     """Take a batch. It is one exchange; its results can be fetched when its state is `done`."""
-    body = shaped(BatchIn, await read_json(request, largest=MOST_BYTES))
+    body = shaped(LongBatchIn, await read_json(request, largest=MOST_BYTES))
     most = int(here.settings["BATCH_LINES"])
     if len(body.lines) > most:
         raise bad("too_many_lines", f"A batch has at most {most} lines; send several.")
-    if len({each.line for each in body.lines}) != len(body.lines):
+    lines = await here.batches.turns.each(lambda each: _line(*each, here.profile), enumerate(body.lines))
+    if len({each.key for each in lines}) != len(lines):
         raise bad("duplicate_line", "Two lines have the same name.")
-    lines = [Line(each.line, each.subject.value()) for each in body.lines]
-    for line in lines:
-        check_subject(line.subject, here.profile)
     pattern = checked_ask(body.ask(who.system, Subject(), here.today()), here.catalogue, here.profile, now=False)
     try:
-        taken = await here.batches.accept(replace(pattern, subject=Subject()), lines, body.idempotency_key)
+        asked = signed_ask(replace(pattern, subject=Subject()), request)
+        taken = await here.batches.accept(asked, lines, body.idempotency_key)
     except KeyReused:
         raise ProblemError("conflict", "This idempotency key was used with another body.") from None
     return JSONResponse(taken.wire(), 202, {"location": f"/v1/batches/{taken.id}"})
@@ -62,8 +64,11 @@ async def get_results(
     who: Annotated[Caller, Depends(exchanging)],
     here: Annotated[Services, Depends(services)],
 ) -> Response:
-    """The lines as JSON Lines, in the order they were asked."""
-    found = await _own(here, who, batch_id)
+    """The lines as JSON Lines, in the order they were asked. What is no longer allowed is withheld by now."""
+    try:
+        found = await here.batches.released(who.system, batch_id)
+    except KeyError:
+        raise ProblemError("not_found", NO_SUCH) from None
     if found.state == "erased":
         raise ProblemError("not_found", "The results were erased when their time was over; ask again.")
     if found.state != "done":
@@ -76,8 +81,15 @@ async def get_results(
     return StreamingResponse(here.batches.results(batch_id), 200, headers, "application/x-ndjson")
 
 
+def _line(place: int, value: object, profile: Profile) -> Line:
+    line = shaped(LineIn, value, "lines", place)
+    subject = line.subject.value()
+    check_subject(subject, profile)
+    return Line(line.line, subject)
+
+
 async def _own(here: Services, who: Caller, batch_id: str) -> Batch:
     try:
         return await here.batches.show(who.system, batch_id)
     except KeyError:
-        raise ProblemError("not_found", "This caller has no such batch.") from None
+        raise ProblemError("not_found", NO_SUCH) from None

@@ -4,6 +4,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
+from adapters.kit.claims import CLAIMS, Claim
+
 from ...catalogue import Offer
 from ...wiring import Services
 from .deps import Caller, caller, services
@@ -19,8 +21,20 @@ async def get_catalogue(
     """Every service with its fields, claims and identifiers; `linked` is false while the source is not connected."""
     return {
         "services": [_shown(offer) for offer in here.catalogue],
+        "claims": {claim.name: _claim(claim) for claim in CLAIMS.values()},
         "purposes": dict(here.profile.purposes),
         "identifiers": {kind: pattern.pattern for kind, pattern in here.profile.patterns.items()},
+    }
+
+
+def _claim(claim: Claim) -> dict[str, object]:
+    """What a claim tells, from which record, and what it is asked with; `answers` are its members."""
+    return {
+        "summary": claim.summary,
+        "record_schema": claim.record,
+        "parameters": claim.parameters,
+        "answers": sorted(claim.answers),
+        "compares_names": claim.compares,
     }
 
 

@@ -20,10 +20,11 @@ from consent import register as people
 from consent.document import moment_text
 from consent.errors import ConsentError
 
+from ...consent_lines import Givers, consent_line
 from ...db import Database
 from ...gate import utc_now
 from ...model import Subject
-from ...recording import Recording, Told, consent_line
+from ...recording import LINES_AN_ENTRY, Recording, Told
 from ...trust.errors import NoIdentifier
 from ...trust.person import PersonRef
 from ...wiring import Services
@@ -45,7 +46,9 @@ Recorder = Annotated[Caller, Depends(having("consent"))]
 RefOf = Callable[[Subject], str]
 
 
-def checked_ref(here: Annotated[Services, Depends(services)], ref: Annotated[PersonRef, Depends(person_ref)]) -> RefOf:
+async def checked_ref(
+    here: Annotated[Services, Depends(services)], ref: Annotated[PersonRef, Depends(person_ref)]
+) -> RefOf:
     """Subject in, pseudonym out, if its numbers have a form that the country knows."""
 
     def checked(subject: Subject) -> str:
@@ -58,11 +61,16 @@ def checked_ref(here: Annotated[Services, Depends(services)], ref: Annotated[Per
 PersonRefs = Annotated[RefOf, Depends(checked_ref)]
 
 
-def consent_reader(
-    who: Recorder, refs: PersonRefs, ref: Annotated[PersonRef, Depends(person_ref)]
+async def consent_reader(
+    who: Recorder,
+    refs: PersonRefs,
+    ref: Annotated[PersonRef, Depends(person_ref)],
+    here: Annotated[Services, Depends(services)],
 ) -> Callable[[object], Consent]:
     """A line in, the caller's own consent out."""
-    return partial(consent_line, controller=member_of(who.system), person_ref=refs, numbers=ref.numbers)
+    givers = Givers(here.profile.givers, here.profile.today(utc_now()))
+    controller = member_of(who.system)
+    return partial(consent_line, controller=controller, person_ref=refs, numbers=ref.numbers, givers=givers)
 
 
 Reading = Annotated[Callable[[object], Consent], Depends(consent_reader)]
@@ -179,21 +187,25 @@ async def _many(
 ) -> Response:
     """A result line for every line, in order; a line that cannot be used stops no other."""
     results: list[dict[str, object]] = []
-    consents: list[Consent] = []
-    places: list[int] = []
-    for number, line in enumerate(lines):
-        results.append({"line": number + 1})
-        try:
-            consents.append(reading(line))
-            places.append(number)
-        except (ConsentError, NoIdentifier, ProblemError) as error:
-            results[number] |= {"outcome": "refused", "detail": error.detail}
-    with refusals():
-        told = await recordings.consents(consents, by=member_of(who.system))
-    for place, each in zip(places, told, strict=True):
-        results[place] |= _told(each)
-    body = b"".join(orjson.dumps(each) + b"\n" for each in results)
+    for start in range(0, len(lines), LINES_AN_ENTRY):  # others have their turn in between
+        some = [_read(line, reading) for line in lines[start : start + LINES_AN_ENTRY]]
+        with refusals():
+            told = iter(
+                await recordings.consents(
+                    [each for each in some if isinstance(each, Consent)], by=member_of(who.system)
+                )
+            )
+        results += [_told(next(told)) if isinstance(each, Consent) else each for each in some]
+    body = b"".join(orjson.dumps({"line": number} | each) + b"\n" for number, each in enumerate(results, 1))
     return Response(body, 200, media_type="application/x-ndjson")
+
+
+def _read(line: object, reading: Callable[[object], Consent]) -> Consent | dict[str, object]:
+    """The consent, or the result line that says why there is none."""
+    try:
+        return reading(line)
+    except (ConsentError, NoIdentifier, ProblemError) as error:
+        return {"outcome": "refused", "detail": error.detail}
 
 
 async def _bounded(lines: AsyncIterator[object]) -> AsyncIterator[object]:
@@ -224,6 +236,8 @@ def shown(consent: Consent, now: datetime) -> dict[str, Any]:
         "valid_from": moment_text(consent.valid_from),
         "valid_until": moment_text(consent.valid_until),
         "given_how": consent.given_how,
+        "given_by": consent.given_by,
+        "assurance": consent.assurance,
         "evidence": consent.evidence,
         "standing": consent.standing(now),
         "withdrawn_at": consent.withdrawn_at.isoformat() if consent.withdrawn_at else None,

@@ -2,13 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, Response
 
 from ...delivery.deliveries import KeyReused
 from ...wiring import Services
 from ..body import StrictRoute
-from .asking import checked_handover
+from ..signing import signed_ask
+from .asking import check_reach, checked_handover
 from .deps import Caller, having, services
 from .problems import ProblemError
 from .shapes import DeliveryIn
@@ -19,12 +20,14 @@ delivering = having("delivery")
 
 @router.post("/deliveries", status_code=202, responses={400: {}, 403: {}, 409: {}, 503: {}})
 async def post_delivery(
+    request: Request,
     body: DeliveryIn,
     who: Annotated[Caller, Depends(delivering)],
     here: Annotated[Services, Depends(services)],
 ) -> Response:
     """Hand a record over. The same idempotency key gives the same delivery, however often it is sent."""
-    handover = checked_handover(body.handover(who.system), here.catalogue, here.profile)
+    handover = signed_ask(checked_handover(body.handover(who.system), here.catalogue, here.profile), request)
+    check_reach(who, handover)
     try:
         taken = await here.deliveries.accept(handover)
     except KeyReused:

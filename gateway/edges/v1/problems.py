@@ -16,7 +16,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from ...errors import ExchangeError
-from ...trust.errors import CredentialRefused, KeysRefused, NoIdentifier, RegistrationRefused
+from ...trust.errors import AddressRefused, CredentialRefused, KeysRefused, NoIdentifier, RegistrationRefused
 from ..refusal import OUT_OF_ORDER, OUTAGES, ProblemError, is_outage
 
 __all__ = ["CODES", "Code", "ProblemError", "install", "problem", "unauthenticated"]
@@ -48,6 +48,7 @@ CODES: Mapping[str, Code] = {
     "unknown": Code(500, "What happened is not known"),
     "unauthenticated": Code(401, "The caller is not authenticated"),
     "forbidden": Code(403, "The caller may not do this"),
+    "sign_in_again": Code(403, "This needs a sign-in of a moment ago"),
     "not_found": Code(404, "There is nothing here"),
     "conflict": Code(409, "The request contradicts what is there"),
     "too_many_requests": Code(429, "Too many requests"),
@@ -66,9 +67,14 @@ CODES: Mapping[str, Code] = {
     "bad_request.too_many_lines": Code(400, "The batch has too many lines"),
     "bad_request.duplicate_line": Code(400, "Two lines of the batch have the same name"),
     "bad_request.keys": Code(400, "The key set breaks a rule"),
+    "bad_request.address": Code(400, "The address may not be dialled from here"),
+    "bad_request.framing": Code(400, "The request can be read in two ways"),
     "bad_request.method": Code(405, "The path does not take this method"),
+    "bad_request.slow": Code(408, "The request came too slowly"),
     "bad_request.too_large": Code(413, "The body is too large"),
     "bad_request.content_type": Code(415, "The body is not of the expected media type"),
+    "bad_request.host": Code(421, "The request is for another host"),
+    "bad_request.headers": Code(431, "The headers are too many or too large"),
 }
 
 BY_STATUS = {
@@ -85,8 +91,11 @@ BY_STATUS = {
 OUR_WORDS = re.compile(r"[a-z][a-z_]{0,39}", re.ASCII)
 
 
-def problem(code: str, detail: str, *, status: int | None = None, **members: object) -> Response:
-    """The response for a code of the table; `members` are extension members (RFC 9457 section 3.2)."""
+def problem(
+    code: str, detail: str, *, status: int | None = None, after_s: int | None = None, **members: object
+) -> Response:
+    """The response for a code of the table; `members` are extension members (RFC 9457 section 3.2), `after_s` goes
+    before the code's usual `Retry-After`."""
     known = CODES[code]
     body = {
         "type": f"urn:sandhi:error:{code}",
@@ -95,7 +104,7 @@ def problem(code: str, detail: str, *, status: int | None = None, **members: obj
         "code": code,
         "detail": detail,
     } | members
-    headers = {"retry-after": RETRY_AFTER[code]} if code in RETRY_AFTER else {}
+    headers = {"retry-after": str(after_s or RETRY_AFTER[code])} if after_s or code in RETRY_AFTER else {}
     if code == "unauthenticated":
         headers["www-authenticate"] = CHALLENGE
     return Response(orjson.dumps(body), status or known.status, headers, "application/problem+json")
@@ -108,6 +117,7 @@ def install(app: FastAPI) -> None:
         ExchangeError: _exchange,
         CredentialRefused: _unauthenticated,
         KeysRefused: _keys,
+        AddressRefused: _address,
         RegistrationRefused: _registration,
         NoIdentifier: _identifier,
         RequestValidationError: _shape,
@@ -118,13 +128,14 @@ def install(app: FastAPI) -> None:
 
 
 async def _problem(_: Request, error: ProblemError) -> Response:
-    return problem(error.code, error.detail)
+    return problem(error.code, error.detail, after_s=error.after_s)
 
 
 async def _exchange(_: Request, error: ExchangeError) -> Response:
     status, code, detail = error.told
-    known = {"exchange_id": error.exchange_id} if error.exchange_id else {}
-    return problem(code, detail, status=status, retryable=error.retryable, **known)
+    known: dict[str, Any] = {"exchange_id": error.exchange_id} if error.exchange_id else {}
+    after_s = error.after_s if code == error.code else None  # what is hidden looks like anything else that is
+    return problem(code, detail, status=status, after_s=after_s, retryable=error.retryable, **known)
 
 
 async def _outage(_: Request, error: Exception) -> Response:
@@ -146,6 +157,10 @@ def unauthenticated(error: CredentialRefused) -> Response:
 
 async def _keys(_: Request, error: KeysRefused) -> Response:
     return problem("bad_request.keys", error.detail)
+
+
+async def _address(_: Request, error: AddressRefused) -> Response:
+    return problem("bad_request.address", error.detail)
 
 
 async def _registration(_: Request, error: RegistrationRefused) -> Response:

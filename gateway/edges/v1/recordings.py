@@ -7,7 +7,16 @@ from typing import Annotated
 from fastapi import Depends
 
 from audit import Log, LogUnavailable
-from consent.errors import Conflict, ConsentError, DocumentInvalid, FactsUnavailable, NotFound, SignatureRefused
+from consent.errors import (
+    Conflict,
+    ConsentError,
+    DocumentInvalid,
+    FactsUnavailable,
+    GiverRefused,
+    NotFound,
+    QuotaSpent,
+    SignatureRefused,
+)
 
 from ...db import Database
 from ...errors import NoEvidence
@@ -21,6 +30,8 @@ TRANSLATION: dict[type[ConsentError], str] = {
     Conflict: "conflict",
     NotFound: "not_found",
     FactsUnavailable: "source_down",
+    GiverRefused: "forbidden",
+    QuotaSpent: "too_many_requests",
 }
 
 

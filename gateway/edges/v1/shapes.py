@@ -32,8 +32,11 @@ class Shape(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def shaped(kind: type[Wanted], value: object) -> Wanted:
+def shaped(kind: type[Wanted], value: object, *at: str | int) -> Wanted:
     """A value that was read apart from FastAPI, in its shape.
+
+    Args:
+        at: where in the body it stands.
 
     Raises:
         RequestValidationError: it has another; answered like FastAPI's own.
@@ -41,7 +44,8 @@ def shaped(kind: type[Wanted], value: object) -> Wanted:
     try:
         return kind.model_validate(value)
     except ValidationError as error:
-        raise RequestValidationError(error.errors(include_input=False, include_context=False)) from None
+        faults = error.errors(include_input=False, include_context=False)
+        raise RequestValidationError([{**each, "loc": (*at, *each["loc"])} for each in faults]) from None
 
 
 class IdentifierIn(Shape):
@@ -130,10 +134,17 @@ class Asked(Shape):
         )
 
 
+class EmergencyIn(Shape):
+    """Break-glass: why it cannot wait for what the rules want otherwise. A person reviews each use."""
+
+    reason: Annotated[str, StringConstraints(min_length=10, max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$")]
+
+
 class ExchangeIn(Asked):
-    """`POST /v1/exchanges`."""
+    """`POST /v1/exchanges`. `emergency` makes those legal bases count that are for an emergency only."""
 
     subject: SubjectIn
+    emergency: EmergencyIn | None = None
 
 
 class LineIn(Shape):
@@ -147,6 +158,13 @@ class BatchIn(Asked):
     """`POST /v1/batches`."""
 
     lines: Annotated[tuple[LineIn, ...], Field(min_length=1)]
+    idempotency_key: Reference | None = None
+
+
+class LongBatchIn(Asked):
+    """`BatchIn` with lines that nobody has looked at yet: they are many, and are read in turns with other work."""
+
+    lines: Annotated[tuple[Any, ...], Field(min_length=1)]
     idempotency_key: Reference | None = None
 
 

@@ -1,0 +1,7 @@
+"""Pages for people: signing in and out, and the front pages behind it."""
+
+from .failures import install
+from .guard import Guard
+from .routes import console_routes
+
+__all__ = ["Guard", "console_routes", "install"]

@@ -1,0 +1,57 @@
+"""What goes wrong on a page, as a page; and what goes wrong for an officer at `/v1`, as a problem."""
+
+import logging
+from typing import cast
+from urllib.parse import quote
+
+from fastapi import FastAPI, Request
+from fastapi.responses import RedirectResponse, Response
+
+from ..edges.v1.problems import problem
+from ..people import People, PeopleError
+from ..people.errors import SignInRefused
+from .forms import FormRefused
+from .guard import refused
+
+logger = logging.getLogger("sandhi.people")
+
+
+class NotSignedIn(Exception):
+    """A page of an area needs a session, and there is none."""
+
+    def __init__(self, area: str) -> None:
+        super().__init__(area)
+        self.area = area
+
+
+def install(app: FastAPI) -> None:
+    """Let every failure of a page leave as a page."""
+    app.add_exception_handler(NotSignedIn, _sign_in)
+    app.add_exception_handler(SignInRefused, _sign_in_refused)
+    app.add_exception_handler(FormRefused, _form)
+    app.add_exception_handler(PeopleError, _people)
+
+
+async def _sign_in(request: Request, error: Exception) -> Response:
+    area = cast("NotSignedIn", error).area
+    return RedirectResponse(f"/{area}/sign-in?next={quote(request.url.path)}", 303)
+
+
+async def _sign_in_refused(request: Request, error: Exception) -> Response:
+    found = cast("SignInRefused", error)
+    logger.warning("not signed in: %s", found.reason)
+    area = request.url.path.split("/")[1]
+    response = refused(found.detail, heading="You are not signed in", back=f"/{area}/sign-in")
+    people: People = request.app.state.people
+    people.cookies.forget_sign_in(response)
+    return response
+
+
+async def _form(request: Request, _: Exception) -> Response:
+    area = request.url.path.split("/")[1]
+    return refused("The form is not of this session any more. Open the page again, then repeat.", back=f"/{area}")
+
+
+async def _people(_: Request, error: Exception) -> Response:
+    found = cast("PeopleError", error)
+    return problem(found.code, found.detail)

@@ -1,0 +1,80 @@
+"""Around every page for people: what the browser may do with it, and from where it may be posted to.
+
+Pure ASGI, before any route and before the body. A request that changes something has to come from a page of ours: the
+browser's `Origin` is required and compared, `Sec-Fetch-Site` where it is sent, and the media type is a form's. The
+form's token is checked by the route (`forms`).
+
+Source: OWASP ASVS 5.0 3.4, 3.5.1; OWASP CSRF Prevention Cheat Sheet; Fetch Metadata.
+"""
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import HTMLResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+import pages
+
+PAGES = ("/console", "/my-data", "/idp", "/static")
+FOR_PROGRAMS = frozenset({"/idp/token"})  # its callers have no browser, and authenticate themselves
+SAFE = frozenset({"GET", "HEAD"})
+FORM = "application/x-www-form-urlencoded"
+POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'; object-src 'none'"
+)
+HEADERS = {
+    "content-security-policy": POLICY,
+    "cache-control": "no-store",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=()",
+    "referrer-policy": "same-origin",  # with `no-referrer` a browser would send `Origin: null` from our own forms
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+}
+TWO_YEARS = "max-age=63072000"
+
+
+class Guard:
+    """For an application whose public address is `origin`."""
+
+    def __init__(self, app: ASGIApp, origin: str) -> None:
+        self._app = app
+        self._origin = origin
+        secure = {"strict-transport-security": TWO_YEARS} if origin.startswith("https://") else {}
+        self._headers = HEADERS | secure
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] != "http" or not is_page(scope["path"]):
+            return await self._app(scope, receive, send)
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in self._headers.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        changes = scope["method"] not in SAFE and scope["path"] not in FOR_PROGRAMS
+        if changes and not same_origin(Headers(scope=scope), self._origin, FORM):
+            return await refused("The request did not come from a page of this gateway.")(scope, receive, sending)
+        return await self._app(scope, receive, sending)
+
+
+def is_page(path: str) -> bool:
+    """Whether people look at this path."""
+    return any(path == prefix or path.startswith(f"{prefix}/") for prefix in PAGES)
+
+
+def same_origin(headers: Headers, origin: str, media_type: str) -> bool:
+    """Whether a page of ours sends this, as a browser tells it, with a body of this media type."""
+    site = headers.get("sec-fetch-site", "same-origin")
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    return headers.getlist("origin") == [origin] and site == "same-origin" and kind == media_type
+
+
+def refused(
+    detail: str, *, heading: str = "This was refused", back: str = "/console", status: int = 403
+) -> HTMLResponse:
+    """A page that says why nothing happened."""
+    return HTMLResponse(pages.rendered("refused.html", heading=heading, detail=detail, back=back), status)

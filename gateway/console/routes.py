@@ -1,0 +1,109 @@
+"""`/console` and `/my-data`: the sign-in page, the way to the identity provider and back, the front page, sign-out."""
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from starlette.exceptions import HTTPException
+
+import pages
+
+from ..people import Citizen, People, SignedIn
+from ..people.people import CONSOLE, MY_DATA
+from ..people.roles import ROLES
+from ..people.signin import away, back, local
+from .failures import NotSignedIn
+from .forms import posted
+from .my_data import Front
+
+WORDS = {
+    CONSOLE: ("Sign in to the console", "For officers of the agencies that exchange data here."),
+    MY_DATA: ("Sign in to see your data", "For everybody whose data is exchanged here."),
+}
+
+
+def console_routes(people: People, my_front: Front) -> APIRouter:
+    """All pages for people, but for those of the built-in identity provider.
+
+    Args:
+        my_front: what a signed-in person sees at `/my-data`.
+    """
+    routes = APIRouter(include_in_schema=False)
+    for area in (CONSOLE, MY_DATA):
+        _sign_in(routes, people, area)
+        _sign_out(routes, people, area)
+
+    @routes.get("/console")
+    async def console(request: Request) -> Response:
+        who = await _officer(people, request)
+        titles = {role.name: role.title for role in ROLES.values()}
+        values = {"officer": who.officer, "grants": who.grants, "titles": titles, "csrf": who.csrf}
+        return HTMLResponse(pages.rendered("home.html", **values))
+
+    @routes.get("/console/confirm")
+    async def confirm(request: Request) -> Response:
+        """Step-up: prove anew who you are, at the provider that vouched for you."""
+        who = await _officer(people, request)
+        same = [each.key for each in people.offered(CONSOLE) if each.issuer == who.session.issuer]
+        if not same:
+            raise NotSignedIn(CONSOLE)  # its provider was taken out of the settings
+        return await away(people, request, CONSOLE, same[0], again=who)
+
+    @routes.get("/my-data")
+    async def my_data(request: Request) -> Response:
+        return await my_front(request, await _citizen(people, request))
+
+    @routes.get("/static/{name}")
+    async def asset(name: str) -> Response:
+        found = pages.ASSETS.get(name)
+        if found is None:
+            raise HTTPException(404)
+        return Response(found.content, media_type=found.media_type, headers={"cache-control": "public, max-age=3600"})
+
+    return routes
+
+
+def _sign_in(routes: APIRouter, people: People, area: str) -> None:
+    heading, told = WORDS[area]
+
+    @routes.get(f"/{area}/sign-in")
+    async def choose(request: Request) -> Response:
+        then = local(request.query_params.get("next", ""), area)
+        values = {"heading": heading, "told": told, "area": area, "next": then, "providers": people.offered(area)}
+        return HTMLResponse(pages.rendered("sign-in.html", **values))
+
+    @routes.get(f"/{area}/sign-in/{{provider}}")
+    async def leave(provider: str, request: Request) -> Response:
+        return await away(people, request, area, provider)
+
+    @routes.get(f"/{area}/signed-in/{{provider}}")
+    async def arrive(provider: str, request: Request) -> Response:
+        """A page, not a redirect: a Strict cookie goes along only with what a page of ours begins."""
+        secret, then = await back(people, request, area, provider)
+        response = HTMLResponse(pages.rendered("landed.html", next=then))
+        people.cookies.begin(response, area, secret)
+        people.cookies.forget_sign_in(response)
+        return response
+
+
+def _sign_out(routes: APIRouter, people: People, area: str) -> None:
+    @routes.post(f"/{area}/sign-out")
+    async def leave(request: Request) -> Response:
+        who = await (_officer if area == CONSOLE else _citizen)(people, request)
+        await posted(request, who.csrf)
+        await people.sign_out(request, area)
+        response = RedirectResponse(f"/{area}/sign-in", 303)
+        people.cookies.end(response, area)
+        return response
+
+
+async def _officer(people: People, request: Request) -> SignedIn:
+    who = await people.officer(request.cookies)
+    if who is None:
+        raise NotSignedIn(CONSOLE)
+    return who
+
+
+async def _citizen(people: People, request: Request) -> Citizen:
+    who = await people.citizen(request.cookies)
+    if who is None:
+        raise NotSignedIn(MY_DATA)
+    return who

@@ -1,0 +1,191 @@
+"""What people and the officers who help them do alike: everything takes a `Reader`, nothing takes a pseudonym."""
+
+from datetime import date, datetime, time, timedelta
+from time import monotonic
+from typing import Annotated, Any, cast
+
+from fastapi import Query, Request
+from pydantic import Field, StringConstraints
+
+from consent import member_of, register
+from consent.errors import ConsentUnknown
+
+from ...catalogue import UnknownService
+from ...citizen import Citizens, Reader, Wish
+from ...citizen.finding import Period, Place
+from ...citizen.reading import shown_agreement, shown_consent
+from ...model import Subject
+from ...profile import Profile
+from ...recording import Recording
+from ..refusal import ProblemError
+from ..v1.asking import bad, check_subject
+from ..v1.recordings import refusals
+from ..v1.shapes import Code, Day, Reference, Shape, SubjectIn
+
+MOST = 200
+Limit = Annotated[int, Field(ge=1, le=MOST)]
+From = Annotated[Day | None, Query(alias="from")]
+Statement = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
+
+
+class ContestIn(Shape):
+    """A record that is wrong: of one service, or (with `provider`) everything that an agency tells."""
+
+    service: Code | None = None
+    provider: Reference | None = None
+    fields: Annotated[frozenset[Code], Field(max_length=50)] = frozenset()
+    exchange: Reference | None = None
+    statement: Statement
+    subject: SubjectIn
+
+
+async def citizens(request: Request) -> Citizens:
+    """A dependency: the part for people's own data."""
+    return cast("Citizens", request.app.state.citizens)
+
+
+def paced(here: Citizens, who: str) -> None:
+    """Raise if somebody asks faster than people do. Raises ProblemError `too_many_requests`."""
+    if wait := here.pace.wait(who, monotonic()):
+        raise ProblemError("too_many_requests", "That was too fast; wait a little.", after_s=int(wait) + 1)
+
+
+async def noted(here: Citizens, reader: Reader, what: str) -> None:
+    """The entry of a look that shows nothing by itself."""
+    with refusals():
+        await here.reading.opened(reader, what)
+
+
+async def uses(
+    here: Citizens, reader: Reader, *, since: date | None, until: date | None, before: str, limit: int
+) -> dict[str, Any]:
+    """A page of uses, newest first. Both days are included."""
+    place, period = place_of(before), period_of(since, until, here.services.profile)
+    with refusals():
+        receipt = await here.reading.opened(reader, "uses")
+        page = await here.reading.page(reader.person_ref, period, place, limit)
+    following = str(page.next) if page.next else None
+    return {"uses": [each.wire() for each in page.uses], "next": following, "receipt": receipt}
+
+
+async def consents(here: Citizens, reader: Reader) -> dict[str, Any]:
+    """All of the person's consents."""
+    with refusals():
+        receipt = await here.reading.opened(reader, "consents")
+        found = await here.reading.consents(reader.person_ref)
+    async with here.services.db.read() as connection:
+        words = await here.reading.words(connection)
+    now = here.services.gate.clock()
+    return {"consents": [shown_consent(each, words, now) for each in found], "receipt": receipt}
+
+
+async def agreements(here: Citizens, reader: Reader) -> dict[str, Any]:
+    """The agreements that touched the person."""
+    with refusals():
+        receipt = await here.reading.opened(reader, "agreements")
+        found = await here.reading.agreements(reader.person_ref)
+    return {"agreements": [shown_agreement(each) for each in found], "receipt": receipt}
+
+
+async def withdrawn(here: Citizens, reader: Reader, consent_id: str) -> dict[str, Any]:
+    """Withdraw one of the person's own consents; counts from the next decision on. Others' do not exist."""
+    services = here.services
+    with refusals():
+        async with services.db.read() as connection:
+            kept = await register.read_consent(connection, consent_id)
+        if kept.subject_ref != reader.person_ref:
+            raise ConsentUnknown
+        recording = Recording(services.db, services.log, services.gate.clock)
+        told = await recording.withdrawal(consent_id, controller=kept.controller, by=reader.by)
+    return {"id": told.id, "outcome": told.outcome, "receipt": told.receipt or None}
+
+
+async def contests(here: Citizens, reader: Reader) -> dict[str, Any]:
+    """The person's cases."""
+    with refusals():
+        receipt = await here.reading.opened(reader, "contests")
+        found = await here.contests.of_person(reader.person_ref)
+    return {"contests": [each.wire(for_agency=False) for each in found], "receipt": receipt}
+
+
+async def contested(here: Citizens, reader: Reader, body: ContestIn) -> dict[str, Any]:
+    """Open a case with the agency."""
+    subject = body.subject.value()
+    await _check_own(here, reader, subject)
+    provider, services = _record(here, body)
+    if body.exchange:
+        await _check_seen(here, reader, body.exchange)
+    numbers = [(each.type, each.value) for each in subject.identifiers]
+    wish = Wish(provider, body.service or "", services, body.fields, body.statement, numbers, body.exchange or "")
+    with refusals():
+        id_, receipt = await here.contests.open(reader.person_ref, wish, by=reader.by)
+    return {"id": id_, "state": "open", "receipt": receipt}
+
+
+async def contest_withdrawn(here: Citizens, reader: Reader, contest_id: str) -> dict[str, Any]:
+    """Take a case back."""
+    with refusals():
+        receipt = await here.contests.withdraw(contest_id, reader.person_ref, by=reader.by)
+    return {"id": contest_id, "state": "withdrawn", "receipt": receipt}
+
+
+def person_of(here: Citizens, subject: Subject) -> str:
+    """The pseudonym of a subject whose numbers have the country's form and hold the person key.
+
+    Raises:
+        ProblemError: they do not.
+    """
+    check_subject(subject, here.services.profile)
+    key = here.services.profile.person_key
+    if key not in {each.type for each in subject.identifiers}:
+        raise bad("identifier", f"Send the person's {key}.")
+    return here.services.person_ref(subject)
+
+
+async def _check_own(here: Citizens, reader: Reader, subject: Subject) -> None:
+    """An agency shall look at this person's record: the key is theirs, and other numbers some consent vouches for."""
+    mine = person_of(here, subject) == reader.person_ref
+    vouched = {number for each in await here.reading.consents(reader.person_ref) for number in each.numbers}
+    if not mine or not here.services.person_ref.unbound(subject) <= vouched:
+        raise ProblemError("forbidden", "These are not the numbers that are known here as the person's own.")
+
+
+def _record(here: Citizens, body: ContestIn) -> tuple[str, frozenset[str]]:
+    """Whose record it is, and the services that tell it."""
+    if bool(body.service) == bool(body.provider):
+        raise bad("shape", "Give either `service` or `provider`.")
+    if body.service:
+        try:
+            offer = here.services.catalogue.offer(body.service)
+        except UnknownService as error:
+            raise bad("service", f"{error}.") from error
+        if not body.fields <= offer.service.fields:
+            raise bad("fields", "The service has no such field; GET /v1/my/uses names what was given.")
+        return offer.provider, frozenset({body.service})
+    of = [each for each in here.services.catalogue if body.provider in {each.provider, member_of(each.provider)}]
+    if not of or body.fields:
+        raise bad("service", "No agency of that id tells anything here; or name a `service` together with fields.")
+    return of[0].provider, frozenset(each.service.id for each in of)
+
+
+async def _check_seen(here: Citizens, reader: Reader, exchange: str) -> None:
+    """What is not disclosed is not there, whoever's it is. Raises ProblemError `not_found`."""
+    async for told in here.reading.everything(reader.person_ref):
+        if exchange in {told.use.says("exchange_id"), str(told.use.place)}:
+            return
+    raise ProblemError("not_found", "There is no such exchange.")
+
+
+def place_of(before: str) -> Place | None:
+    """The place that a page stands before. Raises ProblemError."""
+    try:
+        return Place.read(before) if before else None
+    except ValueError:
+        raise bad("query", "`before` is the `next` of the page before.") from None
+
+
+def period_of(since: date | None, until: date | None, profile: Profile) -> Period:
+    """Both days included, as the calendar of the country has them."""
+    first = datetime.combine(since, time(), profile.zone) if since else None
+    last = datetime.combine(until + timedelta(days=1), time(), profile.zone) if until else None
+    return Period(first, last)

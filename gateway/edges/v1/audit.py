@@ -1,0 +1,204 @@
+"""`/v1/audit/exchanges`, `/v1/audit/events`: what was exchanged and what changed the rules, for those who review it.
+
+Filters stand in the address, but a person's numbers only ever in a body. Every answer costs an entry `evidence.read`.
+"""
+
+import io
+from collections.abc import Sequence
+from functools import partial
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+from fastapi.responses import Response
+from pydantic import AwareDatetime, Field, StringConstraints
+
+from audit import Wanted, bundle
+from audit.wording import sentence
+
+from ...log_keeper import tsa_certificates
+from ...review.replay import Replaying
+from ...review.search import Exchange, Filters, events, exchanges, one_exchange, proved, timeline
+from ...wiring import Services
+from ..body import StrictRoute
+from .asking import check_case, check_subject
+from .deps import services
+from .problems import ProblemError
+from .reviewing import REFUSED, Auditor, Reading
+from .shapes import Code, Reference, Shape, SubjectIn
+
+router = APIRouter(prefix="/audit", tags=["audit"], route_class=StrictRoute)
+
+Here = Annotated[Services, Depends(services)]
+Read = Annotated[Reading, Depends()]
+Before = Annotated[str, StringConstraints(pattern=r"^([0-9]{1,9}\.[0-9]{1,18})?$")]
+Named = Reference | None
+FACTS = ("consumer", "provider", "service", "purpose", "agreement", "outcome")
+ZIP: dict[int | str, dict[str, Any]] = {200: {"content": {"application/zip": {}}}}
+
+
+class WantedIn(Shape):
+    """The filters of `GET /v1/audit/exchanges`. `system` is on either side of the exchange."""
+
+    system: Named = None
+    consumer: Named = None
+    provider: Named = None
+    service: Code | None = None
+    purpose: Code | None = None
+    agreement: Named = None
+    outcome: Code | None = None
+    case: Named = None
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
+    before: Before = ""
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+
+    def filters(self, here: Services, person_ref: str = "") -> Filters:
+        """What is looked for; the case as its hash."""
+        facts = [(name, value) for name in FACTS if (value := getattr(self, name))]
+        if self.case:
+            check_case(self.case, here.profile)
+            facts.append(("case_ref", here.person_ref.case_ref(self.case)))
+        window = Wanted(since=self.since, until=self.until, before=place_of(self.before), limit=self.limit)
+        return Filters(tuple(facts), self.system or "", person_ref, window)
+
+
+class PersonWantedIn(WantedIn):
+    """`POST /v1/audit/exchanges/search`: the same, and a person by the numbers that are known."""
+
+    subject: SubjectIn
+
+
+@router.get("/exchanges", responses={400: {}, 403: {}})
+async def get_exchanges(wanted: Annotated[WantedIn, Query()], who: Auditor, read: Read) -> dict[str, object]:
+    """Exchanges, the newest first, one sentence each; `next` is the `before` of the page after this one."""
+    return await _found(wanted.filters(read.here), who, read)
+
+
+@router.post("/exchanges/search", responses={400: {}, 403: {}})
+async def post_search(body: PersonWantedIn, who: Auditor, read: Read) -> dict[str, object]:
+    """The same about one person: the identifiers become a keyed pseudonym here and go no further."""
+    check_subject(body.subject.value(), read.here.profile)
+    return await _found(body.filters(read.here, read.here.person_ref(body.subject.value())), who, read)
+
+
+async def _found(filters: Filters, who: Auditor, read: Reading) -> dict[str, object]:
+    page = await read.here.log.store.read(partial(exchanges, filters=filters))
+    await read.note(who, "search", filters=filters.names, found=len(page))
+    full = len(page) == filters.window.limit
+    return {"exchanges": [line(each) for each in page], "next": "{}.{}".format(*page[-1].place) if full else None}
+
+
+@router.get("/exchanges/{exchange_id}", responses=REFUSED)
+async def get_exchange(exchange_id: Reference, who: Auditor, read: Read) -> dict[str, object]:
+    """One exchange: a sentence, its steps, and whether the log proves each entry (computed for this answer)."""
+    log = read.here.log
+    found = await log.store.read(lambda connection: one_exchange(connection, exchange_id))
+    told = await log.store.read(lambda connection: timeline(connection, found))
+    await read.note(who, "exchange", exchange=exchange_id, found=1)
+    steps = [
+        {
+            "number": number,
+            "title": each.title,
+            "at": each.at.isoformat() if each.at else None,
+            "told": each.told,
+            "entry": each.entry or None,
+            "facts": each.facts,
+        }
+        for number, each in enumerate(told, 1)
+    ]
+    proofs = [await proved(log, each) for each in found.entries]
+    return line(found) | {"timeline": steps, "proofs": proofs, "bundle": f"/v1/audit/exchanges/{exchange_id}/bundle"}
+
+
+@router.get("/exchanges/{exchange_id}/bundle", responses=REFUSED | ZIP, response_class=Response)
+async def get_bundle(exchange_id: Reference, who: Auditor, read: Read) -> Response:
+    """The evidence bundle: a ZIP that a lawyer reads and `python -m audit verify` checks offline."""
+    here = read.here
+    found = await here.log.store.read(lambda connection: one_exchange(connection, exchange_id))
+    await read.note(who, "bundle", exchange=exchange_id, found=len(found.entries))
+    await here.log.checkpoint()
+    ids = [each.id for each in found.entries]
+    wanted = bundle.Wanted(f"exchange {exchange_id}", ids, here.log.policy, tsa=tsa_certificates(here.settings))
+    out = io.BytesIO()
+    await here.log.store.read(lambda connection: bundle.written(connection, wanted, out))
+    headers = {"content-disposition": f'attachment; filename="exchange-{found.id}.zip"'}
+    return Response(out.getvalue(), media_type="application/zip", headers=headers)
+
+
+@router.post("/exchanges/{exchange_id}/replay", responses=REFUSED)
+async def post_replay(exchange_id: Reference, who: Auditor, read: Read) -> dict[str, object]:
+    """Decide it again on the facts as they were: `same`, `different` (worth a finding), or `cannot_tell` and why."""
+    here = read.here
+    found = await here.log.store.read(lambda connection: one_exchange(connection, exchange_id))
+    replayed = await Replaying(here.db, here.gate, here.person_ref).replayed(found)
+    await read.note(who, "replay", exchange=exchange_id, found=1)
+    return {
+        "exchange_id": exchange_id,
+        "result": replayed.result,
+        "why": replayed.why,
+        "logged": replayed.logged.wire() if replayed.logged else None,
+        "again": replayed.again.wire() if replayed.again else None,
+        "lines": replayed.lines,
+        "different_lines": list(replayed.different),
+    }
+
+
+class EventsIn(Shape):
+    """The filters of `GET /v1/audit/events`."""
+
+    officer: Named = None
+    kind: Code | None = None
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
+    before: Before = ""
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+
+
+@router.get("/events", responses={400: {}, 403: {}})
+async def get_events(wanted: Annotated[EventsIn, Query()], who: Auditor, read: Read) -> dict[str, object]:
+    """Everything that is no exchange: what an officer did, what changed the rules, who read evidence."""
+    window = Wanted(since=wanted.since, until=wanted.until, before=place_of(wanted.before), limit=wanted.limit)
+    found = await read.here.log.store.read(
+        partial(events, window=window, by=wanted.officer or "", kind=wanted.kind or "")
+    )
+    used = sorted(wanted.model_fields_set - {"before", "limit"})
+    await read.note(who, "events", filters=used, found=len(found))
+    told = [
+        {
+            "entry": str(entry.id),
+            "at": entry.at.isoformat(),
+            "kind": entry.kind,
+            "sentence": sentence(entry),
+            "facts": entry.facts,
+        }
+        for _, entry in found
+    ]
+    return {"events": told, "next": "{}.{}".format(*found[-1][0].place) if len(found) == wanted.limit else None}
+
+
+def line(found: Exchange) -> dict[str, object]:
+    """One line of the list."""
+    facts = (found.outcome or found.intent or found.entries[0]).facts
+    names = ("consumer", "provider", "service", "purpose", "action", "agreement", "basis", "outcome", "lines")
+    return {
+        "exchange_id": found.id,
+        "sentence": found.sentence,
+        "at": found.entries[0].at.isoformat(),
+        "ended_at": found.outcome.at.isoformat() if found.outcome else None,
+        "released": list(_texts(facts.get("released"))),
+        "entries": [str(each.id) for each in found.entries],
+    } | {name: facts.get(name) for name in names}
+
+
+def place_of(before: str) -> tuple[int, int] | None:
+    """The place that a page's `next` names. Raises ProblemError."""
+    if not before:
+        return None
+    log_id, _, seq = before.partition(".")
+    if int(seq) >= 2**63 or int(log_id) >= 2**31:
+        raise ProblemError("bad_request.query", "Send `before` as the page before gave it in `next`.")
+    return int(log_id), int(seq)
+
+
+def _texts(value: object) -> Sequence[str]:
+    return [str(each) for each in value] if isinstance(value, list) else ()

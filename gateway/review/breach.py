@@ -1,0 +1,268 @@
+"""A breach: what leaked or was misused, whom it concerns, which fields, to whom, and until when who must be told.
+
+Of a key: the exchanges whose request it signed, and, because a token does not say which key it was got with, every
+exchange of its owner while it was in force. That is the safe side: nobody is left out.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, Row, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from audit import Log, Wanted, new_id
+from audit.entry import OUTCOME
+from audit.scope import Scope, scope
+from audit.tables import audit_search
+from audit.writing import microseconds, time_of
+
+from ..db import Database
+from ..delivery.tables import batch, batch_decision
+from ..trust import tables as trust
+from ..trust.held_keys import utc
+from . import tables
+from .errors import NothingFound, ReviewRefused
+from .evidence import noted
+
+CRITERIA = ("kid", "system", "agreement", "since", "until")
+
+
+@dataclass(frozen=True, slots=True)
+class Criteria:
+    """What is affected; all that are given hold at once."""
+
+    kid: str = ""
+    system: str = ""
+    agreement: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def wire(self) -> dict[str, str]:
+        """The given ones as JSON."""
+        given = {name: getattr(self, name) for name in CRITERIA}
+        return {
+            name: value.isoformat() if isinstance(value, datetime) else value for name, value in given.items() if value
+        }
+
+    @classmethod
+    def read(cls, kept: Mapping[str, str]) -> "Criteria":
+        """What `wire` wrote."""
+        times = {name: datetime.fromisoformat(kept[name]) for name in ("since", "until") if name in kept}
+        return cls(kept.get("kid", ""), kept.get("system", ""), kept.get("agreement", ""), **times)
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """A case. `figures` are those of when it was opened; the scope can be looked at again at any time."""
+
+    id: str
+    criteria: dict[str, str]
+    opened_by: str
+    known_at: datetime
+    due_at: datetime
+    told_at: datetime | None
+    figures: dict[str, Any]
+
+
+async def scope_of(db: Database, log: Log, criteria: Criteria) -> Scope:
+    """What the criteria affect, people in batches included.
+
+    Raises:
+        NothingFound: no such key.
+        ReviewRefused: nothing was given.
+    """
+    if not criteria.wire():
+        raise ReviewRefused("Name a key, a system, an agreement or a period.")
+    if criteria.kid:
+        async with db.read() as connection:
+            criteria = await _of_key(connection, criteria)
+    return await log.store.read(lambda connection: affected(connection, criteria))
+
+
+def affected(connection: Connection, criteria: Criteria) -> Scope:
+    """The scope in one connection; a system counts on both sides. See `audit.scope`."""
+    facts = (("agreement", criteria.agreement),) if criteria.agreement else ()
+    sides = [("consumer", criteria.system), ("provider", criteria.system)] if criteria.system else [None]
+    whole = Scope()
+    for side in sides:
+        wanted = Wanted((*facts, side) if side else facts, since=criteria.since, until=criteria.until)
+        _add(whole, scope(connection, wanted))
+    _batches(connection, criteria, whole)
+    return whole
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Since when it is known, and how many hours from then the authority may wait."""
+
+    known_at: datetime
+    hours: float
+    now: datetime
+
+
+async def open_case(
+    connection: AsyncConnection, log: Log, criteria: Criteria, found: Scope, *, by: str, clock: Clock
+) -> Breach:
+    """Start the clock, with its entry."""
+    known_at, now = clock.known_at, clock.now
+    due = known_at + timedelta(hours=clock.hours)
+    made = Breach(str(new_id(now)), criteria.wire(), by, known_at, due, None, figures(found))
+    await connection.execute(insert(tables.breach).values({name: getattr(made, name) for name in Breach.__slots__}))
+    facts: dict[str, object] = {"by": by, "breach": made.id, "criteria": made.criteria, "due_at": due.isoformat()}
+    facts |= {"known_at": known_at.isoformat(), "exchanges": found.exchanges, "people": len(found.persons)}
+    await noted(connection, log, "breach.opened", now, facts)
+    return made
+
+
+async def told(connection: AsyncConnection, log: Log, id_: str, *, by: str, now: datetime) -> str:
+    """The authority was notified; the clock stops. Raises NothingFound, ReviewRefused."""
+    kept = await read(connection, id_)
+    if kept.told_at:
+        raise ReviewRefused("The authority was notified already.")
+    await connection.execute(update(tables.breach).where(tables.breach.c.id == id_).values(told_at=now))
+    return await noted(connection, log, "breach.notified", now, {"by": by, "breach": id_, "late": now > kept.due_at})
+
+
+async def read(connection: AsyncConnection, id_: str) -> Breach:
+    """One case. Raises NothingFound."""
+    row = (await connection.execute(select(tables.breach).where(tables.breach.c.id == id_))).first()
+    if row is None:
+        raise NothingFound("breach")
+    return _read(row)
+
+
+async def listed(connection: AsyncConnection) -> list[Breach]:
+    """All cases, the nearest deadline first."""
+    return [_read(row) for row in await connection.execute(select(tables.breach).order_by(tables.breach.c.due_at))]
+
+
+def figures(found: Scope) -> dict[str, Any]:
+    """What may be shown to who sees no people: counts, names of fields and of systems."""
+    return {
+        "exchanges": found.exchanges,
+        "people": len(found.persons),
+        "lines_of_batches": found.lines,
+        "fields": dict(found.fields.most_common()),
+        "recipients": dict(found.recipients.most_common()),
+        "agreements": dict(found.agreements.most_common()),
+        "first": found.first.isoformat() if found.first else None,
+        "last": found.last.isoformat() if found.last else None,
+    }
+
+
+def shown(kept: Breach, now: datetime, contact: str) -> dict[str, object]:
+    """A case with its clock and its drafts."""
+    left = (kept.due_at - now).total_seconds() / 3600
+    return {
+        "id": kept.id,
+        "criteria": kept.criteria,
+        "opened_by": kept.opened_by,
+        "known_at": kept.known_at.isoformat(),
+        "due_at": kept.due_at.isoformat(),
+        "hours_left": None if kept.told_at else round(left, 1),
+        "told_at": kept.told_at.isoformat() if kept.told_at else None,
+        "figures": kept.figures,
+        "drafts": {"authority": to_authority(kept, contact), "people": to_people(kept, contact)},
+    }
+
+
+def to_authority(kept: Breach, contact: str) -> str:
+    """A draft; what only people know is left to fill in. Source: GDPR article 33(3)."""
+    counted = kept.figures
+    return (
+        f"Notification of a personal data breach, case {kept.id}\n\n"
+        f"We learned of it on {kept.known_at:%d %B %Y at %H:%M} UTC. It concerns exchanges {_period(counted)}:\n"
+        f"- about {counted['people']} people, in {counted['exchanges']} exchanges;\n"
+        f"- data: {_names(counted['fields'])};\n"
+        f"- received by: {_names(counted['recipients'])};\n"
+        f"- under the agreements: {_names(counted['agreements'])}.\n\n"
+        "What happened: [fill in]\nLikely consequences: [fill in]\nMeasures taken or proposed: [fill in]\n"
+        f"Contact: {contact or '[the data-protection officer]'}\n"
+        "The evidence is in a log that outsiders can check; a bundle is available on request.\n"
+    )
+
+
+def to_people(kept: Breach, contact: str) -> str:
+    """A draft in plain words. Source: GDPR article 34(2)."""
+    counted = kept.figures
+    return (
+        "Dear Sir or Madam,\n\n"
+        f"data about you may have been seen by somebody who had no right to it, {_period(counted)}. "
+        f"It is this kind of data: {_names(counted['fields'])}.\n"
+        "What happened: [fill in, in plain words]\nWhat this may mean for you: [fill in]\n"
+        "What we did, and what you can do: [fill in]\n"
+        f"Ask us: {contact or '[name, telephone, address]'}\n"
+    )
+
+
+async def _of_key(connection: AsyncConnection, criteria: Criteria) -> Criteria:
+    """The owner of a key, and the time in which it was in force, within what else was given."""
+    row = (await connection.execute(select(trust.key).where(trust.key.c.kid == criteria.kid))).first()
+    if row is None:
+        raise NothingFound("key")
+    ends = [utc(each) for each in (row.not_after, row.retired_at) if each]
+    since = max(filter(None, (utc(row.added_at), criteria.since)))
+    until = min([*ends, *([criteria.until] if criteria.until else [])], default=None)
+    if criteria.system not in {"", row.owner_id}:
+        raise ReviewRefused("The key belongs to another system.")
+    return Criteria(criteria.kid, row.owner_id, criteria.agreement, since, until)
+
+
+def _batches(connection: Connection, criteria: Criteria, whole: Scope) -> None:
+    """Batches name no fields in their outcome and nobody in the index: both stand in their decision rows."""
+    table = audit_search.c
+    query = select(table.exchange_id, table.consumer, table.ts).join(batch, batch.c.id == table.exchange_id)
+    query = query.where(table.kind == OUTCOME)
+    if criteria.system:
+        query = query.where(or_(table.consumer == criteria.system, table.provider == criteria.system))
+    if criteria.since:
+        query = query.where(table.ts >= microseconds(criteria.since))
+    if criteria.until:
+        query = query.where(table.ts < microseconds(criteria.until))
+    for row in connection.execute(query).all():
+        part = _batch(connection, row.exchange_id, criteria.agreement)
+        if part.lines:
+            part.exchanges, part.first = 1, time_of(row.ts)
+            part.last, part.recipients[row.consumer] = part.first, 1
+            _add(whole, part)
+
+
+def _batch(connection: Connection, exchange_id: str, agreement: str) -> Scope:
+    """What one batch released, under one agreement if named. A field or an agreement counts once a batch."""
+    part, decided = Scope(), batch_decision.c
+    query = select(decided.person_ref, decided.decision).where(decided.exchange_id == exchange_id)
+    for person_ref, text in connection.execute(query):
+        line = orjson.loads(text)
+        if line.get("released") and agreement in {"", line.get("agreement")}:
+            part.lines += 1
+            part.persons.add(person_ref)
+            part.fields.update(set(line["released"]) - part.fields.keys())
+            part.agreements[str(line.get("agreement"))] = 1
+    return part
+
+
+def _add(whole: Scope, part: Scope) -> None:
+    whole.exchanges += part.exchanges
+    whole.lines += part.lines
+    whole.persons |= part.persons
+    for name in ("fields", "recipients", "agreements"):
+        getattr(whole, name).update(getattr(part, name))
+    times = [each for each in (whole.first, part.first) if each]
+    whole.first = min(times, default=None)
+    whole.last = max((each for each in (whole.last, part.last) if each), default=None)
+
+
+def _period(counted: Mapping[str, Any]) -> str:
+    first, last = str(counted["first"] or "")[:10], str(counted["last"] or "")[:10]
+    return f"between {first} and {last}" if first else "of which none released anything"
+
+
+def _names(counted: Mapping[str, int]) -> str:
+    return ", ".join(counted) or "none"
+
+
+def _read(row: Row[Any]) -> Breach:
+    return Breach(**row._mapping)

@@ -1,0 +1,233 @@
+"""Deciding once more what was decided: the facts as they were, the same rules, the same verdict, or a finding.
+
+The question is rebuilt from what the log keeps of it. Two things stand there as keyed hashes only: the case, and the
+numbers under which the source was asked. Both are compared with what was recorded of the person; a number that no
+consent holds stays a hash, which no consent vouches for either. Of the numbers one may be the person key, which the
+rules do not ask about; the log does not say which, so each is tried.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from audit import Entry, subject_pseudonym
+from audit.tables import audit_subject
+from consent import Facts, Request, decide
+from consent.history import facts_as_of
+
+from ..catalogue import UnknownService
+from ..db import Database
+from ..delivery.tables import batch_decision
+from ..errors import RefusedByRules
+from ..gate import Gate, permitted
+from ..model import Permit
+from ..trust.person import PersonRef
+from .errors import ReviewRefused
+from .search import Exchange
+
+MOST_LINES = 500
+COUNTED = "quota"  # a budget that was spent: counted, not decided (`gateway.spending`)
+PAGE = 100_000
+SAME, DIFFERENT, UNKNOWN = "same", "different", "cannot_tell"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a decision comes to: `agreement` with its version, or empty where it was refused."""
+
+    allowed: bool
+    agreement: str = ""
+    basis: str = ""
+    withheld: tuple[str, ...] = ()
+
+    def wire(self) -> dict[str, object]:
+        """As the API shows it."""
+        return {
+            "allowed": self.allowed,
+            "agreement": self.agreement or None,
+            "basis": self.basis or None,
+            "withheld": list(self.withheld),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """`result` is `same`, `different` or `cannot_tell` (with the reason); the log's verdict and the new one."""
+
+    result: str
+    why: str
+    logged: Verdict | None = None
+    again: Verdict | None = None
+    reasons: tuple[str, ...] = ()
+    lines: int = 1
+    different: tuple[int, ...] = ()
+
+
+class Replaying:
+    """Replays decisions of one gateway."""
+
+    def __init__(self, db: Database, gate: Gate, person_ref: PersonRef) -> None:
+        self._db, self._gate, self._person_ref = db, gate, person_ref
+
+    async def replayed(self, exchange: Exchange) -> Replayed:
+        """Decide an exchange again.
+
+        Raises:
+            ReviewRefused: it has no outcome yet.
+        """
+        if not (exchange.intent and exchange.outcome):
+            raise ReviewRefused("The exchange has not both entries, so there is nothing to replay.")
+        return (await self.replayed_all([exchange]))[exchange.id]
+
+    async def replayed_all(self, exchanges: Sequence[Exchange]) -> dict[str, Replayed]:
+        """Decide several again, by their ids; those without both entries are left out."""
+        whole = [each for each in exchanges if each.intent and each.outcome]
+        intents = {each.intent.id.bytes for each in whole if each.intent}
+        async with self._db.read() as connection:
+            people = await connection.run_sync(persons_of, intents)
+            return {each.id: await self._one(connection, each, people) for each in whole}
+
+    async def _one(self, connection: AsyncConnection, exchange: Exchange, people: Mapping[bytes, str]) -> Replayed:
+        assert exchange.intent
+        assert exchange.outcome
+        intent, outcome = exchange.intent, exchange.outcome
+        if "lines" in intent.facts:
+            return await self._batch(connection, intent, outcome)
+        logged, person = logged_verdict(outcome.facts), people.get(intent.id.bytes)
+        if logged is None:
+            return Replayed(UNKNOWN, "no decision of the rules was recorded: it was cut off before, or had no link")
+        if any(COUNTED in str(each) for each in _reasons(outcome.facts)):
+            return Replayed(UNKNOWN, "it was refused for a quota, which is counted and not decided", logged)
+        if person is None:
+            return Replayed(UNKNOWN, "whom it was about was erased, so the facts cannot be looked up", logged)
+        return await self._single(connection, intent, outcome, person)
+
+    async def _single(self, connection: AsyncConnection, intent: Entry, outcome: Entry, person: str) -> Replayed:
+        logged = logged_verdict(outcome.facts)
+        tried: list[tuple[Verdict, tuple[str, ...]]] = []
+        for at in (outcome.at, intent.at):
+            facts = await facts_as_of(connection, self._request(intent, person), at)
+            for request in self._questions(intent, person, facts):
+                tried.append(_decided(request, facts, at))
+                if tried[-1][0] == logged:
+                    return Replayed(SAME, "", logged, *tried[-1])
+        return Replayed(DIFFERENT, "the same facts give another verdict", logged, *tried[0])
+
+    async def _batch(self, connection: AsyncConnection, intent: Entry, outcome: Entry) -> Replayed:
+        """Each line by its decision row; lines refused for a number that is not kept are left out."""
+        table = batch_decision.c
+        query = select(batch_decision).where(table.exchange_id == str(outcome.facts["exchange_id"]))
+        rows = (await connection.execute(query.order_by(table.line).limit(MOST_LINES))).all()
+        different = [row.line for row in rows if not await self._same_line(connection, intent, outcome, row)]
+        result = DIFFERENT if different else SAME if rows else UNKNOWN
+        why = "" if rows else "the lines of the batch are not kept any more"
+        return Replayed(result, why, lines=len(rows), different=tuple(different))
+
+    async def _same_line(self, connection: AsyncConnection, intent: Entry, outcome: Entry, row: Any) -> bool:
+        decision = _line_facts(row.decision)
+        logged = logged_verdict(decision)
+        for at in (outcome.at, intent.at):
+            request = self._request(intent, row.person_ref)
+            facts = await facts_as_of(connection, request, at)
+            numbers = frozenset(each for consent in facts.consents for each in consent.numbers)
+            for named in (request, replace(request, numbers=numbers)):
+                (found,) = replace(self._gate, clock=partial(_same_moment, at)).permits([named], [facts])
+                if logged in {None, _verdict(found)}:
+                    return True
+        return any("number" in str(each) for each in _reasons(decision))
+
+    def _questions(self, intent: Entry, person: str, facts: Facts) -> Iterator[Request]:
+        """The request with the case and the numbers as far as anything that was recorded tells them."""
+        asked = self._request(intent, person)
+        if case_ref := intent.facts.get("case_ref"):
+            cases = [each.case for each in facts.relationships if each.case]
+            known = [each for each in cases if self._person_ref.case_ref(each) == case_ref]
+            asked = replace(asked, case=known[0] if known else str(case_ref))
+        sent = {str(each) for each in _listed(intent.facts.get("numbers"))}
+        held = {number for each in facts.consents for number in each.numbers}
+        named = {subject_pseudonym(number, intent.id): number for number in held}
+        numbers = frozenset(named.get(each, each) for each in sent)
+        yield replace(asked, numbers=numbers)
+        for one in sorted(numbers):
+            yield replace(asked, numbers=numbers - {one})
+
+    def _request(self, intent: Entry, person: str) -> Request:
+        facts = intent.facts
+        try:
+            sent = self._gate.catalogue.offer(str(facts["service"])).service.sent
+        except UnknownService:
+            sent = frozenset()
+        return Request(
+            consumer=str(facts["consumer"]),
+            provider=str(facts["provider"]),
+            service=str(facts["service"]),
+            action=str(facts["action"]),
+            purpose=str(facts["purpose"]),
+            fields=frozenset(map(str, _listed(facts.get("asked")))),
+            subject_ref=person,
+            sent=sent,
+            case=str(facts["case_ref"]) if facts.get("case_ref") else None,
+            emergency=bool(facts.get("emergency")),
+        )
+
+
+def logged_verdict(facts: Mapping[str, object]) -> Verdict | None:
+    """The verdict that an outcome entry or a decision row holds; None: it holds none."""
+    if facts.get("outcome") == "refused_by_rules":
+        return Verdict(allowed=False)
+    if not facts.get("agreement"):
+        return None
+    name = f"{facts['agreement']} v{facts.get('agreement_version')}"
+    withheld = tuple(sorted(map(str, _listed(facts.get("withheld")))))
+    return Verdict(True, name, str(facts.get("basis")), withheld)
+
+
+def _same_moment(at: datetime) -> datetime:
+    return at
+
+
+def _decided(request: Request, facts: Facts, at: datetime) -> tuple[Verdict, tuple[str, ...]]:
+    try:
+        permit = permitted(decide(request, facts, at))
+    except RefusedByRules as refusal:
+        return Verdict(allowed=False), tuple(refusal.reasons)
+    return _verdict(permit), permit.reasons
+
+
+def _verdict(found: Permit | RefusedByRules) -> Verdict:
+    if isinstance(found, RefusedByRules):
+        return Verdict(allowed=False)
+    withheld = tuple(sorted(f"{each.field}: {each.reason}" for each in found.withheld))
+    return Verdict(True, f"{found.agreement} v{found.agreement_version}", found.basis, withheld)
+
+
+def persons_of(connection: Connection, entry_ids: Collection[bytes]) -> dict[bytes, str]:
+    """Whom entries are about, as far as the index still knows: one pass, for it is kept by person and not by entry."""
+    table, left, last = audit_subject.c, set(entry_ids), ("", b"")
+    found: dict[bytes, str] = {}
+    query = select(table.subject_ref, table.entry_id).order_by(table.subject_ref, table.entry_id).limit(PAGE)
+    while left - found.keys():
+        page = connection.execute(query.where(tuple_(table.subject_ref, table.entry_id) > tuple_(*last))).all()
+        found |= {bytes(entry): ref for ref, entry in page if bytes(entry) in left}
+        if not page:
+            break
+        last = (page[-1].subject_ref, bytes(page[-1].entry_id))
+    return found
+
+
+def _line_facts(text: str) -> Mapping[str, object]:
+    return dict(orjson.loads(text))
+
+
+def _reasons(facts: Mapping[str, object]) -> Sequence[object]:
+    return _listed(facts.get("reasons"))
+
+
+def _listed(value: object) -> Sequence[object]:
+    return value if isinstance(value, list | tuple) else ()

@@ -1,0 +1,160 @@
+"""Reports for people: records of processing, use of agreements, refusals. As CSV and PDF; nothing of any person.
+
+Source of the records' columns: GDPR article 30(1); Sri Lanka, Personal Data Protection Act No. 9 of 2022, section 12.
+"""
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib import import_module
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from audit.views import safe
+from consent.store import RecordedAgreement, list_agreements
+
+from .errors import NothingFound
+from .figures import Figures, figures
+
+GOOD = frozenset({"answered", "no_data"})
+Making = Callable[[Figures, Sequence[RecordedAgreement]], list[list[str]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One report: a title, the period in words, a head and rows of text."""
+
+    title: str
+    period: str
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+    def csv(self) -> bytes:
+        """RFC 4180, UTF-8; no cell is taken for a formula by any spreadsheet program."""
+        out = io.StringIO()
+        writer = csv.writer(out)
+        writer.writerow([f"{self.title}, {self.period}"])
+        writer.writerow(self.head)
+        writer.writerows([safe(cell) for cell in row] for row in self.rows)
+        return out.getvalue().encode()
+
+    def pdf(self, made: datetime) -> bytes:
+        """The same on A4."""
+        drawing = import_module(".paper", __package__)  # what it draws with takes 20 MB: only for who wants a PDF
+        about = f"{self.period}; made {made:%Y-%m-%d %H:%M} UTC"
+        drawn: bytes = drawing.paper(self.title, about, self.head, self.rows)
+        return drawn
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One kind of report."""
+
+    name: str
+    title: str
+    head: Sequence[str]
+    rows: Making
+
+
+async def made(connection: AsyncConnection, name: str, since: datetime, until: datetime) -> Sheet:
+    """A report of a period, `until` excluded. Raises NothingFound: there is no such report."""
+    report = REPORTS.get(name)
+    if report is None:
+        raise NothingFound("report")
+    counted = await connection.run_sync(figures, since, until)
+    rows = report.rows(counted, await list_agreements(connection))
+    return Sheet(report.title, f"{since:%Y-%m-%d} to {until:%Y-%m-%d}", report.head, rows)
+
+
+def _processing(found: Figures, recorded: Sequence[RecordedAgreement]) -> list[list[str]]:
+    rows = []
+    for kept in recorded:
+        each = kept.agreement
+        for service, grant in sorted(each.grants.items()):
+            of_it = [
+                line for line in found.exchanges if each.name in line.agreement.split(", ") and line.service == service
+            ]
+            people = sum(count for line in of_it for code, count in found.people[line].items() if code in GOOD)
+            rows.append(
+                [
+                    each.name,
+                    each.title,
+                    each.consumer.member,
+                    each.provider.member,
+                    service,
+                    ", ".join(sorted(grant.fields)),
+                    each.subject_category,
+                    ", ".join(sorted(each.purposes)),
+                    ", ".join(sorted({basis.reference or basis.kind for basis in each.bases})),
+                    str(each.data_life_days or ""),
+                    each.dpia,
+                    kept.agreement.state.value,
+                    str(sum(found.exchanges[line] for line in of_it)),
+                    str(people),
+                ]
+            )
+    return rows
+
+
+def _usage(found: Figures, recorded: Sequence[RecordedAgreement]) -> list[list[str]]:
+    rows = []
+    for kept in recorded:
+        name = kept.agreement.name
+        lines = [line for line in found.exchanges if name in line.agreement.split(", ")]
+        days = [day for agreement, counted in found.days.items() if name in agreement.split(", ") for day in counted]
+        people = [count for line in lines for count in found.people[line].values()]
+        released = sorted(set().union(*(found.fields[line] for line in lines)))
+        counts = (sum(found.exchanges[line] for line in lines), sum(people), len(set(days)))
+        rows.append([name, kept.agreement.title, *map(str, counts), max(days, default=""), ", ".join(released)])
+    return rows
+
+
+def _refusals(found: Figures, _: Sequence[RecordedAgreement]) -> list[list[str]]:
+    return [
+        [line.consumer, line.provider, line.service, line.purpose, line.agreement, code, str(count)]
+        for line in sorted(found.exchanges)
+        for code, count in sorted(found.people[line].items())
+        if code not in GOOD
+    ]
+
+
+REPORTS = {
+    each.name: each
+    for each in (
+        Report(
+            "processing",
+            "Records of processing",
+            (
+                "agreement",
+                "title",
+                "recipient",
+                "provider",
+                "service",
+                "fields",
+                "people",
+                "purposes",
+                "legal bases",
+                "kept for days",
+                "impact assessment",
+                "state",
+                "exchanges",
+                "people answered about",
+            ),
+            _processing,
+        ),
+        Report(
+            "usage",
+            "Use of agreements",
+            ("agreement", "title", "exchanges", "people", "days used", "last day", "released"),
+            _usage,
+        ),
+        Report(
+            "refusals",
+            "What was not answered",
+            ("consumer", "provider", "service", "purpose", "agreement", "outcome", "people"),
+            _refusals,
+        ),
+    )
+}

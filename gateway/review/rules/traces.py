@@ -1,0 +1,27 @@
+"""Rules about the traces themselves: what never ended, what came in a weaker form, what does not fit together."""
+
+from collections.abc import Iterator
+
+from consent import member_of
+
+from .rule import Hit
+from .seen import Seen
+
+
+def open_intents(seen: Seen) -> Iterator[Hit]:
+    """Exchanges that were cut off, and were closed as unknown."""
+    for exchange, consumer in sorted(seen.cut_off.items()):
+        yield Hit(exchange, (consumer, member_of(consumer)), {"consumer": consumer})
+
+
+def downgrades(seen: Seen) -> Iterator[Hit]:
+    """Messages in a weaker form than agreed, by system and day."""
+    for system, count in sorted(seen.downgrades.items()):
+        yield Hit(f"{system} {seen.day}", (system, member_of(system)), {"messages": count})
+
+
+def integrity(seen: Seen) -> Iterator[Hit]:
+    """Exchanges with more than one outcome."""
+    for exchange, count in sorted(seen.outcomes.items()):
+        if count > 1:
+            yield Hit(exchange, (), {"outcomes": count})

@@ -1,0 +1,40 @@
+"""What a serving gateway does by itself for its reviewers: one turn of everything that is due."""
+
+import logging
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from . import schedules, settings_changed, statements
+from .looking import looker, mark, marked
+
+if TYPE_CHECKING:
+    from ..wiring import Services
+
+logger = logging.getLogger("sandhi.review")
+
+LOOKED = "looked"
+EVERY = timedelta(hours=1)
+
+
+async def review_now(here: "Services", now: datetime) -> None:
+    """Reports and statements that are due, and once an hour the findings. Of several processes one does it.
+
+    Raises:
+        LogUnavailable, DatabaseBusy, SQLAlchemyError, OSError: nothing is lost; the next turn goes on.
+    """
+    await schedules.make_due(here.db, here.log, here.settings.data_dir, now)
+    await statements.issue_due(here.db, here.log, here.trust.sign_compact, now)
+    async with here.db.write() as connection:
+        last = await marked(connection, LOOKED)
+        if last and now - last < EVERY:
+            return
+        await mark(connection, LOOKED, now)
+    if new := await looker(here).run(now):
+        logger.warning("%s new findings; see /v1/audit/findings or `sandhi audit findings list`", new)
+
+
+async def settings_noted(here: "Services", now: datetime) -> None:
+    """Write what differs from the last start. Raises LogUnavailable: then the gateway does not start."""
+    found = settings_changed.digests(here.settings, here.trust.keys.pepper)
+    if changed := await settings_changed.note_changes(here.db, here.log, found, now):
+        logger.info("settings that matter changed since the last start: %s", ", ".join(changed))

@@ -1,0 +1,209 @@
+"""Finding exchanges, and one exchange whole: its entries, what stands beside them, whether the log proves them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Select, select, tuple_
+
+from audit import Entry, Found, Log, NotInLog, Wanted
+from audit.entry import INTENT, OUTCOME
+from audit.lookup import search
+from audit.note import Verifier
+from audit.proofs import Proof
+from audit.rows import MOST_ROWS
+from audit.tables import audit_search, log_entry, log_key
+from audit.writing import microseconds, time_of
+
+from ..delivery.tables import batch_decision, delivery
+from .errors import NothingFound
+from .sentences import Step, one_sentence, steps
+
+OF_OUTCOMES = frozenset({"agreement", "outcome"})
+"""Facts that only outcomes have; everything else is asked of intents, so that open exchanges are found too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What exchanges are wanted. `system` is either side; `person_ref` the keyed pseudonym of a person."""
+
+    facts: tuple[tuple[str, str], ...] = ()
+    system: str = ""
+    person_ref: str = ""
+    window: Wanted = field(default_factory=Wanted)
+
+    @property
+    def names(self) -> list[str]:
+        """Which filters are used, for the entry; never their values."""
+        used = [name for name, _ in self.facts]
+        used += [name for name in ("system", "person_ref") if getattr(self, name)]
+        return sorted(used + [name for name in ("since", "until") if getattr(self.window, name)])
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One exchange by its entries; `place` of the entry that was found is where the next page begins."""
+
+    id: str
+    place: tuple[int, int]
+    intent: Entry | None
+    outcome: Entry | None
+    later: tuple[Entry, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """What it was, in one sentence."""
+        return one_sentence(self.intent, self.outcome)
+
+    @property
+    def entries(self) -> list[Entry]:
+        """All of them, in order."""
+        return [each for each in (self.intent, self.outcome, *self.later) if each]
+
+
+def exchanges(connection: Connection, filters: Filters) -> list[Exchange]:
+    """One page, newest first; each exchange once."""
+    kind = OUTCOME if OF_OUTCOMES & dict(filters.facts).keys() else INTENT
+    wanted = replace(filters.window, facts=filters.facts, kind=kind)
+    found = {each.place: each for each in _of_either_side(connection, filters, wanted)}
+    if filters.person_ref:
+        found |= {each.place: each for each in _in_batches(connection, filters, wanted)}
+    page = sorted(found.values(), key=lambda each: each.place, reverse=True)[: filters.window.limit]
+    return _whole(connection, page)
+
+
+def one_exchange(connection: Connection, exchange_id: str) -> Exchange:
+    """One exchange with every entry of it. Raises NothingFound."""
+    found = _whole(connection, search(connection, Wanted((("exchange_id", exchange_id),), limit=1)))
+    if not found:
+        raise NothingFound("exchange")
+    return found[0]
+
+
+def timeline(connection: Connection, exchange: Exchange) -> list[Step]:
+    """Its steps, with the state of its delivery where it was one."""
+    table = delivery.c
+    row = connection.execute(select(delivery).where(table.id == exchange.id)).first()
+    told = list(steps(exchange.intent, exchange.outcome, exchange.later))
+    if row:
+        state = f"The delivery is {row.state}" + (
+            f"; the receiver says {row.receiver_state}" * bool(row.receiver_state)
+        )
+        told.append(Step("Delivery", None, f"{state}.", "", {"reference": bool(row.reference), "receipt": row.receipt}))
+    return told
+
+
+async def proved(log: Log, entry: Entry) -> dict[str, object]:
+    """Whether the log proves this entry, computed now from its stored bytes, and who signed the checkpoint.
+
+    Raises:
+        LogUnavailable: the log cannot be read.
+    """
+    try:
+        proof = Proof.from_text(await log.proof(entry.id))
+    except NotInLog:
+        return {"entry": str(entry.id), "proved": False}
+    body = await log.store.read(lambda connection: stored(connection, entry.id))
+    checkpoint = proof.verify(body, await log.store.read(_verifiers))
+    signers = sorted({line.split()[1] for line in proof.checkpoint.decode().splitlines() if line.startswith("— ")})
+    place = {"log": checkpoint.origin, "index": proof.index, "size": checkpoint.size}
+    return {"entry": str(entry.id), "proved": True, "signed_by": signers, "at": f"/log/proof/{entry.id}"} | place
+
+
+def stored(connection: Connection, entry_id: UUID) -> bytes:
+    """The exact bytes of an entry. Raises NothingFound."""
+    body = connection.execute(select(log_entry.c.body).where(log_entry.c.entry_id == entry_id.bytes)).scalar()
+    if body is None:
+        raise NothingFound("entry")
+    return bytes(body)
+
+
+def _verifiers(connection: Connection) -> list[Verifier]:
+    return [Verifier.from_vkey(each) for each in connection.execute(select(log_key.c.vkey)).scalars()]
+
+
+def events(connection: Connection, window: Wanted, *, by: str = "", kind: str = "") -> list[tuple[Found, Entry]]:
+    """Entries that are no exchanges, newest first: what officers did, what changed the rules."""
+    found: list[tuple[Found, Entry]] = []
+    page = replace(window, kind=kind or None, limit=500)
+    while len(found) < window.limit and (lines := _other(connection, page)):
+        bodies = _entries(connection, [each.entry_id for each in lines])
+        found += [
+            (each, bodies[each.entry_id]) for each in lines if not by or bodies[each.entry_id].facts.get("by") == by
+        ]
+        page = replace(page, before=lines[-1].place)
+    return found[: window.limit]
+
+
+def _other(connection: Connection, page: Wanted) -> list[Found]:
+    """The next lines of the search that are no exchanges; pages of exchanges alone are passed over in the database."""
+    if page.kind:
+        return search(connection, page)
+    table = audit_search.c
+    query = select(table.log_id, table.seq, table.entry_id, table.ts, table.kind)
+    query = query.where(~table.kind.in_((INTENT, OUTCOME)))
+    return _listed(connection, query, page)
+
+
+def _listed(connection: Connection, query: Select[Any], page: Wanted) -> list[Found]:
+    table = audit_search.c
+    if page.since:
+        query = query.where(table.ts >= microseconds(page.since))
+    if page.until:
+        query = query.where(table.ts < microseconds(page.until))
+    if page.before:
+        query = query.where(tuple_(table.log_id, table.seq) < tuple_(*page.before))
+    rows = connection.execute(query.order_by(table.log_id.desc(), table.seq.desc()).limit(page.limit))
+    return [Found(row.log_id, row.seq, UUID(bytes=bytes(row.entry_id)), time_of(row.ts), row.kind, {}) for row in rows]
+
+
+def _of_either_side(connection: Connection, filters: Filters, wanted: Wanted) -> Iterable[Found]:
+    wanted = replace(wanted, subject_ref=filters.person_ref or None)
+    if not filters.system:
+        return search(connection, wanted)
+    return [
+        each
+        for side in ("consumer", "provider")
+        for each in search(connection, replace(wanted, facts=(*wanted.facts, (side, filters.system))))
+    ]
+
+
+def _in_batches(connection: Connection, filters: Filters, wanted: Wanted) -> Iterable[Found]:
+    """Exchanges about many people, one of whom is this one: the index does not name them one by one."""
+    table = batch_decision.c
+    query = select(table.exchange_id).where(table.person_ref == filters.person_ref).distinct()
+    for exchange_id in connection.execute(query).scalars().all():
+        for each in search(connection, replace(wanted, facts=(*wanted.facts, ("exchange_id", exchange_id)))):
+            if filters.system in {"", each.facts.get("consumer"), each.facts.get("provider")}:
+                yield each
+
+
+def _whole(connection: Connection, page: Sequence[Found]) -> list[Exchange]:
+    ids = [each.facts["exchange_id"] for each in page]
+    entries: dict[str, list[Entry]] = {}
+    for part in (ids[at : at + MOST_ROWS] for at in range(0, len(ids), MOST_ROWS)):
+        query = select(audit_search.c.exchange_id, log_entry.c.body).join(log_entry, _SAME)
+        query = query.where(audit_search.c.exchange_id.in_(part)).order_by(audit_search.c.log_id, audit_search.c.seq)
+        for exchange_id, body in connection.execute(query):
+            entries.setdefault(exchange_id, []).append(Entry.from_body(bytes(body)))
+    return [_exchange(each, entries.get(each.facts["exchange_id"], [])) for each in page]
+
+
+def _exchange(found: Found, entries: Sequence[Entry]) -> Exchange:
+    intent = next((each for each in entries if each.kind == INTENT), None)
+    outcome = next((each for each in entries if each.kind == OUTCOME), None)
+    later = tuple(each for each in entries if each.kind not in {INTENT, OUTCOME})
+    return Exchange(found.facts["exchange_id"], found.place, intent, outcome, later)
+
+
+def _entries(connection: Connection, ids: Sequence[UUID]) -> Mapping[UUID, Entry]:
+    keys, found = [each.bytes for each in ids], {}
+    for part in (keys[at : at + MOST_ROWS] for at in range(0, len(keys), MOST_ROWS)):
+        for (body,) in connection.execute(select(log_entry.c.body).where(log_entry.c.entry_id.in_(part))):
+            entry = Entry.from_body(bytes(body))
+            found[entry.id] = entry
+    return found
+
+
+_SAME = (log_entry.c.log_id == audit_search.c.log_id) & (log_entry.c.seq == audit_search.c.seq)

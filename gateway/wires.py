@@ -1,0 +1,42 @@
+"""How DCI messages to and from one registered system are protected: as its policy says."""
+
+from collections.abc import Mapping
+
+from adapters.kit.contract import AgencyAnswerMalformed, AgencyRejectedMessage
+from adapters.kit.dci_wire import Envelope, Sent
+from adapters.kit.egress import HttpAnswer
+
+from .trust.dialects import Message
+from .trust.errors import EncryptionRefused, NotCanonical, SignatureRefused
+from .trust.trust import Trust
+
+
+class SystemWire:
+    """The `Wire` to one system. One that is not registered gets the default, and its replies are taken as they come."""
+
+    def __init__(self, trust: Trust, system: str) -> None:
+        """`system`: its id, `LK/GOV/DME/ESS`."""
+        self._trust, self._system = trust, system
+
+    async def sealed(self, url: str, headers: Mapping[str, str], envelope: Envelope) -> Sent:
+        """See `Wire.sealed`."""
+        await self._trust.register()
+        messages = self._trust.messages
+        try:
+            closed = messages.closed(self._system, envelope)
+            signed = messages.signed(self._system, Message.of(closed, url=url, headers=tuple(headers.items())))
+        except (EncryptionRefused, NotCanonical) as error:
+            raise AgencyRejectedMessage(f"not sent: {error.detail}", code="cannot_be_protected") from None
+        return Sent(url, dict(signed.headers), signed.body)
+
+    async def opened(self, reply: Envelope, answer: HttpAnswer, to: Sent) -> Envelope:
+        """See `Wire.opened`."""
+        if self._system not in (await self._trust.register()).systems:
+            return reply
+        asked = Message(to.body, headers=tuple(to.headers.items()), url=to.url)
+        message = Message(answer.body, reply, tuple(answer.headers.items()), status=answer.status, request=asked)
+        try:
+            await self._trust.messages.verified(self._system, message)
+            return dict(self._trust.messages.opened(self._system, reply))
+        except (SignatureRefused, EncryptionRefused) as error:
+            raise AgencyAnswerMalformed("the reply is not protected as agreed", code=error.reason) from None
