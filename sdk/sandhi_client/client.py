@@ -33,24 +33,28 @@ class Client:
         transport: httpx.AsyncBaseTransport | None = None,
         patience: Patience | None = None,
         timeout: float = 60.0,
+        sign_messages: bool = False,
     ) -> Self:
-        """From `{"gateway", "client_id", "system", "private_jwk"}`, as `sandhi system add` writes it.
+        """From `{"gateway", "client_id", "system", "private_jwk"}`, as `sandhi system add` writes it; `certificate` and
+        `ca` may name PEM files besides, relative to that file.
 
         Args:
-            transport: another httpx transport, e.g. one over aiohttp where much is asked at once.
+            transport: another httpx transport, e.g. one over aiohttp where much is asked at once; it does its own TLS.
             patience: how often and how long to try.
             timeout: seconds one request may take.
+            sign_messages: sign every call by RFC 9421, and take no answer that is not signed for it.
 
         Raises:
-            ValueError: the file is not such a document.
+            ValueError: the file is not such a document, or a PEM file cannot be used.
         """
-        read = json.loads(Path(path).read_text(encoding="utf-8"))
-        try:
-            names = ("gateway", "client_id", "system", "private_jwk")
-            credentials = Credentials(*(read[name] for name in names))
-        except (KeyError, TypeError):
-            raise ValueError(f"{path} needs gateway, client_id, system and private_jwk") from None
-        return cls(Session(credentials, transport=transport, patience=patience, timeout=timeout))
+        session = Session(
+            Credentials.read(Path(path)),
+            transport=transport,
+            patience=patience,
+            timeout=timeout,
+            sign_messages=sign_messages,
+        )
+        return cls(session)
 
     @property
     def system(self) -> str:

@@ -10,7 +10,9 @@ Framework-free: give the body's bytes in, send the acknowledgement's bytes out.
     ...store it; a `message_id` we hold already is the same message sent again...
     return 200, acknowledgement(notice)
 
-Never act before the event is stored, and never answer ACK before either.
+Never act before the event is stored, and never answer ACK before either. A system whose policy at the gateway names
+another dialect than `dci-jws` says so, and gives the request's headers in as well; one that takes encrypted messages
+gives its key.
 """
 
 import json
@@ -21,10 +23,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
+from . import dialects
 from .errors import EventRefused
-from .jcs import canonical
+from .http_signatures import Exchanged
+from .sealed import EncryptionKey
 from .session import Session
 
+IN_A_HEADER = frozenset({"jws-header", "rfc9421"})
 WINDOW = 300.0  # seconds by which `message_ts` may be off (a retry is a new message with the old id)
 
 
@@ -51,37 +56,68 @@ class Notice:
 class Incoming:
     """Verifies notifications with the gateway's published keys."""
 
-    def __init__(self, session: Session, *, accepted_from: str | None = None, window: float = WINDOW) -> None:
-        """`accepted_from`: the one sender id to accept, in the dotted spelling; any signed one if None."""
+    def __init__(
+        self,
+        session: Session,
+        *,
+        accepted_from: str | None = None,
+        window: float = WINDOW,
+        dialect: str = "dci-jws",
+        url: str = "",
+        key: EncryptionKey | None = None,
+    ) -> None:
+        """
+        Args:
+            accepted_from: the one sender id to accept, in the dotted spelling; any signed one if None.
+            window: seconds by which `message_ts` may be off.
+            dialect: how the gateway signs to us, as agreed with it.
+            url: our address as it is registered, which `rfc9421` covers.
+            key: ours with `use: enc`; then a message in clear is refused.
+        """
         self._session = session
+        self._dialect, self._url, self._key = dialect, url, key
         self._receiver = session.credentials.system.replace("/", ".")
         self._sender = accepted_from
         self._window = window
 
-    async def verified(self, body: bytes) -> Notice:
+    async def verified(self, body: bytes, headers: Mapping[str, str] | None = None) -> Notice:
         """The notification, if the gateway signed exactly this, for us, now.
+
+        Args:
+            headers: of the request; needed for the dialects that sign in a header.
 
         Raises:
             EventRefused: `code` is the DCI error for the acknowledgement.
         """
         envelope = _strict(body)
-        header, message, signature = (envelope.get(name) for name in ("header", "message", "signature"))
+        header, message = envelope.get("header"), envelope.get("message")
         if not isinstance(header, dict) or not isinstance(message, dict) or header.get("action") != "notify":
             raise EventRefused("err.request.bad", "not a notify envelope")
-        if not isinstance(signature, str) or not signature:
-            raise EventRefused("err.signature.missing", "the envelope is not signed")
-        await self._check_signature({"header": header, "message": message}, signature)
+        lower = {name.lower(): value for name, value in (headers or {}).items()}
+        await self._check_signature(envelope, Exchanged("POST", self._url, lower, body))
         self._check_header(header)
-        return _notice(header, message)
+        return _notice(header, self._opened(header, message))
 
-    async def _check_signature(self, covered: Mapping[str, Any], signature: str) -> None:
+    async def _check_signature(self, envelope: Mapping[str, Any], received: Exchanged) -> None:
+        if self._dialect == dialects.NONE:
+            return
+        if not (received.headers.get("signature") if self._dialect in IN_A_HEADER else envelope.get("signature")):
+            raise EventRefused("err.signature.missing", "the message is not signed")
+        keys = await self._session.keys_with(dialects.kid_of(self._dialect, received, envelope))
         try:
-            content = canonical(dict(covered))
+            dialects.prove(self._dialect, received, envelope, keys)
+        except (ValueError, RecursionError):
+            raise EventRefused("err.signature.invalid", "the signature is not the gateway's") from None
+
+    def _opened(self, header: Mapping[str, Any], message: dict[str, Any]) -> dict[str, Any]:
+        if self._key is None and header.get("is_msg_encrypted") is not True:
+            return message
+        try:
+            if self._key is None or header.get("is_msg_encrypted") is not True:
+                raise ValueError("encrypted on one side only")
+            return self._key.open(message)
         except ValueError:
-            raise EventRefused("err.request.bad", "the envelope has no canonical form") from None
-        keys = await self._session.gateway_keys(signature)
-        if not keys.signed(content, signature):
-            raise EventRefused("err.signature.invalid", "the signature is not the gateway's")
+            raise EventRefused("err.encryption.invalid", "the message is not encrypted to our key") from None
 
     def _check_header(self, header: Mapping[str, Any]) -> None:
         if header.get("receiver_id") != self._receiver:

@@ -73,18 +73,29 @@ class OwnKey:
             claims["ath"] = b64(hashlib.sha256(token.encode("ascii")).digest())
         return self._signed(self._proof_header, claims)
 
+    def callback_statement(self, client_id: str, gateway: str, url: str) -> str:
+        """What the host of a callback address serves at `/.well-known/sandhi-callback`, one such line an address: the
+        gateway sends nothing to a new host that does not say so."""
+        header = b64(_json({"typ": "sandhi-callback", "alg": self.alg, "kid": self.kid}))
+        return self._signed(header, {"sub": client_id, "aud": gateway.rstrip("/"), "url": url})
+
     def detached(self, content: bytes) -> str:
         """A detached JWS over bytes, e.g. over the canonical form of a DCI envelope."""
         header = b64(_json({"alg": self.alg, "kid": self.kid}))
         signature = self._sign(f"{header}.{b64(content)}")
         return f"{header}..{signature}"
 
+    def signature(self, content: bytes) -> bytes:
+        """Over the content, raw, as JWS and RFC 9421 have it."""
+        made: bytes = JWSRegistry.algorithms[self.alg].sign(content, self._key)
+        return made
+
     def _signed(self, header: str, claims: Mapping[str, object]) -> str:
         signed = f"{header}.{b64(_json(claims))}"
         return f"{signed}.{self._sign(signed)}"
 
     def _sign(self, text: str) -> str:
-        return b64(JWSRegistry.algorithms[self.alg].sign(text.encode("ascii"), self._key))
+        return b64(self.signature(text.encode("ascii")))
 
 
 class PublicKeys:
@@ -97,31 +108,42 @@ class PublicKeys:
             if each.get("alg") in ALGORITHMS
         }
 
-    def knows(self, signature: str) -> bool:
-        """Whether the key that a detached JWS names is here."""
-        return _header(signature).get("kid") in self._keys
+    def knows(self, kid: str) -> bool:
+        """Whether the key of this id is here."""
+        return kid in self._keys
 
     def signed(self, content: bytes, signature: str) -> bool:
         """Whether `signature` is a detached JWS over `content` by a key of this set."""
-        header = _header(signature)
+        header = detached_header(signature)
         alg, key = self._keys.get(str(header.get("kid")), ("", None))
         if key is None or header.get("alg") != alg or header.keys() != {"alg", "kid"}:
             return False
         first, _, last = signature.split(".")
         try:
-            return JWSRegistry.algorithms[alg].verify(f"{first}.{b64(content)}".encode(), unb64(last), key)
+            return self.made(str(header["kid"]), f"{first}.{b64(content)}".encode(), unb64(last))
+        except ValueError:
+            return False
+
+    def made(self, kid: str, content: bytes, signature: bytes) -> bool:
+        """Whether the key of this id made the raw signature over the content."""
+        alg, key = self._keys.get(kid, ("", None))
+        try:
+            return key is not None and JWSRegistry.algorithms[alg].verify(content, signature, key)
         except (JoseError, ValueError):
             return False
 
 
-def _header(signature: str) -> Mapping[str, object]:
+def detached_header(signature: str) -> Mapping[str, object]:
     """The protected header of a detached JWS; empty if it is none."""
     segments = signature.split(".")
-    if len(segments) != 3 or segments[1]:
-        return {}
+    return {} if len(segments) != 3 or segments[1] else read_header(segments[0])
+
+
+def read_header(segment: str) -> Mapping[str, object]:
+    """A protected header, not believed yet; empty if it is none."""
     try:
-        found = json.loads(unb64(segments[0]))
-    except ValueError:
+        found = json.loads(unb64(segment))
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

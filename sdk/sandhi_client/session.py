@@ -3,16 +3,21 @@
 import asyncio
 import json
 import secrets
+import ssl
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import httpx
 
+from . import http_signatures
 from .errors import AnswerNotSigned, NoToken, Problem, Unreachable
-from .keys import OwnKey, PublicKeys
+from .http_signatures import Exchanged
+from .keys import OwnKey, PublicKeys, detached_header
+from .sealed import EncryptionKey
 
 EARLY = 30.0  # seconds before its end at which a token is renewed
 BUSY = frozenset({429, 503})
@@ -22,12 +27,43 @@ ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Who calls, and where: the content of `clients/<name>.json`."""
+    """Who calls, and where: the content of `clients/<name>.json`.
+
+    Attributes:
+        certificate: PEM file of a client certificate and its key, registered for the system. With it, tokens are bound
+            to the connection (RFC 8705) and calls carry no proofs.
+        ca: PEM file of the certificates that the gateway's own must lead to; the system's where it is empty.
+    """
 
     gateway: str
     client_id: str
     system: str
     private_jwk: Mapping[str, str]
+    certificate: str = ""
+    ca: str = ""
+
+    @classmethod
+    def read(cls, path: Path) -> "Credentials":
+        """From the file; PEM files are named relative to it. Raises ValueError: not such a document."""
+        found = json.loads(path.read_text(encoding="utf-8"))
+        try:
+            names = ("gateway", "client_id", "system", "private_jwk")
+            beside = [str(path.parent / found[name]) if name in found else "" for name in ("certificate", "ca")]
+            return cls(*(found[name] for name in names), *beside)
+        except (KeyError, TypeError):
+            raise ValueError(f"{path} needs gateway, client_id, system and private_jwk") from None
+
+    def tls(self) -> ssl.SSLContext:
+        """How to connect. Raises ValueError: a file cannot be used."""
+        if not (self.certificate or self.ca or self.gateway.startswith("https:")):
+            return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # never used; it would trust nobody
+        try:
+            context = ssl.create_default_context(cafile=self.ca or None)
+            if self.certificate:
+                context.load_cert_chain(self.certificate)
+        except OSError as error:
+            raise ValueError(f"certificate or ca of {self.client_id} cannot be used: {error.strerror}") from None
+        return context
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +103,21 @@ class Session:
         transport: httpx.AsyncBaseTransport | None = None,
         patience: Patience | None = None,
         timeout: float = 60.0,
+        sign_messages: bool = False,
     ) -> None:
+        """`sign_messages`: sign every call by RFC 9421, and take no answer that is not signed for it."""
         self.credentials = credentials
+        self._signs = sign_messages
         self.key = OwnKey(credentials.private_jwk)
         self._origin = credentials.gateway.rstrip("/")
         self._patience = patience or Patience()
         limits = httpx.Limits(max_connections=128, max_keepalive_connections=64)
         self._http = httpx.AsyncClient(
-            transport=transport, timeout=httpx.Timeout(timeout, connect=5.0), limits=limits, trust_env=False
+            transport=transport,
+            verify=True if transport else credentials.tls(),
+            timeout=httpx.Timeout(timeout, connect=5.0),
+            limits=limits,
+            trust_env=False,
         )
         self._token, self._renew_at = "", 0.0
         self._turn = asyncio.Lock()
@@ -176,11 +219,27 @@ class Session:
         return reply.json()
 
     async def gateway_keys(self, signature: str) -> PublicKeys:
-        """The gateway's published keys, fetched again when a signature names one we do not know."""
-        if self._gateway_keys is None or not self._gateway_keys.knows(signature):
+        """The gateway's published keys, to check a detached JWS with."""
+        return await self.keys_with(str(detached_header(signature).get("kid", "")))
+
+    async def keys_with(self, kid: str) -> PublicKeys:
+        """The gateway's published keys, fetched again when one is named that we do not know."""
+        if self._gateway_keys is None or not self._gateway_keys.knows(kid):
             response = await self._fetched("GET", "/.well-known/jwks.json")
             self._gateway_keys = PublicKeys(response.json())
         return self._gateway_keys
+
+    async def encryption_key(self) -> EncryptionKey:
+        """The gateway's key to encrypt DCI messages to.
+
+        Raises:
+            Unreachable: it publishes none.
+        """
+        listed = (await self._fetched("GET", "/.well-known/jwks.json")).json().get("keys", ())
+        found = next((each for each in listed if each.get("use") == "enc"), None)
+        if found is None:
+            raise Unreachable("the gateway publishes no encryption key")
+        return EncryptionKey(found)
 
     def _worth_another(self, problem: Problem, attempt: int) -> bool:
         if problem.status == 401:  # rotated, revoked or restarted: a new token tells, once
@@ -189,10 +248,28 @@ class Session:
         return problem.status in BUSY and problem.code in LATER
 
     async def _once(self, method: str, path: str, content: bytes | None, headers: Mapping[str, str]) -> httpx.Response:
-        signed = self._signed(method, path, await self.token())
-        return await self._http.request(method, self._origin + path, content=content, headers={**headers, **signed})
+        url = self._origin + path
+        sent = {**headers, **self._signed(method, path, await self.token())}
+        if not self._signs:
+            return await self._http.request(method, url, content=content, headers=sent)
+        asked = Exchanged(method, url, {name.lower(): value for name, value in sent.items()}, content or b"")
+        asked = replace(asked, headers=http_signatures.signed(asked, self.key))
+        response = await self._http.request(method, url, content=content, headers=asked.headers)
+        if response.status_code < 400:
+            await self._check_answer(response, asked)
+        return response
+
+    async def _check_answer(self, response: httpx.Response, asked: Exchanged) -> None:
+        answer = Exchanged("", "", dict(response.headers), response.content, response.status_code, asked)
+        keys = await self.keys_with(http_signatures.kid_of(answer))
+        try:
+            http_signatures.check(answer, keys)
+        except ValueError as error:
+            raise AnswerNotSigned(f"the answer is not signed for this request: {error}") from None
 
     def _signed(self, method: str, path: str, token: str) -> dict[str, str]:
+        if self.credentials.certificate:
+            return {"authorization": f"Bearer {token}"}
         return {"authorization": f"DPoP {token}", "dpop": self.proof(method, path, token)}
 
     async def _fetched_token(self) -> tuple[str, float]:
@@ -223,6 +300,8 @@ class Session:
             "client_assertion_type": ASSERTION_TYPE,
             "client_assertion": self.key.assertion(self.credentials.client_id, self._origin),
         }
+        if self.credentials.certificate:  # the token is bound to the connection's certificate instead
+            return form, {}
         return form, {"dpop": self.key.proof("POST", self._origin + path)}
 
 

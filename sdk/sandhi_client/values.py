@@ -66,6 +66,7 @@ class Answer:
         match: `exact`, or `probable` (by name and birth date only).
         source_code: the agency's own code.
         receipt: where the outcome stands in the log.
+        contested: the person contests the record at the agency.
     """
 
     exchange_id: str
@@ -78,6 +79,7 @@ class Answer:
     match: str
     receipt: str
     source_code: str = ""
+    contested: bool = False
 
     @classmethod
     def read(cls, body: Mapping[str, Any]) -> Self:
@@ -93,6 +95,7 @@ class Answer:
             match=body["match"],
             receipt=body["receipt"],
             source_code=body.get("source_code", ""),
+            contested=body.get("contested", False),
         )
 
 
@@ -113,6 +116,7 @@ class BatchLine:
     match: str
     source_code: str
     detail: str
+    contested: bool = False
 
     @classmethod
     def read(cls, body: Mapping[str, Any]) -> Self:
@@ -128,6 +132,7 @@ class BatchLine:
             match=body.get("match", ""),
             source_code=body.get("source_code", ""),
             detail=body.get("detail", ""),
+            contested=body.get("contested", False),
         )
 
 
