@@ -21,7 +21,7 @@ from bench.arithmetic import Figure, rounded
 from bench.house import FEW, SCALES, Furnished, House
 from bench.loaders import Loaders
 from bench.machine import Cores, described, versions
-from bench.parts import exchanges, inner, neighbours, workers
+from bench.parts import exchanges, inner, neighbours, verification, workers
 from bench.place import Agencies
 from bench.postgres import postgres
 from bench.processes import NotMeasured, Processes
@@ -30,7 +30,7 @@ from gateway.cli.demo.choices import free_ports
 
 RESULTS = Path(__file__).parent / "results.json"
 SLOW_S, BRISK_S = "30", "0.02"
-PARTS = ("exchanges", "workers", "entries", "growth", "consents", "batches", "hanging", "live")
+PARTS = ("exchanges", "workers", "entries", "growth", "consents", "batches", "hanging", "live", "verification")
 console = Console(width=150)
 
 
@@ -97,7 +97,7 @@ def prepared(
     """The parts that are wanted, over gateways that are furnished once."""
     begun = time.perf_counter()
     few = house.furnished("few", min(FEW, house.scale.people))
-    large = house.furnished("large", house.scale.people) if set(wanted) - {"entries", "growth"} else few
+    large = house.furnished("large", house.scale.people) if set(wanted) - {"entries", "growth", "verification"} else few
     shared: Furnished | None = house.furnished("shared", min(100_000, house.scale.people), url) if url else None
     console.print(f"furnished, {large.people:,} consents: {time.perf_counter() - begun:.0f} s")
     parts: dict[str, Callable[[], list[Figure]]] = {
@@ -109,6 +109,7 @@ def prepared(
         "batches": lambda: inner.batches(house, large),
         "hanging": lambda: neighbours.hanging(house, large),
         "live": lambda: neighbours.live_beside_batch(house, large),
+        "verification": lambda: verification.measure(house),
     }
     return [(name, parts[name]) for name in PARTS if name in wanted]
 

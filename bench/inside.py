@@ -23,9 +23,10 @@ from audit import Entry, FileMemory, Log, Signer, Wanted, new_id
 from bench import people, place
 from bench.arithmetic import Round
 from consent import decide
+from gateway.cli.serve import spare_collector
 from gateway.db import Database
 from gateway.delivery import jobs
-from gateway.delivery.batches import Line
+from gateway.delivery.batch_values import Line
 from gateway.migrations import upgraded
 from gateway.model import Ask, Subject
 from gateway.settings import Settings
@@ -104,9 +105,10 @@ async def consents(environments: Sequence[Mapping[str, str]], counts: Sequence[i
 
 
 async def batch(environment: Mapping[str, str], services: Mapping[str, int], rounds: int, known: int) -> object:
-    """People a second through a batch, by service -> how many people."""
+    """Lines a second through a batch, by service -> how many people."""
     found: dict[str, list[float]] = {service: [] for service in services}
     async with open_services(Settings.read(environment), writing=True) as opened:
+        spare_collector()
         for number in range(rounds):
             for service, count in services.items():
                 found[service].append(await _batch(opened, service, count, number * count % max(1, known - count)))

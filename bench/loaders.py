@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -14,6 +15,7 @@ from bench.machine import Cores
 from bench.processes import NotMeasured, Processes
 
 SEEDS = count(1)
+SETTLED_S = 1.0  # how long callers who will only wait come before a round, and stay after it
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +65,12 @@ class Loaders:
         return Round.of(*merged(self._told([Share(0, target, connections)], seconds)))
 
     def beside(self, share: tuple[Target, int], other: tuple[Target, int], seconds: float) -> Round:
-        """The first target's round while the second load process asks the other; its answers are not waited for."""
-        shares = [Share(0, *share), Share(1, *other, abandoned=True)]
-        return Round.of(*merged(self._told(shares, seconds)[:1]))
+        """The first target's round while the second load process asks the other; its answers are not waited for.
+
+        The other's callers come before the round and hang up after it: measured is that they wait.
+        """
+        shares = [Share(1, *other, abandoned=True), Share(0, *share)]
+        return Round.of(*merged(self._told(shares, seconds)[1:]))
 
     def _told(self, shares: Sequence["Share"], seconds: float) -> list[dict[str, Any]]:
         whole = sum(each.connections for each in shares if not each.abandoned)
@@ -77,8 +82,11 @@ class Loaders:
         for each in shares:
             self._heard(each.process)
         for each in shares:
-            said = {"do": "run", "ports": each.target.ports, "connections": each.connections, "seconds": seconds}
+            lasting = seconds + 2 * SETTLED_S if each.abandoned else seconds
+            said = {"do": "run", "ports": each.target.ports, "connections": each.connections, "seconds": lasting}
             self._say(each.process, said | {"abandoned": each.abandoned})
+            if each.abandoned:
+                time.sleep(SETTLED_S)
         return [self._heard(each.process) for each in shares]
 
     def _say(self, number: int, value: Mapping[str, object]) -> None:

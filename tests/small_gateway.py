@@ -16,10 +16,12 @@ from fastapi import FastAPI
 from gateway.db import Database
 from gateway.edges import door
 from gateway.edges.identity import identity_routes
-from gateway.edges.v1 import systems
+from gateway.edges.v1 import members, policies, posture, systems
 from gateway.trust import Member, System, Trust, register, tables
 from gateway.trust.jwks import checked
 from gateway.trust.keys import private_jwk
+from gateway.trust.limits import Shares
+from gateway.trust.policy import Limits
 from tests.trusting import ORIGIN, Clock, LogInMemory, Pair
 
 
@@ -49,7 +51,7 @@ class Place:
 
 @asynccontextmanager
 async def a_gateway(
-    folder: Path, url: str = "", *, clock: Clock | None = None, origin: str = ORIGIN
+    folder: Path, url: str = "", *, clock: Clock | None = None, origin: str = ORIGIN, peer: Limits | None = None
 ) -> AsyncIterator[Place]:
     """A gateway on a fresh database."""
     db = Database(url or f"sqlite+aiosqlite:///{folder / 'trust.db'}")
@@ -58,9 +60,11 @@ async def a_gateway(
         await connection.run_sync(tables.metadata.create_all)
     place = Place(db, Trust(db, folder / "keys", origin, clock=clock), LogInMemory(), clock, FastAPI(openapi_url=None))
     place.app.state.trust, place.app.state.db, place.app.state.log = place.trust, db, place.log
+    place.app.state.shares = Shares(Limits(), peer=peer)
     door.install(place.app)
     place.app.include_router(identity_routes(place.trust))
-    place.app.include_router(systems.router, prefix="/v1")
+    for module in (members, systems, policies, posture):
+        place.app.include_router(module.router, prefix="/v1")
     try:
         yield place
     finally:

@@ -7,7 +7,8 @@ from typing import Any
 from bench.arithmetic import Figure, Round, median_round, ratio_of
 from bench.house import FEW, Furnished, House
 
-ONE_BY_ONE_MOST = 2_000
+ONE_BY_ONE_MOST = 5_000
+AGENCIES = 3
 
 
 def entries(house: House, postgres: Furnished | None) -> list[Figure]:
@@ -53,7 +54,10 @@ def consents(house: House, large: Furnished, few: Furnished) -> list[Figure]:
 
 
 def batches(house: House, large: Furnished) -> list[Figure]:
-    """People a second through a batch: 500 a call, one a call, and one a call of an agency that takes 20 ms."""
+    """Batches: 500 people a call, one a call, and one a call of an agency that takes 20 ms.
+
+    A person who is asked about at three agencies is three lines of three batches.
+    """
     bulk, single, slow = "bench_bulk.employment", "bench_registry.employment", "bench_slow.enrolment"
     most = min(house.scale.batch, large.people)
     services = {bulk: most, single: min(most, ONE_BY_ONE_MOST), slow: min(most, ONE_BY_ONE_MOST)}
@@ -68,12 +72,17 @@ def batches(house: House, large: Furnished) -> list[Figure]:
     limit = 64 / 0.02  # of the slow agency: calls in flight through seconds a call
     ratio = ratio_of(rates[bulk], rates[single])
     return [
-        Figure(f"batch of {most:,} people, 500 a call, SQLite", rates[bulk], "people/s", target=">= 25000"),
-        Figure("batch, 500 a call", rates[bulk], "people/s", None, None, "one id a call", ratio, ">= 8"),
+        Figure(
+            f"batches of {most:,} people x {AGENCIES} agencies, 500 a call, SQLite",
+            rates[bulk] / AGENCIES,
+            "people/s",
+            target=">= 25000",
+        ),
+        Figure("batch, 500 a call", rates[bulk], "lines/s", None, None, "one id a call", ratio, ">= 8"),
         Figure(
             "batch, one id a call, agency takes 20 ms",
             rates[slow],
-            "people/s",
+            "lines/s",
             None,
             None,
             "in flight / latency",

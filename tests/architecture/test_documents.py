@@ -32,7 +32,7 @@ OUTCOMES = [
     "unknown",
 ]
 COMMANDS = {
-    *("serve", "worker", "sandbox", "demo", "call", "member", "system"),
+    *("serve", "worker", "sandbox", "demo", "call", "member", "system", "officer"),
     *("agreement", "consent", "adapter", "audit", "keys", "config", "bench"),
 }
 

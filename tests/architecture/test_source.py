@@ -13,11 +13,6 @@ FROZEN = ROOT / "gateway/migrations/versions"  # what databases went through: li
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX)\b|NotImplementedError|type: ignore|# noqa")
 SILENCED: dict[str, str] = {}  # path -> why the checker cannot be satisfied there
 ELSEWHERE = re.compile(r"/(?:work|root)/|/(?:home|Users)/\w|index-url[ =]+\w+:")  # a machine's path, a package index
-DIALLING = {
-    "adapters/kit/": "the dialler and what stands on it",
-    "audit/sources.py": "an auditor's checker reads a log over HTTP, without the gateway installed",
-    "gateway/cli/demo/": "the demo waits for its own processes on loopback",
-}
 DODGES = {"skip", "skipif", "skipTest", "importorskip", "xfail"}
 
 
@@ -110,13 +105,3 @@ def test_what_stands_alone_imports_itself_relatively(folder: str) -> None:
         or (isinstance(node, ast.Import) and any(each.name.split(".")[0] == folder for each in node.names))
     ]
     assert absolute == []
-
-
-def test_agencies_are_dialled_in_one_place() -> None:
-    opening = re.compile(r"\s*(from|import) (httpx|aiohttp|asyncssh|urllib\.request|http\.client)\b")
-    importing = {
-        name_of(path)
-        for path in below("gateway", "adapters", "consent", "audit", suffix=".py")
-        if any(opening.match(line) for line in lines(path))
-    }
-    assert {each for each in importing if not each.startswith(tuple(DIALLING))} == set()

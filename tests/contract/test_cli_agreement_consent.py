@@ -1,33 +1,16 @@
 """`sandhi agreement` and `sandhi consent`, as an operator uses them, on a database of their own."""
 
-import asyncio
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from joserfc.jwk import OKPKey
+from contract_agreements import EPF, WBB, agreement_document, registered_members
 from typer.testing import CliRunner, Result
 
 from gateway.cli import agreement, consent
-from gateway.trust import jwks, register
-from gateway.wiring import open_services
 
-WBB, EPF = "LK/GOV/WBB", "LK/GOV/EPF"
-DOCUMENT = {
-    "format": "agreement/1",
-    "id": "A1",
-    "version": 1,
-    "title": "Contribution status",
-    "provider": {"member": EPF, "systems": [f"{EPF}/MEMBERS"]},
-    "consumer": {"member": WBB, "systems": [f"{WBB}/SRIS"]},
-    "services": [{"service": "pension.contributions", "actions": ["read"], "fields": ["months"]}],
-    "purposes": ["employment-support.eligibility"],
-    "legal_bases": [{"kind": "consent", "controllers": [WBB]}],
-    "valid_from": "2020-01-01T00:00:00Z",
-    "valid_until": "2100-01-01T00:00:00Z",
-}
+DOCUMENT = agreement_document()
 LINE = {
     "id": "C1",
     "subject": {"identifiers": [{"type": "NIC", "value": "199000100001"}]},
@@ -45,20 +28,7 @@ LINE = {
 def keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
     """A data directory with both members registered; gives the files of their private keys."""
     monkeypatch.setenv("SANDHI_DATA_DIR", str(tmp_path / "data"))
-    private = {
-        member: {**OKPKey.generate_key("Ed25519").as_dict(private=True), "kid": member, "alg": "EdDSA", "use": "sig"}
-        for member in (WBB, EPF)
-    }
-
-    async def registered() -> None:
-        async with open_services() as here, here.db.write() as connection:
-            now = datetime.now(UTC)
-            for member, jwk in private.items():
-                public = {name: value for name, value in jwk.items() if name != "d"}
-                await register.add_member(connection, here.log, register.Member(member, member), now)
-                await register.add_keys(connection, here.log, member, jwks.checked({"keys": [public]}), now)
-
-    asyncio.run(registered())
+    private = registered_members()
     files = {member: tmp_path / f"{member.replace('/', '.')}.json" for member in private}
     for member, file in files.items():
         file.write_text(json.dumps(private[member]), encoding="utf-8")
@@ -95,11 +65,11 @@ def test_consents_are_imported_again_and_again_and_withdrawn_once(keys: dict[str
     bad = json.dumps(LINE | {"id": "C2", "given_how": "assumed"})
     file.write_text("\n".join([json.dumps(LINE), "", bad, "{oops"]), encoding="utf-8")
     first = run(consent.app, "import", file, "--controller", WBB)
-    assert (first.exit_code, first.stdout) == (1, "1 recorded\n")
+    assert (first.exit_code, first.stdout) == (1, "1 recorded, 2 refused\n")
     assert "line 3: /given_how" in first.stderr
     assert "line 4: not read" in first.stderr
     again = json.loads(run(consent.app, "import", file, "--controller", WBB, "--json").stdout)
-    assert again["outcomes"] == {"unchanged": 1}
+    assert again["outcomes"] == {"unchanged": 1, "refused": 2}
     assert "C1 withdrawn; receipt " in run(consent.app, "withdraw", "C1").stdout
     assert run(consent.app, "withdraw", "C1").stdout == "C1 unchanged\n"
     (listed,) = json.loads(run(consent.app, "list", "--controller", WBB, "--json").stdout)

@@ -15,7 +15,7 @@ from gateway import db as database
 from gateway.catalogue import UnknownService
 from gateway.db import Database, DatabaseBusy
 from gateway.delivery import jobs
-from gateway.delivery.batches import Line
+from gateway.delivery.batch_values import Line
 from gateway.delivery.recovery import close_open_intents
 from gateway.delivery.tables import batch, delivery, job
 from gateway.errors import ExchangeError, RefusedByRules

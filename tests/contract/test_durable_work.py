@@ -19,9 +19,10 @@ from adapters.kit.contract import (
 )
 from audit import Wanted, commit
 from gateway.delivery import jobs
-from gateway.delivery.batches import Line
+from gateway.delivery.batch_values import Line
 from gateway.delivery.decisions import decisions_root
-from gateway.delivery.deliveries import KeyReused, note
+from gateway.delivery.deliveries import KeyReused
+from gateway.delivery.outbox import note
 from gateway.delivery.recovery import close_open_intents, take_over_leases
 from gateway.delivery.tables import batch_chunk, batch_decision
 from gateway.errors import RefusedByRules
@@ -98,7 +99,7 @@ async def test_a_delivery_cut_in_the_middle_is_unknown_where_it_must_not_be_repe
 @pytest.mark.parametrize(("service", "state", "handed"), [("fund.once", "unknown", 0), ("fund.push", "handed", 1)])
 async def test_a_worker_that_died_while_sending(house: House, service: str, state: str, handed: int) -> None:
     taken = await house.deliveries.accept(handover(service=service))
-    await house.deliveries._sending(taken.id)  # as the dead worker left it
+    await house.deliveries._outbox.sending(taken.id)  # as the dead worker left it
     await house.work()
     assert (await house.deliveries.show(CONSUMER, taken.id)).state == state
     assert len(house.fund.taken) == handed
@@ -194,7 +195,7 @@ async def test_a_batch_cut_in_the_middle_is_finished_by_the_next_worker(house: H
     taken = await house.batches.accept(pattern(), [Line(str(n), subject(f"1990123{n:05}")) for n in range(2500)])
     with pytest.raises(asyncio.CancelledError):
         await house.work()
-    assert (await house.batches.show(CONSUMER, taken.id)).done == 1000
+    assert (await house.batches.show(CONSUMER, taken.id)).done == 1500
     house.fund.stop_after = None
     assert await house.work() == 0  # the dead worker's lease still holds
     await take_over_leases(house.db)

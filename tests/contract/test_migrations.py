@@ -4,19 +4,37 @@ from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, text
 from sqlalchemy.exc import DBAPIError
 
 import audit.tables
 import consent.tables
+import gateway.citizen.tables
 import gateway.delivery.tables
 import gateway.edges.dci.tables
+import gateway.edges.govstack.tables
+import gateway.oversight.tables
+import gateway.people.tables
+import gateway.review.tables
 import gateway.trust.tables
 from gateway.db import Database
-from gateway.migrations import upgraded
+from gateway.migrations import STEPS, newest, upgraded
 
-TABLES = (audit.tables, consent.tables, gateway.trust.tables, gateway.delivery.tables, gateway.edges.dci.tables)
+TABLES = (
+    audit.tables,
+    consent.tables,
+    gateway.trust.tables,
+    gateway.delivery.tables,
+    gateway.edges.dci.tables,
+    gateway.edges.govstack.tables,
+    gateway.oversight.tables,
+    gateway.people.tables,
+    gateway.review.tables,
+    gateway.citizen.tables,
+)
 
 
 def differences(connection: Connection) -> list[Any]:
@@ -35,6 +53,12 @@ async def test_the_newest_step_is_the_schema_of_the_code(database_url: str) -> N
     async with db.read() as connection:
         assert await connection.run_sync(differences) == []
     await db.close()
+
+
+def test_the_newest_step_is_known_without_alembic() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(STEPS.parent))
+    assert newest() == ScriptDirectory.from_config(config).get_current_head()
 
 
 async def test_migrating_again_changes_nothing_and_the_guards_stand(database_url: str) -> None:

@@ -1,7 +1,7 @@
 """`sandhi member|system|keys`: registering from the command line, on a real database with the real log."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,7 @@ def listed(command: str, *arguments: str) -> Any:
 def test_from_nothing_to_a_registered_system(data: Path) -> None:
     told = done("member", "add", "LK/GOV/WBB", "--name", "Board", "--contact", "desk@wbb.example")
     assert "receipt" in told
-    offered = "enrolment=http://127.0.0.1:9/x=canonical/enrolment-event.v1.json"
+    offered = "enrolment=https://sr.example/x=canonical/enrolment-event.v1.json"
     done("system", "add", "LK/GOV/WBB/SRIS", "--client", "sr", "--scope", "consent", "--service", offered)
     assert [each["id"] for each in listed("member", "list")] == ["LK/GOV/WBB"]
     (found,) = listed("system", "list")
@@ -150,14 +150,16 @@ def test_a_private_key_is_never_overwritten_and_nothing_is_registered_then(data:
 
 def test_the_gateways_keys_are_shown_and_rotate_a_day_ahead_or_at_once(data: Path) -> None:
     done("keys", "rotate", "token")
+    begun = datetime.now(UTC)
     done("keys", "rotate", "message", "--now")
     shown = listed("keys", "show")
-    assert [(row["use"], row["state"]) for row in shown["keys"]] == [
+    assert [(row["use"], row["state"]) for row in shown["keys"] if row["use"] != "message"] == [
         ("token", "current"),
         ("token", "next"),
-        ("message", "previous"),
-        ("message", "current"),
+        ("encryption", "current"),
     ]
+    _, soon = [datetime.fromisoformat(row["use_from"]) for row in shown["keys"] if row["use"] == "message"]
+    assert timedelta(seconds=2) < soon - begun < timedelta(seconds=30)  # no process meets a key it has not seen
     assert len(shown["log"]) == 1
     assert "current" in done("keys", "show")
 

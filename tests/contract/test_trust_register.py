@@ -27,7 +27,7 @@ async def test_a_system_is_registered_with_its_keys_and_found_by_both_names(plac
     async with place.db.read() as connection:
         assert await register.find_system(connection, ESS.id) == ESS
         assert await register.find_system(connection, ESS.client_id) == ESS
-        assert [key.kid for key in await register.keys_of(connection, ESS.id)] == ["k1"]
+        assert [key.kid for key in await register.keys_of(connection, ESS.id, NOW)] == ["k1"]
     assert place.log.kinds == ["member.registered", "system.registered", "key.added"]
 
 
@@ -114,9 +114,9 @@ async def test_keys_rotate_with_overlap_and_a_kid_is_never_used_again(place: Pla
     second = jwks.checked({"keys": [Pair(kid="second").jwk]})
     async with place.db.write() as connection:
         await register.add_keys(connection, place.log, SR.id, second, NOW + timedelta(seconds=1))
-        assert [key.kid for key in await register.keys_of(connection, SR.id)] == ["first", "second"]
+        assert [key.kid for key in await register.keys_of(connection, SR.id, NOW)] == ["first", "second"]
         await register.retire_key(connection, place.log, SR.id, "first", NOW)
-        assert [key.kid for key in await register.keys_of(connection, SR.id)] == ["second"]
+        assert [key.kid for key in await register.keys_of(connection, SR.id, NOW)] == ["second"]
         with pytest.raises(RegistrationRefused):
             await register.retire_key(connection, place.log, SR.id, "first", NOW)
         again = jwks.checked({"keys": [Pair(kid="first").jwk]})

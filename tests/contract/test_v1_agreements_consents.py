@@ -1,159 +1,40 @@
 """`/v1/agreements`, `/v1/consents` and `/v1/objections` over a real log, on both databases."""
 
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
-import httpx
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from fastapi import FastAPI
-from joserfc.jwk import OKPKey
+from agreeing import (
+    AUDITOR,
+    EPF,
+    FUND,
+    SR,
+    STRANGER,
+    WBB,
+    Here,
+    document,
+    line,
+    lines,
+    nic,
+    opened,
+    ref,
+    signed,
+    subject,
+)
 
-import audit.tables
-import consent.tables
-from audit import FileMemory, Log, LogUnavailable, Signer
-from consent import FactsSource, Request, decide, sign_agreement
+from audit import LogUnavailable
 from consent import register as people
-from gateway.db import Database
-from gateway.edges.v1 import agreements, consents, problems
-from gateway.gate import utc_now
+from gateway.edges.v1 import consents
 from gateway.model import Identifier, Subject
-from gateway.profile import load_profile
 from gateway.trust.caller import Caller
-from gateway.trust.person import PersonRef
-
-WBB, EPF, NOONE = "LK/GOV/WBB", "LK/GOV/EPF", "LK/COM/NOONE"
-KEYS = {each: {**OKPKey.generate_key("Ed25519").as_dict(private=True), "kid": each} for each in (WBB, EPF, NOONE)}
-SCOPES = frozenset({"agreement", "consent"})
-SR = Caller("sr", f"{WBB}/SRIS", SCOPES)
-FUND = Caller("fund", f"{EPF}/MEMBERS", SCOPES)
-STRANGER = Caller("stranger", f"{NOONE}/APP", SCOPES)
-AUDITOR = Caller("auditor", "LK/GOV/AUD/REVIEW", frozenset({"audit"}))
-PROFILE = load_profile("lk")
-
-
-@dataclass
-class Here:
-    """The routes, called as any system."""
-
-    app: FastAPI
-    db: Database
-    log: Log
-    person_ref: PersonRef
-
-    async def call(self, caller: Caller, method: str, path: str, **arguments: Any) -> httpx.Response:
-        self.app.state.calling = caller
-        transport = httpx.ASGITransport(self.app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
-            return await client.request(method, f"/v1{path}", **arguments)
-
-    async def allows(self, subject_ref: str) -> bool:
-        request = Request(
-            consumer=SR.system,
-            provider=FUND.system,
-            service="pension.contributions",
-            action="read",
-            purpose="employment-support.eligibility",
-            fields=frozenset({"months"}),
-            subject_ref=subject_ref,
-        )
-        source = FactsSource(self.db.read)
-        return decide(request, await source.of(request), utc_now()).allowed
-
-    async def entries(self) -> list[dict[str, Any]]:
-        """Bodies of all entries."""
-        async with self.db.read() as connection:
-            rows = await connection.exec_driver_sql("SELECT body FROM log_entry ORDER BY seq")
-            return [json.loads(bytes(row[0])) for row in rows]
-
-
-class Known:
-    """The register's answer about keys."""
-
-    async def __call__(self, member: str) -> Sequence[Mapping[str, str]]:
-        return [{name: value for name, value in KEYS[member].items() if name != "d"}] if member in KEYS else []
 
 
 @pytest.fixture
 async def here(database_url: str, tmp_path: Path) -> AsyncIterator[Here]:
-    db = Database(database_url)
-    async with db.write() as connection:
-        for tables in (audit.tables, consent.tables):
-            await connection.run_sync(tables.metadata.create_all)
-    signer = Signer("gateway.example/log", Ed25519PrivateKey.generate(), FileMemory(tmp_path / "log.signed"))
-    log = await Log.open(db.engine, signer, write_lock=db.write_lock, allow_unsafe=True)
-    app = FastAPI()
-    problems.install(app)
-
-    @app.middleware("http")
-    async def door(request: Any, call_next: Any) -> Any:
-        request.state.caller = app.state.calling
-        return await call_next(request)
-
-    for module in (agreements, consents):
-        app.include_router(module.router, prefix="/v1")
-    ref = PersonRef(PROFILE.raw, b"p" * 32)
-    app.state.db, app.state.log, app.state.person_ref, app.state.member_keys = db, log, ref, Known()
-    app.state.services = SimpleNamespace(profile=PROFILE)
-    yield Here(app, db, log, ref)
-    await log.close()
-    await db.close()
-
-
-def document(**changes: Any) -> dict[str, Any]:
-    return {
-        "format": "agreement/1",
-        "id": "A1",
-        "version": 1,
-        "title": "Contribution status",
-        "provider": {"member": EPF, "systems": [FUND.system]},
-        "consumer": {"member": WBB, "systems": [SR.system]},
-        "services": [{"service": "pension.contributions", "actions": ["read"], "fields": ["months"]}],
-        "purposes": ["employment-support.eligibility"],
-        "legal_bases": [{"kind": "consent", "controllers": [WBB]}],
-        "valid_from": "2020-01-01T00:00:00Z",
-        "valid_until": "2100-01-01T00:00:00Z",
-    } | changes
-
-
-def signed(content: dict[str, Any] | None = None, *, by: Sequence[str] = (WBB, EPF)) -> dict[str, Any]:
-    content = content or document()
-    return {"document": content, "signatures": {each: sign_agreement(content, KEYS[each]) for each in by}}
-
-
-def line(number: int = 1, **changes: Any) -> dict[str, Any]:
-    return {
-        "id": f"C{number}",
-        "subject": subject(number),
-        "recipients": [WBB],
-        "purposes": ["employment-support.eligibility"],
-        "services": ["pension.contributions"],
-        "valid_from": "2020-01-01T00:00:00Z",
-        "valid_until": "2100-01-01T00:00:00Z",
-        "given_how": "assisted",
-        "evidence": "sha-256:" + "0" * 64,
-    } | changes
-
-
-def nic(number: int) -> str:
-    return f"19900010{number:04d}"
-
-
-def subject(number: int) -> dict[str, Any]:
-    return {"identifiers": [{"type": "NIC", "value": nic(number)}]}
-
-
-def ref(here: Here, number: int) -> str:
-    return here.person_ref(Subject((Identifier("NIC", nic(number)),)))
-
-
-def lines(*values: Any) -> dict[str, Any]:
-    content = b"".join(json.dumps(each).encode() + b"\n" for each in values)
-    return {"content": content, "headers": {"content-type": "application/x-ndjson"}}
+    async with opened(database_url, tmp_path) as made:
+        yield made
 
 
 # --- agreements -------------------------------------------------------------------------------------
@@ -319,7 +200,7 @@ async def test_bulk_answers_every_line_in_order_and_logs_one_entry_for_500(here:
     assert [each["line"] for each in told] == list(range(1, 602))
     assert [each["outcome"] for each in told] == ["recorded"] * 300 + ["refused"] + ["recorded"] * 300
     assert told[300]["detail"].startswith("/given_how: ")
-    assert [each["facts"]["count"] for each in await here.entries()] == [500, 100]
+    assert [each["facts"]["count"] for each in await here.entries()] == [499, 101]
     again = await here.call(SR, "POST", "/consents", **lines(*good, line(1, subject=subject(7))))
     outcomes = [json.loads(each)["outcome"] for each in again.text.splitlines()]
     assert outcomes == ["unchanged"] * 600 + ["conflict"]
@@ -385,6 +266,8 @@ async def test_without_evidence_nothing_changes(here: Here, monkeypatch: pytest.
     class FullLog:
         async def append_in(self, connection: object, entry: object) -> object:
             raise LogUnavailable("full")
+
+        append_all_in = append_in
 
     here.app.state.log = FullLog()
     for path, body in (

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -38,8 +38,8 @@ class Running:
 
 
 @contextmanager
-def served(data: Path) -> Iterator[Running]:
-    """Onboard into an empty data directory and serve it until the end."""
+def served(data: Path, *, prepared: Callable[[str], None] | None = None) -> Iterator[Running]:
+    """Onboard into an empty data directory and serve it until the end; `prepared` onboards otherwise, given the URL."""
     (port,) = free_ports(1)
     url = f"http://127.0.0.1:{port}"
     environment = {
@@ -48,7 +48,10 @@ def served(data: Path) -> Iterator[Running]:
         "SANDHI_PORT": str(port),
         "SANDHI_LOG_PUBLIC": "entries",
     }
-    asyncio.run(onboard(Settings.read(environment), Ports(1, 2, 3), date(2026, 10, 31)))
+    if prepared:
+        prepared(url)
+    else:
+        asyncio.run(onboard(Settings.read(environment), Ports(1, 2, 3), date(2026, 10, 31)))
     with (data / "serve.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "gateway", "serve"], env={**os.environ, **environment}, stdout=log, stderr=log

@@ -247,3 +247,14 @@ async def test_a_message_needs_its_scope(running: Running, path: str) -> None:
     async with running.client("auditor") as client:
         found = json.loads(await raw(client, f"/dci/registry/{path}", b"{}"))
     assert found["errors"][0]["code"] == "err.request.forbidden"
+
+
+async def test_a_message_that_comes_again_with_a_new_time_is_the_same_message(running: Running) -> None:
+    head, message = header("subscribe", receiver_id="LK.GOV.DME.ESS"), subscription()
+    requests: Any = message["subscribe_request"]
+    path, codes = "/dci/registry/subscribe", set()
+    for _ in range(2):
+        items = [{**each, "timestamp": stamp()} for each in requests]
+        found = await posted(running, path, {**head, "message_ts": stamp()}, {**message, "subscribe_request": items})
+        codes.add(found["message"]["correlation_id"])
+    assert len(codes) == 1

@@ -2,19 +2,24 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from urllib.parse import urlencode
 
+from authlib.oauth2.base import OAuth2Error
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.trust import assertion, dpop, jwks, signatures, tokens
+from gateway.tls.client_cert import ClientCertRefused, presented
+from gateway.trust import assertion, dpop, jwks, reach, signatures, tokens
+from gateway.trust.binding import Confirmation
 from gateway.trust.errors import CredentialRefused, KeysRefused, SignatureRefused
+from gateway.trust.form import method_of, read_form
 from gateway.trust.keys import new_key
 from tests.trusting import NOW, ORIGIN, Pair
 
 PAIR = Pair()
 PUBLIC = jwks.checked({"keys": [PAIR.jwk]})
 TOKEN_KEY = new_key("ES256")
-GRANT = tokens.Grant("LK.GOV.WBB.SRIS", frozenset(), PAIR.thumbprint(), "id")
+GRANT = tokens.Grant("LK.GOV.WBB.SRIS", frozenset(), Confirmation("jkt", PAIR.thumbprint()), "id", ORIGIN)
 GOOD = [
     PAIR.assertion(),
     PAIR.proof(),
@@ -41,7 +46,10 @@ def disturbed(draw: Callable[..., object]) -> str:
 def well_signed(draw: Callable[..., object]) -> str:
     """Any header members and claims at all, properly signed by a registered key."""
     members = st.dictionaries(st.sampled_from(["typ", "kid", "jwk", "crit"]), JSON, max_size=2)
-    names = st.sampled_from(["iss", "sub", "aud", "iat", "exp", "nbf", "jti", "htm", "htu", "ath", "cnf", "scope"])
+    names = st.sampled_from(
+        ["iss", "sub", "aud", "iat", "exp", "nbf", "jti", "htm", "htu", "ath", "cnf", "scope", "client_id"]
+    )
+    names |= st.just("authorization_details")
     header = {"alg": "ES256", "kid": "k1", **dict(draw(members))}
     return PAIR.jws(header, draw(st.dictionaries(names, JSON, max_size=6)))
 
@@ -73,3 +81,33 @@ def test_any_document_is_a_key_set_or_refused(document: object) -> None:
 def test_any_member_of_a_key_may_be_wrong(changed: dict[str, object]) -> None:
     with suppress(KeysRefused):
         jwks.checked({"keys": [PAIR.jwk | changed]})
+
+
+@given(
+    st.binary(max_size=300) | st.dictionaries(st.text(max_size=8), st.text(max_size=20)).map(urlencode).map(str.encode)
+)
+def test_any_body_is_a_form_or_refused(body: bytes) -> None:
+    with suppress(OAuth2Error):
+        method_of(read_form(body), [])
+
+
+@given(JSON)
+def test_any_details_are_details_or_refused(value: object) -> None:
+    with suppress(CredentialRefused):
+        reach.read_details(value)
+
+
+DETAIL = {"type": "sp_data_exchange", "service": "tax.employment", "purpose": "p"}
+
+
+@given(st.dictionaries(st.sampled_from(sorted(reach.MEMBERS)), JSON, max_size=3))
+def test_any_member_of_a_detail_may_be_wrong(changed: dict[str, object]) -> None:
+    with suppress(CredentialRefused):
+        (found,) = reach.read_details([DETAIL | changed])
+        assert reach.read_details([found.document()]) == (found,)
+
+
+@given(st.lists(st.binary(max_size=60) | st.from_regex(rb":[A-Za-z0-9+/=]*:", fullmatch=True), max_size=3))
+def test_any_client_cert_header_is_a_certificate_or_refused(values: list[bytes]) -> None:
+    with suppress(ClientCertRefused):
+        assert presented([(b"client-cert", value) for value in values]) is None

@@ -42,6 +42,7 @@ class FakeGate:
     calls: list[str] = field(default_factory=list)
     closings: list[Closing] = field(default_factory=list)
     handed: Mapping[str, object] | BaseException = field(default_factory=dict)
+    over: RefusedByRules | None = None
 
     async def opened(self, ask: Ask | Handover) -> Opened:
         self.calls.append("opened")
@@ -55,6 +56,11 @@ class FakeGate:
         if isinstance(verdict, ExchangeError):
             raise verdict
         return verdict
+
+    async def drawn(self, opened: Opened, ask: Ask | Handover, permit: Permit) -> None:
+        self.calls.append("drawn")
+        if self.over:
+            raise self.over
 
     async def fetch(self, ask: Ask, permit: Permit) -> RawAnswer:
         self.calls.append("fetch")
@@ -85,7 +91,7 @@ async def test_an_answer_holds_granted_fields_only_and_is_released_after_the_out
     gate = FakeGate()
     answer = await exchange(ASK, gate)
     assert answer.wire()["record"] == {"a": 1}
-    assert gate.calls == ["opened", "permit", "fetch", "normalise", "permit", "closed answered ['a']"]
+    assert gate.calls == ["opened", "permit", "drawn", "fetch", "normalise", "permit", "closed answered ['a']"]
     assert answer.receipt == "log:1:x"
 
 
@@ -187,14 +193,14 @@ async def test_a_push_hands_over_granted_members_only() -> None:
     gate = FakeGate()
     await push(Opened("x-1", "ref"), HANDOVER, gate, last_try=False)
     assert gate.handed == {"a": 1}
-    assert gate.calls == ["permit", "hand", "closed answered ['a']"]
+    assert gate.calls == ["permit", "drawn", "hand", "closed answered ['a']"]
 
 
 async def test_a_push_that_may_heal_stays_open_until_the_last_try() -> None:
     gate = FakeGate(handed=SourceUnavailable("down"))
     with pytest.raises(SourceUnavailable):
         await push(Opened("x-1", "ref"), HANDOVER, gate, last_try=False)
-    assert gate.calls == ["permit", "hand"]
+    assert gate.calls == ["permit", "drawn", "hand"]
     gate = FakeGate(handed=SourceUnavailable("down"))
     with pytest.raises(SourceUnavailable):
         await push(Opened("x-1", "ref"), HANDOVER, gate, last_try=True)
@@ -207,3 +213,11 @@ def test_every_agency_error_is_translated() -> None:
 
     declared = {each for each in below(agency.AgencyError) if each.__module__ == agency.__name__}
     assert declared == set(TRANSLATION)
+
+
+async def test_who_is_over_a_budget_is_refused_before_the_agency_is_asked_and_it_is_recorded() -> None:
+    gate = FakeGate(over=RefusedByRules("spent", reasons=("deny agreement A1: quota calls_per_hour",)))
+    with pytest.raises(RefusedByRules):
+        await exchange(ASK, gate)
+    assert gate.calls == ["opened", "permit", "drawn", "closed refused_by_rules []"]
+    assert gate.closings[0].reasons == ("deny agreement A1: quota calls_per_hour",)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.trust.dpop import Bound, Proofs, Replays
+from gateway.trust.dpop import WINDOW, Bound, Proofs, Replays
 from gateway.trust.errors import CredentialRefused, ReplaysFull
 from tests.trusting import NOW, ORIGIN, Pair, ath, compact
 
@@ -138,13 +138,21 @@ def test_a_full_replay_store_refuses_instead_of_forgetting() -> None:
         verified(proof(), proofs=proofs)
 
 
-def test_remembered_marks_outlive_one_turn_of_the_store() -> None:
-    replays = Replays(seconds=0.0)
-    replays.once("first")
+def test_a_mark_is_remembered_for_as_long_as_its_proof_could_be_replayed_and_no_longer() -> None:
+    replays = Replays()
+    replays.once("a proof from a fast clock", T + WINDOW, T)
+    for later in (0, 60, 119, 120):
+        with pytest.raises(CredentialRefused):
+            replays.once("a proof from a fast clock", T + WINDOW, T + later)
+    replays.once("another", T + 200, T + 200)
+    assert replays.held == 1
+
+
+def test_a_jti_used_again_with_another_time_is_refused_as_well() -> None:
+    replays = Replays()
+    replays.once("mark", T - 50, T)
     with pytest.raises(CredentialRefused):
-        replays.once("first")  # moved to the older generation, not forgotten
-    replays.once("second")
-    replays.once("first")  # two turns later it could not be replayed any more
+        replays.once("mark", T + 50, T)
 
 
 def test_remembered_keys_are_bounded() -> None:

@@ -14,22 +14,27 @@ from tests.trusting import NOW
 def test_the_first_start_makes_them_and_the_second_finds_them(tmp_path: Path) -> None:
     first, second = GatewayKeys.open(tmp_path, NOW), GatewayKeys.open(tmp_path, NOW)
     assert first.jwks(NOW) == second.jwks(NOW)
-    assert (first.log_seed, first.seal, first.pepper) == (second.log_seed, second.seal, second.pepper)
+    assert first.log_key.private_bytes_raw() == second.log_key.private_bytes_raw()
+    assert (first.seal, first.pepper) == (second.seal, second.pepper)
 
 
 def test_files_are_their_owners_alone(tmp_path: Path) -> None:
     GatewayKeys.open(tmp_path / "keys", NOW)
     files = [path for path in (tmp_path / "keys").rglob("*") if path.is_file()]
-    assert len(files) == 5
+    assert len(files) == 6
     assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
 
 
 def test_each_use_has_a_key_of_its_own_and_no_private_half_is_published(tmp_path: Path) -> None:
     keys = GatewayKeys.open(tmp_path, NOW)
     published = keys.jwks(NOW)["keys"]
-    assert [key["alg"] for key in published] == ["ES256", "EdDSA"]
+    assert [(key["alg"], key["use"]) for key in published] == [
+        ("ES256", "sig"),
+        ("EdDSA", "sig"),
+        ("ECDH-ES+A256KW", "enc"),
+    ]
     assert all("d" not in key for key in published)
-    assert len({keys.log_seed, *keys.seal, keys.pepper}) == 3
+    assert len({keys.log_key.private_bytes_raw(), *keys.seal, keys.pepper}) == 3
 
 
 def test_rotation_announces_the_next_key_and_keeps_the_last_one_while_it_matters(tmp_path: Path) -> None:

@@ -7,12 +7,13 @@ import pytest
 from joserfc.jws import JWSRegistry
 
 from gateway.trust import jose, tokens
+from gateway.trust.binding import Confirmation
 from gateway.trust.errors import CredentialRefused
 from gateway.trust.keys import new_key
 from tests.trusting import NOW, ORIGIN, SR, Pair, b64
 
 KEY = new_key("ES256")
-GRANT = tokens.Grant(SR.client_id, frozenset({"exchange", "audit"}), "t" * 43, "token-id")
+GRANT = tokens.Grant(SR.client_id, frozenset({"exchange", "audit"}), Confirmation("jkt", "t" * 43), "token-id", ORIGIN)
 T = int(NOW.timestamp())
 CLAIMS = {
     "iss": ORIGIN,
@@ -42,7 +43,7 @@ def token(header: dict[str, object] | None = None, **claims: object) -> str:
 
 def test_a_token_says_what_was_granted() -> None:
     text = tokens.issue(KEY, GRANT, issuer=ORIGIN, now=NOW)
-    assert verified(text) == tokens.Token(GRANT, T + 300)
+    assert verified(text) == tokens.Token(GRANT, T, T + 300)
     header = json.loads(jose.unb64(text.split(".")[0]))
     assert header == {"alg": "ES256", "kid": KEY.kid, "typ": "at+jwt"}
 

@@ -1,0 +1,155 @@
+"""Findings: each rule sees what it names and nothing else, a rerun adds nothing, and who signs off is somebody else."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from gateway.review.looking import looker
+from tests.agreeing import WBB
+from tests.reviewing import CONSUMER, House, a_house
+
+DAY = (datetime.now(UTC) - timedelta(days=1)).replace(hour=6, minute=0, second=0, microsecond=0)
+WORKDAY = DAY - timedelta(days=max(0, DAY.weekday() - 4))  # 06:00 UTC is 11:30 in Colombo
+
+
+@pytest.fixture
+async def house(tmp_path: Path, sqlite_url: str) -> AsyncIterator[House]:
+    async with a_house(tmp_path, sqlite_url) as found:
+        yield found
+
+
+@pytest.fixture
+async def either(tmp_path: Path, database_url: str) -> AsyncIterator[House]:
+    """On both databases: what is more than counting."""
+    async with a_house(tmp_path, database_url) as found:
+        yield found
+
+
+async def found(house: House) -> dict[str, list[str]]:
+    """What a run finds: rule -> subjects."""
+    await looker(house.services).run(house.services.people.clock(), since=WORKDAY.date() - timedelta(days=10))
+    told: dict[str, list[str]] = {}
+    for facts in await house.kinds("finding.opened"):
+        told.setdefault(facts["rule"], []).append(facts["subject"])
+    return told
+
+
+async def test_ordinary_exchanges_are_no_finding(house: House) -> None:
+    await house.agreed()
+    await house.consented()
+    await house.asked(case="C-1")
+    await house.asked("199012304568", case="C-2")
+    assert await found(house) == {}
+
+
+async def test_many_people_without_a_case_are_found_and_with_one_are_not(either: House) -> None:
+    await either.agreed(valid_from="2020-01-01T00:00:00Z")
+    await either.played(60, WORKDAY, agreement=None, released=None)
+    await either.played(60, WORKDAY, agreement=None, released=None, case_ref="c", consumer="LK/GOV/IRD/PAYE")
+    assert await found(either) == {"many_subjects_without_case": [f"{CONSUMER} {WORKDAY.date()}"]}
+
+
+async def test_the_same_person_asked_about_often_is_not_many_people(house: House) -> None:
+    for _ in range(60):
+        await house.played(1, WORKDAY, agreement=None, released=None)
+    assert await found(house) == {}
+
+
+async def test_questions_at_night_are_found(house: House) -> None:
+    night = WORKDAY.replace(hour=18)  # 23:30 in Colombo
+    await house.played(25, night, agreement=None, released=None, case_ref="c")
+    assert list(await found(house)) == ["out_of_hours"]
+
+
+async def test_half_of_many_questions_missed_is_found(house: House) -> None:
+    await house.played(60, WORKDAY, outcome="unknown_person", agreement=None, released=None, case_ref="c")
+    assert list(await found(house)) == ["many_misses"]
+
+
+async def test_a_release_outside_the_grant_is_found(house: House) -> None:
+    await house.agreed()
+    before = WORKDAY - timedelta(hours=3)
+    await house.played(1, house.services.people.clock(), released=["months", "pensions"], case_ref="c")
+    await house.played(1, before, case_ref="c")  # the agreement was not recorded then
+    hits = (await found(house))["release_outside_grant"]
+    assert len(hits) == 2
+    kept = {str(each["found"]["outside"]) for each in await house.kinds("finding.opened") if "outside" in each["found"]}
+    assert kept == {"['pensions']", "['the agreement was not in force']"}
+
+
+async def test_more_than_agreed_and_more_than_ever_are_found(house: House) -> None:
+    await house.agreed(quota={"calls_per_day": 100})
+    for days in range(1, 9):
+        await house.played(20, WORKDAY - timedelta(days=days), agreement=None, released=None, case_ref="c")
+    await house.played(300, WORKDAY, released=None, case_ref="c", every_s=0.1)
+    assert {"volume_above_agreement", "volume_above_history"} <= set(await found(house))
+
+
+async def test_a_burst_after_widening_is_found(house: House) -> None:
+    await house.agreed()
+    wider = [{"service": "pension.contributions", "actions": ["read"], "fields": ["months", "pensions"]}]
+    await house.agreed(version=2, services=[wider[0] | {"sends": ["NIC"]}])
+    now = house.services.people.clock()
+    await house.played(150, now, released=None, case_ref="c", every_s=0.001)
+    assert "widening_before_burst" in await found(house)
+
+
+async def test_weaker_messages_two_outcomes_and_open_intents_are_found(either: House) -> None:
+    await either.logged("signature.downgrade", {"system": CONSUMER, "agreed": "jws", "presented": "none"}, WORKDAY)
+    said = {"exchange_id": "E1", "consumer": CONSUMER, "service": "s", "purpose": "p", "case_ref": "c"}
+    await either.logged("exchange.intent", said, WORKDAY)
+    await either.logged("exchange.outcome", said | {"outcome": "no_data"}, WORKDAY)
+    await either.logged("exchange.outcome", said | {"outcome": "no_data"}, WORKDAY + timedelta(seconds=1))
+    await either.logged("exchange.intent", said | {"exchange_id": "E2"}, WORKDAY)
+    told = await found(either)
+    assert told["open_intent"] == ["E2"]
+    assert told["dialect_downgrade"] == [f"{CONSUMER} {WORKDAY.date()}"]
+    assert told["log_integrity"] == ["E1"]
+
+
+async def test_a_replay_that_differs_is_found(either: House) -> None:
+    await either.agreed()
+    await either.consented()
+    id_ = await either.asked(case="C-1")
+    async with either.services.db.write() as connection:
+        await connection.exec_driver_sql("UPDATE consent_consent SET withdrawn_at = recorded_at")
+    assert (await found(either))["replay_mismatch"] == [id_]
+
+
+async def test_a_rerun_adds_nothing(either: House) -> None:
+    await either.played(60, WORKDAY, agreement=None, released=None)
+    first = await found(either)
+    assert await found(either) == first
+    _, desk = await either.officer("amara", "compliance_officer")
+    assert await desk.json("POST", "/findings/run") == {"new": 0}
+
+
+async def test_a_finding_is_assigned_talked_about_and_signed_off_by_another(either: House) -> None:
+    await either.played(60, WORKDAY, agreement=None, released=None)
+    await found(either)
+    amara, desk = await either.officer("amara", "compliance_officer")
+    _, other = await either.officer("nimal", "data_protection_officer")
+    _, theirs = await either.officer("kamal", "compliance_officer", member=WBB)
+    (finding,) = (await desk.json("GET", "/findings?state=open"))["findings"]
+    assert (finding["rule"], finding["facts"]) == ("many_subjects_without_case", {"people": 60})
+    path, verdict = f"/findings/{finding['id']}", {"verdict": "explained", "text": "a registration day"}
+    await desk.call("POST", f"{path}/sign-off", verdict, status=409)
+    await desk.call("POST", f"{path}/assign", {"officer": "OFF-NOBODY"}, status=404)
+    await desk.call("POST", f"{path}/assign", {"officer": amara.id})
+    await desk.call("POST", f"{path}/remarks", {"text": "asked the board"})
+    await desk.call("POST", f"{path}/remarks", {"text": "it was 199012304567"}, status=409)
+    await desk.call("POST", f"{path}/sign-off", verdict, status=409)
+    refused = await theirs.json("POST", f"{path}/sign-off", verdict, status=409)
+    assert "about you or your member" in refused["detail"]
+    await other.call("POST", f"{path}/sign-off", verdict)
+    await other.call("POST", f"{path}/sign-off", verdict, status=409)
+    told = await desk.json("GET", path)
+    assert (told["state"], [each["text"] for each in told["remarks"]]) == (
+        "signed_off",
+        ["asked the board", "a registration day"],
+    )
+    for kind in ("finding.assigned", "finding.remarked", "finding.signed_off"):
+        (facts,) = await either.kinds(kind)
+        assert "asked the board" not in str(facts)
