@@ -10,6 +10,7 @@ BASE_PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3; do \
 PEOPLE ?= 2000
 SEED   ?= 7
 DATE   ?= 2026-10-31
+WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 PORT   ?= 8080
 export PEOPLE SEED DATE PORT DATA DB JSON WITHOUT KEEP SCALE
 
@@ -51,11 +52,11 @@ check: setup-dev ## lint, types, import contracts
 
 test: setup-dev ## everything: unit, contract, property, flow, PostgreSQL, outside checks
 	@bash scripts/system-parts.sh
-	$(PY) -m pytest -m "not nightly"
+	$(PY) -m pytest -m "not nightly" -n $(WORKERS) --dist loadfile
 
 test-nightly: setup-dev ## the same code with bigger numbers, and proofs that need npm packages
 	@bash scripts/system-parts.sh nightly
-	SANDHI_NIGHTLY=1 $(PY) -m pytest
+	SANDHI_NIGHTLY=1 $(PY) -m pytest -n $(WORKERS) --dist loadfile
 
 bench: setup-dev ## measure, beside a bare forwarder and nginx; writes bench/results.json
 	@bash scripts/system-parts.sh bench

@@ -116,7 +116,7 @@ async def package(connection: AsyncConnection, log: Log, person_ref: str, author
     }
     packed = {name: text.encode() for name, text in files.items()}
     if found:
-        await log.checkpoint(max_age=1.0)
+        await log.checkpoint()
         packed["evidence.zip"] = await log.store.read(lambda reading: _evidence(reading, log, found))
     return _zip(packed)
 
