@@ -79,6 +79,23 @@ class Linked:
     certificate: MedicalCertificate
     person: Person
     register_number: str
+    heard: list[bytes]
+
+
+def recorded(app: Any, heard: list[bytes]) -> Any:
+    """The agency's application, with everything it hears kept: headers and bodies."""
+
+    async def recording(scope: Any, receive: Any, send: Any) -> None:
+        heard.extend(name + b": " + value for name, value in scope.get("headers", ()))
+
+        async def hearing() -> Any:
+            message = await receive()
+            heard.append(message.get("body", b""))
+            return message
+
+        await app(scope, hearing, send)
+
+    return recording
 
 
 def document(number: int, system: str, grant: Mapping[str, object]) -> dict[str, Any]:
@@ -125,6 +142,7 @@ async def admitted(services: Services, folder: Path, text: dict[str, Any]) -> No
 @pytest.fixture(scope="module")
 def linked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Linked]:
     data, registers = tmp_path_factory.mktemp("more"), Registers(120, 7, DAY)
+    heard: list[bytes] = []
     people = list(population(120, 7, DAY))
     certificates = filter(None, (medical_certificate(each, 7, DAY) for each in people))
     settings = [
@@ -133,8 +151,8 @@ def linked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Linked]:
         population_register.make_settings("http://127.0.0.1"),
     ]
     with (
-        serving(driving_licence.build(registers, settings[0], Faults())) as traffic,
-        serving(health.build(registers, settings[1], Faults())) as hospital,
+        serving(recorded(driving_licence.build(registers, settings[0], Faults()), heard)) as traffic,
+        serving(recorded(health.build(registers, settings[1], Faults()), heard)) as hospital,
         serving(population_register.build(registers, settings[2], Faults())) as people_register,
         pytest.MonkeyPatch.context() as patched,
     ):
@@ -154,7 +172,7 @@ def linked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Linked]:
             driving = next(filter(None, (driving_record(each, 7, DAY) for each in people)))
             certificate = next(each for each in certificates if each.state == "current")
             someone = next(each for each in people if each.world.alive)
-            yield Linked(running, driving, certificate, someone, register_number(someone, 7))
+            yield Linked(running, driving, certificate, someone, register_number(someone, 7), heard)
 
 
 def subject(**numbers: str) -> Subject:
@@ -215,3 +233,19 @@ async def test_the_second_wire_answers_under_the_same_service_and_says_what_it_c
         "names": [{"language": "eng", "script": "Latn", "value": name}],
     }
     assert refused.value.code == "bad_request.fields"
+
+
+async def test_no_agency_ever_hears_a_caller_s_own_credentials(linked: Linked) -> None:
+    held, shown = linked.driving, subject(NIC=linked.certificate.nic, CERTIFICATE=linked.certificate.number)
+    linked.heard.clear()
+    async with linked.gateway.client("sr") as client:
+        token = await client.session.token()
+        await client.record_consents([GIVEN | {"id": "heard-1", "subject": shown.wire()}])
+        licence: dict[str, Any] = {"service": "driving_licence.entitlement", "fields": ["may_drive"]}
+        await client.exchange(**licence, purpose=PURPOSE, subject=subject(NIC=held.nic))
+        await client.exchange(service="health.certificate", fields=["genuine"], purpose=PURPOSE, subject=shown)
+    heard = b"\n".join(linked.heard)
+    assert held.nic.encode() in heard  # it was asked, and what it heard is here
+    assert token.encode() not in heard
+    assert token.rpartition(".")[2].encode() not in heard
+    assert not [each for each in linked.heard if each.lower().startswith((b"dpop:", b"authorization: dpop"))]
