@@ -88,7 +88,7 @@ def _deep(levels: int) -> object:
         object(),
         _deep(65),
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_what_json_cannot_carry_exactly_is_refused(value: object) -> None:
     with pytest.raises(NotCanonical):

@@ -106,7 +106,7 @@ async def test_proof_of_an_entry_verifies(log: Log, signer: Signer) -> None:
             "tile/9/000",
         ),
         *("tile/x/000", "tile/-1/000", "tile/99999999999999999999/000", "tile/0/x999/x999/x999/x999/x999/x999/999"),
-        *("proof/x", f"proof/{new_id(NOW)}", "tile/entries/002", "nothing"),
+        *("proof/x", "proof/01a1c6a8-5b2e-7c3d-8f10-000000000000", "tile/entries/002", "nothing"),
     ],
 )
 async def test_what_is_not_there_is_404_and_never_cached(log: Log, path: str) -> None:

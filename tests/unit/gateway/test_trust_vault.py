@@ -121,7 +121,9 @@ def test_the_next_key_of_a_ring_is_encrypted_too(tmp_path: Path) -> None:
 BAD = {"not base64": ("***", ""), "31 bytes": (base64.b64encode(b"x" * 31).decode(), ""), "a short word": ("", "short")}
 
 
-@pytest.mark.parametrize(("key", "phrase"), [*BAD.values(), (fresh(), "correct horse battery staple")])
+@pytest.mark.parametrize(
+    ("key", "phrase"), [*BAD.values(), (fresh(), "correct horse battery staple")], ids=[*BAD, "a key and a phrase"]
+)
 def test_a_key_that_cannot_be_one_is_refused_without_telling_it(tmp_path: Path, key: str, phrase: str) -> None:
     with pytest.raises(KeyFileBroken) as refused:
         vault_of(tmp_path, Secret(key), Secret(phrase))
