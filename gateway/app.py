@@ -23,7 +23,8 @@ from .edges.v1 import exchanges
 from .edges.v1.routes import v1_routes
 from .trust.caller import Presented
 from .trust.errors import CredentialRefused
-from .wiring import Services, working
+from .wiring import Services
+from .working import working
 
 
 def build_app(services: Services) -> FastAPI:

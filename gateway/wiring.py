@@ -6,31 +6,26 @@ import logging
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
-
-from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.kit import discovery, manifest
 from adapters.kit.base import NotConfigured
 from adapters.kit.egress import BadListing, Dialler
 from adapters.kit.guarded import dialled
 from adapters.kit.opening import open_adapter
-from audit import Log, LogUnavailable, SignerRefused
+from audit import Log
 from consent import FactsSource
 
 from .agreed import AgreedInForce
 from .catalogue import Catalogue, Offer
-from .db import Database, DatabaseBusy
+from .db import Database
 from .delivery import jobs
 from .delivery.batches import Batches
 from .delivery.deliveries import Deliveries
-from .delivery.recovery import close_open_intents, take_over_leases
 from .delivery.worker import Handler, Worker
-from .edges.dci import seen
 from .edges.dci.subscriptions import UNSUBSCRIBED, Subscriptions
 from .erasing import JOB as ERASURE
-from .erasing import Erasing
 from .erasure_notices import ErasureNotices
 from .gate import Gate, utc_now
 from .kept_details import KeptDetails, vault_of
@@ -42,7 +37,6 @@ from .oversight.oversight import Oversight, overseeing
 from .people import People
 from .profile import Profile, load_profile
 from .receivers import Receivers
-from .review.running import review_now, settings_noted
 from .settings import SettingError, Settings
 from .spending import Spending
 from .trust import callbacks
@@ -54,11 +48,6 @@ from .trust.trust import Trust
 from .wires import SystemWire
 
 logger = logging.getLogger("sandhi")
-
-HOUSEKEEPING_S = 300.0
-USES_S = 30.0
-FETCH_S = 15.0
-JOBS_KEPT = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,123 +214,6 @@ def _worker(
     }
     given_up = {"batch": batches.give_up, "delivery": deliveries.give_up}
     return Worker(db, handlers, wakes, lambda: utc_now().timestamp(), given_up)
-
-
-@asynccontextmanager
-async def working(services: Services) -> AsyncIterator[None]:
-    """What a serving process does beside answering: recover what died, run jobs, publish checkpoints."""
-    await settings_noted(services, utc_now())
-    if services.db.is_sqlite:  # the only process: whoever held a lease is gone
-        await take_over_leases(services.db)
-    closed = await close_open_intents(services.db, services.log, services.gate, before=_surely_dead(services))
-    if closed:
-        logger.warning("closed %s exchanges as unknown that the last stop cut", closed)
-    tasks = [asyncio.create_task(keep_register_fresh(services.trust), name="register")]
-    tasks += [asyncio.create_task(_publish(services.log), name="checkpoints")]
-    tasks += [asyncio.create_task(services.keeper.watch.run(), name="witnesses")]
-    tasks += [asyncio.create_task(_keep_house(services), name="housekeeping")]
-    tasks += [asyncio.create_task(_fetch_keys(services.trust), name="key sets")]
-    tasks += [asyncio.create_task(_note_uses(services.trust), name="uses")]
-    tasks += [asyncio.create_task(_review(services), name="review")]
-    if services.settings["WORKER"] == "inside":
-        tasks.append(asyncio.create_task(services.worker.run(), name="worker"))
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _surely_dead(services: Services) -> datetime | None:
-    """Exchanges opened before this moment have no process any more; at the start on SQLite that is every one."""
-    return None if services.db.is_sqlite else _long_over(services)
-
-
-def _long_over(services: Services) -> datetime:
-    """Nothing that is still at work was opened before this moment."""
-    return utc_now() - timedelta(seconds=2 * float(services.settings["EXCHANGE_DEADLINE"]))
-
-
-async def _publish(log: Log) -> None:
-    """A checkpoint every second while the log grows. A signer that refuses ends it: a person has to look."""
-    while True:
-        try:
-            await log.keep_published()
-        except SignerRefused as error:
-            logger.critical("no more checkpoints: %s", error)
-            return
-        except Exception:
-            logger.exception("no checkpoint was published; trying again")
-            await asyncio.sleep(1)
-
-
-async def _keep_house(services: Services) -> None:
-    """Erase what has expired, and close what nobody will finish, every few minutes."""
-    while True:
-        try:
-            await services.batches.erase_expired()
-            await services.trust.messages.forget_expired()
-            await seen.forget_expired(services.db, utc_now())
-            async with services.db.write() as connection:
-                await jobs.forget_done(connection, before=(utc_now() - JOBS_KEPT).timestamp())
-            await close_open_intents(services.db, services.log, services.gate, before=_long_over(services))
-            await services.keeper.turn(utc_now())
-            await services.details.expire(utc_now())
-            await _chase_erasures(services)
-            await services.oversight.turn()
-        except (SQLAlchemyError, DatabaseBusy, LogUnavailable):
-            logger.exception("the house could not be kept; trying again")
-        await asyncio.sleep(HOUSEKEEPING_S)
-
-
-async def _chase_erasures(services: Services) -> None:
-    """Consents that ended by themselves, and recipients who are late to erase."""
-    erasing = Erasing(services.db, services.log)
-    await erasing.sweep()
-    await erasing.remind()
-
-
-async def _review(services: Services) -> None:
-    """Look for findings, make the reports that are due, issue last month's statements."""
-    while True:
-        await asyncio.sleep(HOUSEKEEPING_S)
-        try:
-            await review_now(services, utc_now())
-        except (SQLAlchemyError, DatabaseBusy, LogUnavailable, OSError):
-            logger.exception("the log was not reviewed; trying again")
-
-
-async def _note_uses(trust: Trust) -> None:
-    """Write how callers proved themselves, every half minute and once more at the end; a call costs no write."""
-    while True:
-        try:
-            await asyncio.sleep(USES_S)
-        finally:
-            try:
-                await trust.uses.flush()
-            except (SQLAlchemyError, DatabaseBusy):
-                logger.warning("how callers proved themselves was not written; trying again")
-
-
-async def _fetch_keys(trust: Trust) -> None:
-    """Keep the key sets fresh that systems publish themselves."""
-    while trust.key_sets:
-        try:
-            await trust.key_sets.keep_fresh(trust.clock())
-        except (SQLAlchemyError, DatabaseBusy, LogUnavailable):
-            logger.warning("published key sets were not fetched; trying again")
-        await asyncio.sleep(FETCH_S)
-
-
-async def keep_register_fresh(trust: Trust) -> None:
-    """See other processes' changes of the register within a second, also while nobody calls."""
-    while True:
-        try:
-            await trust.register()
-        except (SQLAlchemyError, DatabaseBusy):
-            logger.warning("the register cannot be read; what is remembered stays in force")
-        await asyncio.sleep(1)
 
 
 def linked(settings: Settings, profile: Profile, dialler: Dialler, trust: Trust) -> list[Offer]:

@@ -14,7 +14,8 @@ import uvloop
 from ..app import build_app
 from ..settings import SettingError, Settings
 from ..tls.listener import Listener
-from ..wiring import keep_register_fresh, open_services
+from ..wiring import open_services
+from ..working import keep_register_fresh
 from .logs import write_logs
 from .outcome import told_plainly
 
