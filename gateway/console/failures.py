@@ -16,6 +16,14 @@ from .guard import refused
 logger = logging.getLogger("sandhi.people")
 
 
+class ReasonWanted(Exception):
+    """The officer has not said why evidence is read; the page that asks leads back to `then`."""
+
+    def __init__(self, then: str) -> None:
+        super().__init__(then)
+        self.then = then
+
+
 class NotSignedIn(Exception):
     """A page of an area needs a session, and there is none."""
 
@@ -27,6 +35,7 @@ class NotSignedIn(Exception):
 def install(app: FastAPI) -> None:
     """Let every failure of a page leave as a page."""
     app.add_exception_handler(NotSignedIn, _sign_in)
+    app.add_exception_handler(ReasonWanted, _reason)
     app.add_exception_handler(SignInRefused, _sign_in_refused)
     app.add_exception_handler(FormRefused, _form)
     app.add_exception_handler(PeopleError, _people)
@@ -35,6 +44,11 @@ def install(app: FastAPI) -> None:
 async def _sign_in(request: Request, error: Exception) -> Response:
     area = cast("NotSignedIn", error).area
     return RedirectResponse(f"/{area}/sign-in?next={quote(request.url.path)}", 303)
+
+
+async def _reason(_: Request, error: Exception) -> Response:
+    then = cast("ReasonWanted", error).then
+    return RedirectResponse(f"/console/reason?next={quote(then, safe='')}", 303)
 
 
 async def _sign_in_refused(request: Request, error: Exception) -> Response:

@@ -2,8 +2,10 @@
 
 import hmac
 from collections.abc import Mapping
+from typing import Any
 from urllib.parse import parse_qsl
 
+from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
 from ..edges.body import read
@@ -38,3 +40,16 @@ async def posted(request: Request, csrf: str | None) -> Mapping[str, str]:
     if csrf is not None and not hmac.compare_digest(token.encode("utf-8", "replace"), csrf.encode()):
         raise FormRefused
     return fields
+
+
+def shaped(shape: type[BaseModel], fields: Mapping[str, object]) -> Any:
+    """The fields as the body that the API takes; empty ones are left out.
+
+    Raises:
+        ProblemError: `bad_request.shape`; the text names the fields, never what was typed.
+    """
+    try:
+        return shape.model_validate({name: value for name, value in fields.items() if value != ""})
+    except ValidationError as error:
+        names = sorted({str(each["loc"][0]) for each in error.errors() if each["loc"]} & set(shape.model_fields))
+        raise ProblemError("bad_request.shape", f"Fill in or correct: {', '.join(names) or 'the form'}.") from None

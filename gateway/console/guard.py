@@ -1,4 +1,4 @@
-"""Around every page for people: what the browser may do with it, and from where it may be posted to.
+"""Around every page for people: what the browser may do with it, from where it may be posted to, and faults as pages.
 
 Pure ASGI, before any route and before the body. A request that changes something has to come from a page of ours: the
 browser's `Origin` is required and compared, `Sec-Fetch-Site` where it is sent, and the media type is a form's. The
@@ -7,6 +7,7 @@ form's token is checked by the route (`forms`).
 Source: OWASP ASVS 5.0 3.4, 3.5.1; OWASP CSRF Prevention Cheat Sheet; Fetch Metadata.
 """
 
+import orjson
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import HTMLResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -17,12 +18,8 @@ PAGES = ("/console", "/my-data", "/idp", "/static")
 FOR_PROGRAMS = frozenset({"/idp/token"})  # its callers have no browser, and authenticate themselves
 SAFE = frozenset({"GET", "HEAD"})
 FORM = "application/x-www-form-urlencoded"
-POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
-    "frame-ancestors 'none'; base-uri 'none'; object-src 'none'"
-)
 HEADERS = {
-    "content-security-policy": POLICY,
+    "content-security-policy": pages.POLICY,
     "cache-control": "no-store",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
@@ -48,17 +45,48 @@ class Guard:
         if scope["type"] != "http" or not is_page(scope["path"]):
             return await self._app(scope, receive, send)
 
-        async def sending(message: Message) -> None:
+        async def dressed(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in self._headers.items():
                     headers.setdefault(name, value)
             await send(message)
 
+        sending = dressed if scope["path"] in FOR_PROGRAMS else _ProblemsAsPages(dressed, scope).sending
         changes = scope["method"] not in SAFE and scope["path"] not in FOR_PROGRAMS
         if changes and not same_origin(Headers(scope=scope), self._origin, FORM):
             return await refused("The request did not come from a page of this gateway.")(scope, receive, sending)
         return await self._app(scope, receive, sending)
+
+
+class _ProblemsAsPages:
+    """People get a page where a program would get `application/problem+json`, with the same status and words."""
+
+    def __init__(self, send: Send, scope: Scope) -> None:
+        self._send = send
+        self._area = scope["path"].split("/")[1]
+        self._status = 0
+        self._body = b""
+
+    async def sending(self, message: Message) -> None:
+        """ASGI's `send`."""
+        if message["type"] == "http.response.start":
+            if Headers(raw=message["headers"]).get("content-type", "").startswith("application/problem+json"):
+                self._status = message["status"]
+                return
+        elif self._status:
+            self._body += message.get("body", b"")
+            if not message.get("more_body"):
+                await self._page()
+            return
+        await self._send(message)
+
+    async def _page(self) -> None:
+        told = orjson.loads(self._body)
+        back = f"/{self._area}" if self._area in {"console", "my-data"} else "/console"
+        page = refused(pages.said(told["detail"]), heading=pages.said(told["title"]), back=back, status=self._status)
+        await self._send({"type": "http.response.start", "status": self._status, "headers": page.raw_headers})
+        await self._send({"type": "http.response.body", "body": bytes(page.body)})
 
 
 def is_page(path: str) -> bool:

@@ -12,7 +12,7 @@ from ..people.errors import SignInRefused
 from ..people.idp import IdentityProvider
 from ..people.idp.provider import Asked, NotSo
 from .forms import LARGEST, posted
-from .guard import POLICY, refused
+from .guard import refused
 
 AT = "/idp"
 HEADING = "This sign-in cannot go on"
@@ -70,6 +70,6 @@ def _told(idp: IdentityProvider, request: Request, body: bytes) -> Response:
 def _form(asked: Asked, fault: str = "") -> Response:
     """The login page. Its form may lead on to the client's own address: a policy counts for redirects too."""
     parts = urlsplit(asked.redirect_uri)
-    policy = POLICY.replace("form-action 'self'", f"form-action 'self' {parts.scheme}://{parts.netloc}")
+    policy = pages.POLICY.replace("form-action 'self'", f"form-action 'self' {parts.scheme}://{parts.netloc}")
     html = pages.rendered("login.html", action=f"{AT}/authorize", parameters=asked.parameters, fault=fault)
     return HTMLResponse(html, 400 if fault else 200, {"content-security-policy": policy})

@@ -36,7 +36,8 @@ def front(here: Citizens) -> Front:
             words = await here.reading.words(connection)
         now = here.services.gate.clock()
         shown = [shown_consent(each, words, now) for each in given]
-        values = {"csrf": who.csrf, "uses": [each.wire() for each in found.uses], "next": found.next}
+        chrome = {"home": "/my-data", "signed_in": {"name": "", "leave": "/my-data/sign-out"}, "csrf": who.csrf}
+        values = chrome | {"uses": [each.wire() for each in found.uses], "next": found.next}
         return HTMLResponse(pages.rendered("my-data.html", consents=shown, **values))
 
     return page

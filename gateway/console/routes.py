@@ -10,10 +10,13 @@ from ..people import Citizen, People, SignedIn
 from ..people.people import CONSOLE, MY_DATA
 from ..people.roles import ROLES
 from ..people.signin import away, back, local
+from . import exchanges, findings
 from .failures import NotSignedIn
 from .forms import posted
 from .my_data import Front
+from .page import officer_of, page
 
+PAGES = (exchanges.router, findings.router)
 WORDS = {
     CONSOLE: ("Sign in to the console", "For officers of the agencies that exchange data here."),
     MY_DATA: ("Sign in to see your data", "For everybody whose data is exchanged here."),
@@ -27,21 +30,21 @@ def console_routes(people: People, my_front: Front) -> APIRouter:
         my_front: what a signed-in person sees at `/my-data`.
     """
     routes = APIRouter(include_in_schema=False)
+    for each in PAGES:
+        routes.include_router(each)
     for area in (CONSOLE, MY_DATA):
         _sign_in(routes, people, area)
         _sign_out(routes, people, area)
 
     @routes.get("/console")
     async def console(request: Request) -> Response:
-        who = await _officer(people, request)
-        titles = {role.name: role.title for role in ROLES.values()}
-        values = {"officer": who.officer, "grants": who.grants, "titles": titles, "csrf": who.csrf}
-        return HTMLResponse(pages.rendered("home.html", **values))
+        who = await officer_of(request)
+        return page(request, who, "home.html", officer=who.officer, grants=who.grants, rows=_roles(who))
 
     @routes.get("/console/confirm")
     async def confirm(request: Request) -> Response:
         """Step-up: prove anew who you are, at the provider that vouched for you."""
-        who = await _officer(people, request)
+        who = await officer_of(request)
         same = [each.key for each in people.offered(CONSOLE) if each.issuer == who.session.issuer]
         if not same:
             raise NotSignedIn(CONSOLE)  # its provider was taken out of the settings
@@ -51,12 +54,13 @@ def console_routes(people: People, my_front: Front) -> APIRouter:
     async def my_data(request: Request) -> Response:
         return await my_front(request, await _citizen(people, request))
 
-    @routes.get("/static/{name}")
-    async def asset(name: str) -> Response:
+    @routes.get("/static/{name:path}")
+    async def asset(name: str, v: str = "") -> Response:
         found = pages.ASSETS.get(name)
         if found is None:
             raise HTTPException(404)
-        return Response(found.content, media_type=found.media_type, headers={"cache-control": "public, max-age=3600"})
+        kept = "public, max-age=31536000, immutable" if v == found.version else "public, max-age=300"
+        return Response(found.content, media_type=found.media_type, headers={"cache-control": kept})
 
     return routes
 
@@ -67,7 +71,13 @@ def _sign_in(routes: APIRouter, people: People, area: str) -> None:
     @routes.get(f"/{area}/sign-in")
     async def choose(request: Request) -> Response:
         then = local(request.query_params.get("next", ""), area)
-        values = {"heading": heading, "told": told, "area": area, "next": then, "providers": people.offered(area)}
+        values = {
+            "heading": pages.said(heading),
+            "told": pages.said(told),
+            "area": area,
+            "next": then,
+            "providers": people.offered(area),
+        }
         return HTMLResponse(pages.rendered("sign-in.html", **values))
 
     @routes.get(f"/{area}/sign-in/{{provider}}")
@@ -87,7 +97,7 @@ def _sign_in(routes: APIRouter, people: People, area: str) -> None:
 def _sign_out(routes: APIRouter, people: People, area: str) -> None:
     @routes.post(f"/{area}/sign-out")
     async def leave(request: Request) -> Response:
-        who = await (_officer if area == CONSOLE else _citizen)(people, request)
+        who = await (officer_of(request) if area == CONSOLE else _citizen(people, request))
         await posted(request, who.csrf)
         await people.sign_out(request, area)
         response = RedirectResponse(f"/{area}/sign-in", 303)
@@ -95,11 +105,12 @@ def _sign_out(routes: APIRouter, people: People, area: str) -> None:
         return response
 
 
-async def _officer(people: People, request: Request) -> SignedIn:
-    who = await people.officer(request.cookies)
-    if who is None:
-        raise NotSignedIn(CONSOLE)
-    return who
+def _roles(who: SignedIn) -> list[list[str]]:
+    """Role, for what, until when."""
+    return [
+        [pages.said(ROLES[each.role].title), each.member or each.territory or "-", each.expires_at.date().isoformat()]
+        for each in who.grants
+    ]
 
 
 async def _citizen(people: People, request: Request) -> Citizen:

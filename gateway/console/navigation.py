@@ -1,0 +1,34 @@
+"""The sections of the console: which there are, and for whom. A section without its right is not shown."""
+
+from typing import NamedTuple
+
+import pages
+
+from ..people import SignedIn
+from ..people.roles import Right
+
+
+class Section(NamedTuple):
+    """One entry of the menu; `right` None: for everybody who is signed in. `title` is a key of `pages/words`."""
+
+    title: str
+    href: str
+    right: Right | None = None
+
+
+SECTIONS: tuple[Section, ...] = (
+    Section("Overview", "/console"),
+    Section("Exchanges", "/console/exchanges", Right.EVIDENCE_READ),
+    Section("Findings", "/console/findings", Right.EVIDENCE_READ),
+)
+
+
+def menu(who: SignedIn, path: str) -> list[dict[str, object]]:
+    """What an officer may open, as the menu's macro takes it."""
+    mine = [each for each in SECTIONS if each.right is None or who.giving(each.right)]
+    here = max((each.href for each in mine if _within(path, each.href)), key=len, default="")
+    return [{"text": pages.said(each.title), "href": each.href, "active": each.href == here} for each in mine]
+
+
+def _within(path: str, section: str) -> bool:
+    return path == section or (section != "/console" and path.startswith(f"{section}/"))

@@ -1,0 +1,41 @@
+"""A page of the console for a signed-in officer: the menu, the name, the form token, and what has just been done."""
+
+from urllib.parse import urlencode
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+import pages
+
+from ..people import People, SignedIn
+from ..people.people import CONSOLE
+from .failures import NotSignedIn
+from .navigation import menu
+
+DONE = {"saved": "Saved.", "sent": "Sent.", "looked": "The log was looked through."}
+"""What a page may say after a form, by the code in its address: never a text from outside."""
+
+
+async def officer_of(request: Request) -> SignedIn:
+    """The officer whose session the request carries. Raises NotSignedIn."""
+    people: People = request.app.state.people
+    who = await people.officer(request.cookies)
+    if who is None:
+        raise NotSignedIn(CONSOLE)
+    return who
+
+
+def page(request: Request, who: SignedIn, template: str, *, status: int = 200, **values: object) -> HTMLResponse:
+    """`template` below `pages/templates`, with everything around it that an officer sees on every page."""
+    chrome = {
+        "signed_in": {"name": who.officer.name, "leave": "/console/sign-out"},
+        "navigation": menu(who, request.url.path),
+        "csrf": who.csrf,
+        "just_done": pages.said(DONE.get(request.query_params.get("done", ""), "")),
+    }
+    return HTMLResponse(pages.rendered(template, **(chrome | values)), status)
+
+
+def done(address: str, code: str) -> Response:
+    """After a form: to the page that shows the result (RFC 9110, 15.4.4), which says `DONE[code]`."""
+    return RedirectResponse(f"{address}?{urlencode({'done': code})}" if code else address, 303)

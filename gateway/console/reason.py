@@ -1,0 +1,59 @@
+"""Why an officer reads evidence: asked once, kept with the browser for an hour, written into every entry of reading.
+
+It stands in a cookie, as the officer's own words: the session's other pages need it, and an address would be kept in
+too many places.
+"""
+
+import base64
+from binascii import Error as NotBase64
+
+from fastapi import Request
+from fastapi.responses import Response
+
+from ..edges.v1.reviewing import Reading, Reviewer
+from ..people import Right, SignedIn
+from ..wiring import Services
+from .failures import ReasonWanted
+from .page import officer_of
+
+COOKIE = "sandhi-reason"
+AN_HOUR_S = 3600
+
+
+def stated(request: Request) -> str:
+    """What the officer said, or nothing."""
+    try:
+        return base64.urlsafe_b64decode(request.cookies.get(COOKIE, "")[:2000].encode()).decode()
+    except (NotBase64, ValueError):
+        return ""
+
+
+def keep(response: Response, reason: str, *, secure: bool) -> None:
+    """Keep it with the browser."""
+    value = base64.urlsafe_b64encode(reason.encode()).decode()
+    response.set_cookie(
+        COOKIE, value, max_age=AN_HOUR_S, path="/console", httponly=True, samesite="strict", secure=secure
+    )
+
+
+def forget(response: Response) -> None:
+    """The officer leaves, or starts upon another matter."""
+    response.delete_cookie(COOKIE, path="/console")
+
+
+async def reading(request: Request, right: Right = Right.EVIDENCE_READ) -> tuple[SignedIn, Reviewer, Reading]:
+    """Who reads, as the API's own operations take it, and why.
+
+    Raises:
+        NotSignedIn, NotAllowed: as every page.
+        ReasonWanted: nothing was said yet.
+        ProblemError: what was said holds something of the form of a person's number.
+    """
+    who = await officer_of(request)
+    who.need(right)
+    here: Services = request.app.state.services
+    reason = stated(request)
+    if not reason:
+        query = f"?{request.url.query}" if request.url.query else ""
+        raise ReasonWanted(f"{request.url.path}{query}")
+    return who, Reviewer(who.id, who), Reading(here, reason)

@@ -1,0 +1,103 @@
+"""From a template and values to HTML."""
+
+from collections.abc import Callable, Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import (
+    ChoiceLoader,
+    Environment,
+    FileSystemLoader,
+    PackageLoader,
+    PrefixLoader,
+    StrictUndefined,
+    Undefined,
+    UndefinedError,
+)
+from jinja2.utils import missing
+from markupsafe import Markup
+
+from .assets import address_of
+from .languages import LANGUAGES, NOW, Language
+
+TEMPLATES = Path(__file__).parent / "templates"
+COMPONENTS = "govuk_frontend_jinja"
+LENIENT = (None, "caller")  # what an `if` without `else` gives, and a macro that nobody calls around a text
+
+
+class Unknown(Undefined):
+    """A variable that nobody passed is an error; a member that a component's parameters lack is not."""
+
+    def __new__(  # the signature is Jinja's
+        cls, hint: str | None = None, obj: Any = missing, name: str | None = None, exc: Any = UndefinedError
+    ) -> Any:
+        """A strict one for names, and for members of anything but parameters."""
+        if name in LENIENT or isinstance(obj, dict):
+            return super().__new__(cls)
+        return StrictUndefined(hint, obj, name, exc)
+
+
+@cache
+def environment(code: str) -> Environment:
+    """The templates in one language."""
+    language = LANGUAGES[code]
+    made = Environment(
+        loader=ChoiceLoader([FileSystemLoader(TEMPLATES), PrefixLoader({COMPONENTS: PackageLoader(COMPONENTS)})]),
+        autoescape=True,
+        undefined=Unknown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.globals |= {"asset": address_of, "languages": list(LANGUAGES.values()), "language": language}
+    made.globals |= {"undefined": Unknown(), "null": None}  # names that the components' own templates compare with
+    made.globals |= {"_": speaker(language), "ngettext": counter(language), "_said": worded(language)}
+    made.globals["choices"] = choices(language)
+    return made
+
+
+def speaker(language: Language) -> Callable[..., Markup]:
+    """`_("Signed in as %(name)s", name=...)` of templates: the text is ours, the values are escaped."""
+
+    def said(text: str, **values: object) -> Markup:
+        found = Markup(language.said(text))
+        return found % values if values else found
+
+    return said
+
+
+def counter(language: Language) -> Callable[..., Markup]:
+    """`ngettext("%(n)s person", "%(n)s people", n=3)` of templates."""
+    say = speaker(language)
+
+    def counted(one: str, many: str, *, n: int, **values: object) -> Markup:
+        return say(one if n == 1 else many, n=n, **values)
+
+    return counted
+
+
+def worded(language: Language) -> Callable[[str], str]:
+    """`_said(code)` of templates: a code of ours (`signed_off`) as words. Its words are a key of `words/`, too."""
+
+    def said_of(code: str) -> str:
+        return language.said(code.replace("_", " ").capitalize())
+
+    return said_of
+
+
+def choices(language: Language) -> Callable[[Iterable[str]], list[dict[str, str]]]:
+    """`choices(codes)` of templates: the items of a select or of radios."""
+    say = worded(language)
+    return lambda codes: [{"value": code, "text": say(code)} for code in codes]
+
+
+def said(text: str) -> str:
+    """A text of ours, for example a title that a table holds, in the language of the request being answered."""
+    return NOW.get().language.said(text)
+
+
+def rendered(template: str, **values: object) -> str:
+    """A page as HTML, in the language of the request being answered. `template` is a name below `templates/`."""
+    spoken = NOW.get()
+    found = environment(spoken.language.code).get_template(template)
+    return found.render({"here": spoken.address, "path": spoken.path} | values)

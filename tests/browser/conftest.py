@@ -1,0 +1,79 @@
+"""Chromium in front of a whole world: the demo, kept running, with a handful of people in it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from browser.visitor import Visitor, World
+from playwright.sync_api import Browser, sync_playwright
+
+from gateway.cli.demo.choices import free_ports
+
+PEOPLE = "40"
+CHROMIUM = "/usr/bin/chromium"
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """The demo with a few people, kept; its log is `demo.log` in its folder."""
+    data = tmp_path_factory.mktemp("world")
+    (port,) = free_ports(1)
+    wanted = {"PEOPLE": PEOPLE, "KEEP": "1", "PORT": str(port), "DATA": str(data / "data"), "WITHOUT": ""}
+    with (data / "demo.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gateway", "demo"],
+            env={**os.environ, **wanted},
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
+        try:
+            yield _ready(process, data)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=30)
+
+
+def _ready(process: subprocess.Popen[str], data: Path) -> World:
+    said: list[str] = []
+    assert process.stdout is not None
+    for line in process.stdout:
+        said.append(line)
+        if line.startswith("ready "):
+            return _world(line.split()[1], data / "data")
+    raise AssertionError("the demo stopped:\n" + "".join(said[-20:]) + (data / "demo.log").read_text())
+
+
+def _world(gateway: str, data: Path) -> World:
+    officers = json.loads((data / "officers.json").read_text("utf-8"))
+    places = json.loads((data / "endpoints.json").read_text("utf-8"))
+    return World(gateway, places["registry"], places["sandbox"], data, {each["login"]: each for each in officers})
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """Debian's Chromium; ended before other tests of the process run their own event loops."""
+    assert Path(CHROMIUM).exists(), "Chromium is missing. Install it:  apt-get install -y chromium fonts-noto-core"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--disable-dev-shm-usage"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(params=[True, False], ids=["scripts", "no-scripts"])
+def visitor(request: pytest.FixtureRequest, chromium: Browser, world: World) -> Iterator[Visitor]:
+    """A person with an empty browser, once with scripts and once without."""
+    with Visitor.arrived(chromium, world, scripts=request.param) as found:
+        yield found
+
+
+@pytest.fixture
+def scripted(chromium: Browser, world: World) -> Iterator[Visitor]:
+    """A person with an empty browser that runs scripts: for what only looks."""
+    with Visitor.arrived(chromium, world, scripts=True) as found:
+        yield found

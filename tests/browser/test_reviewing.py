@@ -1,0 +1,68 @@
+"""A compliance officer's journey: says why, finds an exchange, sees its steps and proof, replays it, ends a finding."""
+
+from browser.visitor import Visitor
+
+WHY = "Monthly review of exchanges"
+
+
+def begin(visitor: Visitor, path: str) -> None:
+    """Sign in on the way to a page of evidence, and say why."""
+    visitor.sign_in("compliance")
+    visitor.go(path)
+    assert visitor.heading() == "Why do you look?"
+    visitor.page.get_by_label("Your reason").fill(WHY)
+    visitor.page.get_by_role("button", name="Continue").click()
+
+
+def test_from_the_list_to_the_proof_of_one_exchange(visitor: Visitor) -> None:
+    begin(visitor, "/console/exchanges?outcome=answered")
+    assert WHY in visitor.page.locator("main").inner_text()
+    visitor.looked_at("exchanges")
+    visitor.page.locator("tbody th a").first.click()
+    assert visitor.heading() == "One exchange"
+    assert visitor.page.locator(".app-timeline > li").count() >= 4
+    assert visitor.page.locator(".govuk-tag--green", has_text="proved").count() == 2
+    visitor.looked_at("exchange")
+    visitor.page.get_by_role("button", name="Decide it again").click()
+    assert "the decision is the same" in visitor.page.locator("#replayed").inner_text()
+    visitor.looked_at("exchange-replayed")
+
+
+def test_filters_stand_in_the_address_and_lead_to_an_empty_list(visitor: Visitor) -> None:
+    begin(visitor, "/console/exchanges")
+    visitor.page.get_by_label("Purpose").fill("nothing_like_this")
+    visitor.page.get_by_role("button", name="Search").click()
+    assert "purpose=nothing_like_this" in visitor.page.url
+    assert "No exchange is like this." in visitor.page.locator("main").inner_text()
+    visitor.looked_at("exchanges-none")
+
+
+def test_a_filter_that_cannot_be_used_is_named(visitor: Visitor) -> None:
+    begin(visitor, "/console/exchanges?service=<script>alert(1)</script>")
+    visitor.go("/console/exchanges?service=%3Cscript%3Ealert(1)%3C/script%3E")
+    assert "There is a problem" in visitor.page.locator("main").inner_text()
+    visitor.looked_at("exchanges-fault")
+
+
+def test_the_evidence_can_be_taken_away(scripted: Visitor) -> None:
+    begin(scripted, "/console/exchanges?outcome=answered")
+    scripted.page.locator("tbody th a").first.click()
+    with scripted.page.expect_download() as download:
+        scripted.page.get_by_role("link", name="Download the evidence").click()
+    assert download.value.suggested_filename.endswith(".zip")
+
+
+def test_a_finding_is_looked_for_assigned_talked_about_and_signed_off(visitor: Visitor) -> None:
+    visitor.sign_in("compliance")
+    visitor.go("/console/findings")
+    visitor.page.get_by_role("button", name="Look through the log now").click()
+    assert "The log was looked through." in visitor.page.locator("main").inner_text()
+    visitor.looked_at("findings")
+
+
+def test_whoever_lacks_the_right_gets_a_page_that_says_so(visitor: Visitor) -> None:
+    visitor.sign_in("wbb-admin")
+    visitor.go("/console/exchanges")
+    assert "evidence.read" in visitor.page.locator("main").inner_text()
+    assert visitor.page.get_by_role("link", name="Exchanges").count() == 0
+    visitor.looked_at("not-allowed")

@@ -1,0 +1,108 @@
+"""A person before a browser: goes somewhere, signs in, and looks whether a page is fit for everybody."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, Page, ViewportSize
+
+HERE = Path(__file__).parent
+SCREENS = HERE.parents[1] / "build" / "screens"
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+WIDE, NARROW = ViewportSize(width=1280, height=900), ViewportSize(width=320, height=800)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """A running demo: base URLs, its data directory, its officers by login."""
+
+    gateway: str
+    registry: str
+    sandbox: str
+    data: Path
+    officers: Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(slots=True)
+class Visitor:
+    """One person. `complaints` are what the browser said: refused scripts, broken requests, foreign addresses."""
+
+    page: Page
+    world: World
+    scripts: bool
+    complaints: list[str] = field(default_factory=list)
+
+    @classmethod
+    @contextmanager
+    def arrived(cls, browser: Browser, world: World, *, scripts: bool) -> Iterator["Visitor"]:
+        """With an empty browser of their own; at the end nothing may have been complained about."""
+        context = browser.new_context(java_script_enabled=scripts, viewport=WIDE, locale="en-GB")
+        try:
+            found = cls(context.new_page(), world, scripts)
+            found._listen()
+            yield found
+            assert found.complaints == []
+        finally:
+            context.close()
+
+    def _listen(self) -> None:
+        def asked(url: str) -> None:
+            if not url.startswith(("http://127.0.0.1:", "data:", "blob:")):
+                self.complaints.append(f"asked for {url}")
+
+        self.page.on("request", lambda request: asked(request.url))
+        self.page.on("pageerror", lambda error: self.complaints.append(f"script: {error}"))
+        self.page.on("console", lambda said: self._console(said.type, said.text))
+
+    def _console(self, kind: str, text: str) -> None:
+        if kind == "error" and "Failed to load resource" not in text:
+            self.complaints.append(text)
+
+    def go(self, path: str, base: str = "") -> None:
+        """Open a path of the gateway, or of another base URL."""
+        self.page.goto(f"{base or self.world.gateway}{path}")
+
+    def sign_in(self, login: str, then: str = "/console") -> None:
+        """As an officer of the demo, by the form, to a page of the console."""
+        self.go(f"{then}")
+        self.page.locator("main a.govuk-button").first.click()
+        self.page.get_by_label("Login", exact=True).fill(login)
+        self.page.locator("input[name=password]").fill(str(self.world.officers[login]["password"]))
+        self.page.locator("main button[type=submit]").click()
+        self.page.wait_for_url(lambda url: url.startswith(f"{self.world.gateway}{then}") and "/signed-in/" not in url)
+
+    def heading(self) -> str:
+        """The page's h1."""
+        return self.page.locator("h1").inner_text()
+
+    def looked_at(self, name: str) -> None:
+        """Judge the page as it stands, and keep a picture of it as `build/screens/<name>.png`.
+
+        Fails on: an axe finding of WCAG 2.2 AA, sideways scrolling at 320 px or at 200 % text.
+        """
+        self._pictured(name)
+        if not self.scripts:
+            return
+        self._accessible(name)
+        self._fits(name)
+
+    def _pictured(self, name: str) -> None:
+        SCREENS.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=SCREENS / f"{name}{'' if self.scripts else '-plain'}.png", full_page=True)
+
+    def _accessible(self, name: str) -> None:
+        self.page.evaluate((HERE / "axe.min.js").read_text("utf-8"))
+        found = self.page.evaluate("rules => axe.run(document, {runOnly: rules})", RULES)
+        told = [f"{each['id']}: {[node['html'][:200] for node in each['nodes']]}" for each in found["violations"]]
+        assert told == [], f"{name}: {told}"
+
+    def _fits(self, name: str) -> None:
+        wide = "document.documentElement.scrollWidth"
+        self.page.set_viewport_size(NARROW)
+        assert self.page.evaluate(wide) <= 320, f"{name} scrolls sideways at 320 px"
+        self.page.set_viewport_size(WIDE)
+        self.page.evaluate("document.documentElement.style.fontSize = '200%'")
+        assert self.page.evaluate(wide) <= 1280, f"{name} scrolls sideways with text of 200 %"
+        self.page.evaluate("document.documentElement.style.fontSize = ''")

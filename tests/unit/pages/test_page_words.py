@@ -1,0 +1,50 @@
+"""Every word that a page can say is there in each language, with the same places for values."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from jinja2.ext import extract_from_ast
+
+from pages.languages import LANGUAGES, NOW, Spoken
+from pages.rendering import TEMPLATES, environment, rendered
+
+PLACES = re.compile(r"%\((\w+)\)s")
+OTHERS = [code for code in LANGUAGES if code != "en"]
+
+
+def texts() -> Iterator[tuple[str, str]]:
+    """(template, text) for each text of each template."""
+    for path in sorted(TEMPLATES.rglob("*.html")):
+        tree = environment("en").parse(path.read_text("utf-8"))
+        for _, _, found in extract_from_ast(tree, ["_", "ngettext"]):
+            for text in found if isinstance(found, tuple) else (found,):
+                if text is not None:
+                    yield path.relative_to(TEMPLATES).as_posix(), text
+
+
+@pytest.mark.parametrize("code", OTHERS)
+def test_each_text_of_each_template_is_translated(code: str) -> None:
+    lacking = sorted({f"{where}: {text}" for where, text in texts() if text not in LANGUAGES[code].words})
+    assert lacking == []
+
+
+@pytest.mark.parametrize("code", OTHERS)
+def test_a_translation_has_the_places_of_its_text(code: str) -> None:
+    words = LANGUAGES[code].words
+    assert [text for text in words if set(PLACES.findall(text)) != set(PLACES.findall(words[text]))] == []
+
+
+def test_values_in_a_text_are_escaped() -> None:
+    page = environment("en").from_string('{{ _("Signed in as %(name)s", name=name) }}').render(name="<script>")
+    assert page == "Signed in as &lt;script&gt;"
+
+
+def test_a_page_speaks_the_language_of_its_request() -> None:
+    token = NOW.set(Spoken(LANGUAGES["ta"], "/console"))
+    try:
+        page = rendered("refused.html", heading="x", detail="y", back="/console")
+    finally:
+        NOW.reset(token)
+    assert '<html lang="ta" dir="ltr"' in page
+    assert LANGUAGES["ta"].words["Start again"] in page
