@@ -1,6 +1,6 @@
 """From a template and values to HTML."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,13 @@ def environment(code: str) -> Environment:
     made.globals |= {"undefined": Unknown(), "null": None}  # names that the components' own templates compare with
     made.globals |= {"_": speaker(language), "ngettext": counter(language), "_said": worded(language)}
     made.globals["choices"] = choices(language)
+    made.filters["pair"] = pair
     return made
+
+
+def pair(value: Mapping[str, object], first: str, second: str) -> tuple[object, object]:
+    """Two members of a mapping: what a chart or a table takes."""
+    return value[first], value[second]
 
 
 def speaker(language: Language) -> Callable[..., Markup]:

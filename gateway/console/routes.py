@@ -6,17 +6,16 @@ from starlette.exceptions import HTTPException
 
 import pages
 
-from ..people import Citizen, People, SignedIn
+from ..people import Citizen, People
 from ..people.people import CONSOLE, MY_DATA
-from ..people.roles import ROLES
 from ..people.signin import away, back, local
-from . import exchanges, findings
+from . import exchanges, findings, overview
 from .failures import NotSignedIn
 from .forms import posted
 from .my_data import Front
-from .page import officer_of, page
+from .page import officer_of
 
-PAGES = (exchanges.router, findings.router)
+PAGES = (overview.router, exchanges.router, findings.router)
 WORDS = {
     CONSOLE: ("Sign in to the console", "For officers of the agencies that exchange data here."),
     MY_DATA: ("Sign in to see your data", "For everybody whose data is exchanged here."),
@@ -35,11 +34,6 @@ def console_routes(people: People, my_front: Front) -> APIRouter:
     for area in (CONSOLE, MY_DATA):
         _sign_in(routes, people, area)
         _sign_out(routes, people, area)
-
-    @routes.get("/console")
-    async def console(request: Request) -> Response:
-        who = await officer_of(request)
-        return page(request, who, "home.html", officer=who.officer, grants=who.grants, rows=_roles(who))
 
     @routes.get("/console/confirm")
     async def confirm(request: Request) -> Response:
@@ -103,14 +97,6 @@ def _sign_out(routes: APIRouter, people: People, area: str) -> None:
         response = RedirectResponse(f"/{area}/sign-in", 303)
         people.cookies.end(response, area)
         return response
-
-
-def _roles(who: SignedIn) -> list[list[str]]:
-    """Role, for what, until when."""
-    return [
-        [pages.said(ROLES[each.role].title), each.member or each.territory or "-", each.expires_at.date().isoformat()]
-        for each in who.grants
-    ]
 
 
 async def _citizen(people: People, request: Request) -> Citizen:

@@ -1,0 +1,38 @@
+"""`/console`: for reviewers the state of the log and what was exchanged; for everybody their roles."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+import pages
+
+from ..edges.v1 import audit_overview
+from ..edges.v1.reviewing import Reviewer
+from ..people import Right, SignedIn
+from ..people.roles import ROLES
+from .page import officer_of, page
+
+router = APIRouter(prefix="/console", include_in_schema=False)
+SPANS = (7, 30, 90)
+
+
+@router.get("")
+async def front(request: Request) -> Response:
+    """The first page after signing in."""
+    who = await officer_of(request)
+    if not who.giving(Right.EVIDENCE_READ):
+        return page(request, who, "home.html", officer=who.officer, grants=who.grants, rows=_roles(who))
+    wanted = request.query_params.get("days", "")
+    days = int(wanted) if wanted in map(str, SPANS) else SPANS[1]
+    reviewer = Reviewer(who.id, who)
+    found: dict[str, Any] = await audit_overview.get_overview(request, reviewer, request.app.state.services, days)
+    return page(request, who, "console/overview.html", found=found, span=days, spans=SPANS, rows=_roles(who))
+
+
+def _roles(who: SignedIn) -> list[list[str]]:
+    """Role, for what, until when."""
+    return [
+        [pages.said(ROLES[each.role].title), each.member or each.territory or "-", each.expires_at.date().isoformat()]
+        for each in who.grants
+    ]

@@ -1,0 +1,65 @@
+"""The overview counts each exchange once, in its day, on both databases; and says how the log is."""
+
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
+
+from gateway.review.overview import Counting
+from tests.reviewing import PROVIDER, House, a_house
+
+
+def days_ago(house: House, days: int) -> datetime:
+    """Noon of a day before today."""
+    today = house.services.people.clock().date()
+    return datetime.combine(today - timedelta(days=days), time(12), UTC)
+
+
+async def test_each_exchange_is_counted_once_in_its_day(tmp_path: Path, database_url: str) -> None:
+    async with a_house(tmp_path, database_url) as house:
+        _, desk = await house.officer("compliance", "compliance_officer")
+        empty = await desk.json("GET", "/overview?days=7")
+        assert (empty["outcomes"], len(empty["days"])) == ([], 7)
+        await house.played(3, days_ago(house, 2))
+        await house.played(2, days_ago(house, 40))
+        first = await desk.json("GET", "/overview?days=7")
+        await house.played(4, days_ago(house, 0), outcome="refused_by_rules")
+        second = await desk.json("GET", "/overview?days=7")
+        longer = await desk.json("GET", "/overview?days=60")
+    assert [each["exchanges"] for each in first["days"]] == [0, 0, 0, 0, 3, 0, 0]
+    assert [each["exchanges"] for each in second["days"]] == [0, 0, 0, 0, 3, 0, 4]
+    assert second["outcomes"] == [
+        {"name": "refused_by_rules", "exchanges": 4},
+        {"name": "answered", "exchanges": 3},
+    ]
+    assert second["sources"] == [{"name": PROVIDER, "exchanges": 7}]
+    assert {each["name"]: each["exchanges"] for each in longer["outcomes"]} == {"refused_by_rules": 4, "answered": 5}
+
+
+async def test_counting_begins_where_the_period_begins(tmp_path: Path, database_url: str) -> None:
+    async with a_house(tmp_path, database_url) as house:
+        for days in (30, 20, 10, 1):
+            await house.played(5, days_ago(house, days))
+        today = house.services.people.clock().date()
+        counting = Counting()
+        store = house.services.log.store
+        short = await store.read(lambda connection: counting.over(connection, today, 15))
+        again = await store.read(lambda connection: counting.over(connection, today, 15))
+        whole = await store.read(lambda connection: counting.over(connection, today, 90))
+    assert short == again
+    assert [sum(count for _, count in each.days) for each in (short, whole)] == [10, 20]
+
+
+async def test_the_state_of_the_log_is_told(tmp_path: Path, sqlite_url: str) -> None:
+    async with a_house(tmp_path, sqlite_url) as house:
+        _, desk = await house.officer("compliance", "compliance_officer")
+        await house.played(1, days_ago(house, 0))
+        await house.services.log.checkpoint()
+        told = (await desk.json("GET", "/overview"))["log"]
+        size = await house.services.log.size()
+    assert (told["size"], told["signed_size"], told["stopped"], told["open_intents"]) == (size, size, None, 0)
+    assert told["signed_at"]
+
+
+async def test_an_administrator_of_an_agency_sees_no_overview(tmp_path: Path, sqlite_url: str) -> None:
+    async with a_house(tmp_path, sqlite_url) as house:
+        _, desk = await house.officer("admin", "agency_administrator")
+        assert (await desk.json("GET", "/overview", status=403))["code"] == "forbidden"
