@@ -19,6 +19,8 @@ class Section(NamedTuple):
 SECTIONS: tuple[Section, ...] = (
     Section("Overview", "/console"),
     Section("Exchanges", "/console/exchanges", Right.EVIDENCE_READ),
+    Section("One person", "/console/person", Right.EVIDENCE_READ),
+    Section("Events", "/console/events", Right.EVIDENCE_READ),
     Section("Findings", "/console/findings", Right.EVIDENCE_READ),
 )
 

@@ -9,13 +9,13 @@ import pages
 from ..people import Citizen, People
 from ..people.people import CONSOLE, MY_DATA
 from ..people.signin import away, back, local
-from . import exchanges, findings, overview
+from . import events, exchanges, findings, overview
 from .failures import NotSignedIn
 from .forms import posted
 from .my_data import Front
 from .page import officer_of
 
-PAGES = (overview.router, exchanges.router, findings.router)
+PAGES = (overview.router, exchanges.router, findings.router, events.router)
 WORDS = {
     CONSOLE: ("Sign in to the console", "For officers of the agencies that exchange data here."),
     MY_DATA: ("Sign in to see your data", "For everybody whose data is exchanged here."),

@@ -66,3 +66,35 @@ def test_whoever_lacks_the_right_gets_a_page_that_says_so(visitor: Visitor) -> N
     assert "evidence.read" in visitor.page.locator("main").inner_text()
     assert visitor.page.get_by_role("link", name="Exchanges").count() == 0
     visitor.looked_at("not-allowed")
+
+
+def test_one_person_is_found_by_number_and_the_number_is_nowhere_in_the_address(visitor: Visitor) -> None:
+    begin(visitor, "/console/person")
+    number = visitor.world.somebody()
+    visitor.page.get_by_label("Kind of number").select_option("NIC")
+    visitor.page.get_by_label("Number", exact=True).fill(number)
+    visitor.page.get_by_role("button", name="Search").click()
+    text = visitor.page.locator("main").inner_text()
+    assert "about this person" in text
+    assert visitor.page.locator("main ol > li").count() >= 1
+    assert number not in visitor.page.url
+    assert number not in text
+    visitor.looked_at("person")
+
+
+def test_a_number_that_cannot_be_one_is_refused_in_words(visitor: Visitor) -> None:
+    begin(visitor, "/console/person")
+    visitor.page.get_by_label("Kind of number").select_option("NIC")
+    visitor.page.get_by_label("Number", exact=True).fill("<script>alert(1)</script>")
+    visitor.page.get_by_role("button", name="Search").click()
+    assert "There is a problem" in visitor.page.locator("main").inner_text()
+    visitor.looked_at("person-fault")
+
+
+def test_events_tell_who_read_evidence(visitor: Visitor) -> None:
+    begin(visitor, "/console/events")
+    visitor.page.get_by_label("Kind", exact=True).select_option("evidence.read")
+    visitor.page.get_by_role("button", name="Search").click()
+    assert "kind=evidence.read" in visitor.page.url
+    assert visitor.page.locator("tbody tr").count() >= 1
+    visitor.looked_at("events")

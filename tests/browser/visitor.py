@@ -1,5 +1,6 @@
 """A person before a browser: goes somewhere, signs in, and looks whether a page is fit for everybody."""
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +24,14 @@ class World:
     sandbox: str
     data: Path
     officers: Mapping[str, Mapping[str, Any]]
+
+    def somebody(self) -> str:
+        """The NIC of a registered person of the demo, of whom others were asked."""
+        lines = (self.data / "list.jsonl").read_text("utf-8").splitlines()
+        listed = {each["id"] for each in map(json.loads, lines) if each["outcome"] in {"listed", "to_verify"}}
+        with (self.data / "sandbox" / "registrations.jsonl").open(encoding="utf-8") as people:
+            person = next(each for each in map(json.loads, people) if each["member_id"] in listed)
+        return next(str(each["value"]) for each in person["identifiers"] if each["type"] == "NIC")
 
 
 @dataclass(slots=True)

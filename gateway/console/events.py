@@ -1,0 +1,59 @@
+"""`/console/events` and `/console/person`: what changed the rules and who read evidence; what concerns one person."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from audit.wording import KINDS
+
+from ..edges.refusal import ProblemError
+from ..edges.v1 import audit
+from ..wiring import Services
+from .forms import posted, shaped
+from .page import page
+from .reason import reading
+
+router = APIRouter(prefix="/console", include_in_schema=False)
+
+
+@router.get("/events")
+async def listed(request: Request) -> Response:
+    """Entries that are no exchanges, newest first."""
+    who, reviewer, read = await reading(request)
+    known = audit.EventsIn.model_fields
+    query = {name: value for name, value in request.query_params.items() if value and name in known}
+    found = await audit.get_events(shaped(audit.EventsIn, query), reviewer, read)
+    older = f"?{urlencode(query | {'before': found['next']})}" if found["next"] else ""
+    kinds = [{"value": "", "text": ""}, *({"value": code, "text": text} for code, text in sorted(KINDS.items()))]
+    values: dict[str, Any] = {"events": found["events"], "older": older, "query": query, "kinds": kinds}
+    return page(request, who, "console/events.html", **values)
+
+
+@router.get("/person")
+async def ask_person(request: Request) -> Response:
+    """Which person? The number goes into a form's body and never into an address."""
+    who, _, read = await reading(request)
+    return page(request, who, "console/person.html", **_form(read.here), exchanges=None, fault="", older="")
+
+
+@router.post("/person")
+async def find_person(request: Request) -> Response:
+    """What was exchanged about this person; the number becomes a keyed pseudonym and is shown nowhere again."""
+    who, reviewer, read = await reading(request)
+    form = await posted(request, who.csrf)
+    wanted = {"type": form.get("type", ""), "value": form.get("value", "").strip()}
+    values: dict[str, Any] = _form(read.here) | {"exchanges": None, "older": ""}
+    try:
+        body = shaped(audit.PersonWantedIn, {"subject": {"identifiers": [wanted]}, "before": form.get("before", "")})
+        found = await audit.post_search(body, reviewer, read)
+    except ProblemError as error:
+        return page(request, who, "console/person.html", status=400, fault=error.detail, **values)
+    values |= {"exchanges": found["exchanges"], "older": found["next"] or "", "wanted": wanted}
+    return page(request, who, "console/person.html", fault="", **values)
+
+
+def _form(here: Services) -> dict[str, Any]:
+    types = [{"value": each, "text": each} for each in sorted(here.profile.patterns)]
+    return {"types": types, "wanted": {"type": "", "value": ""}}
