@@ -99,6 +99,15 @@ def execute(connection: Connection, statement: ClauseElement, *values: object) -
     return connection.exec_driver_sql(compiled(statement, connection.dialect), values)
 
 
+def plain_rows(connection: Connection, statement: ClauseElement, *values: object) -> Sequence[Sequence[Any]]:
+    """The rows of a constant statement as the driver gives them: `execute` without what SQLAlchemy makes of each."""
+    found = connection.exec_driver_sql(compiled(statement, connection.dialect), values)
+    assert found.cursor is not None
+    rows: Sequence[Sequence[Any]] = found.cursor.fetchall()
+    found.close()
+    return rows
+
+
 def among(
     connection: Connection, statement: str, keys: Sequence[bytes] | Sequence[str]
 ) -> CursorResult[*tuple[Any, ...]]:

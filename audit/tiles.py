@@ -7,6 +7,7 @@ big-endian uint16 length. Level 0 holds the leaf hashes; a hash of level L is th
 import re
 import struct
 from collections.abc import Callable, Iterable, Sequence
+from hashlib import sha256
 
 from .errors import EntryInvalid, NotInLog
 from .merkle import HASH_BYTES, CompactRange, largest_power_below, node_hash
@@ -136,10 +137,10 @@ class TileTree:
 
 
 def _rows(hashes: list[bytes]) -> Rows:
-    rows = [hashes]
-    while len(rows[-1]) > 1:
-        row = rows[-1]
-        rows.append([node_hash(left, right) for left, right in zip(row[::2], row[1::2], strict=False)])
+    rows = [row := hashes]
+    while len(row) > 1:  # as `node_hash` has it, without a call for each
+        row = [sha256(b"\x01" + left + right).digest() for left, right in zip(row[::2], row[1::2], strict=False)]
+        rows.append(row)
     return rows
 
 

@@ -4,6 +4,7 @@
 """
 
 import argparse
+import logging
 import os
 import shutil
 import sys
@@ -21,7 +22,7 @@ from bench.arithmetic import Figure, rounded
 from bench.house import FEW, SCALES, Furnished, House
 from bench.loaders import Loaders
 from bench.machine import Cores, described, versions
-from bench.parts import exchanges, inner, neighbours, verification, workers
+from bench.parts import events, exchanges, inner, neighbours, verification, workers
 from bench.place import Agencies
 from bench.postgres import postgres
 from bench.processes import NotMeasured, Processes
@@ -30,7 +31,8 @@ from gateway.cli.demo.choices import free_ports
 
 RESULTS = Path(__file__).parent / "results.json"
 SLOW_S, BRISK_S = "30", "0.02"
-PARTS = ("exchanges", "workers", "entries", "growth", "consents", "batches", "hanging", "live", "verification")
+ALONE = ("entries", "growth", "verification", "events")  # need no gateway with people
+PARTS = ("exchanges", "workers", "consents", "batches", "hanging", "live", *ALONE)
 console = Console(width=150)
 
 
@@ -47,6 +49,7 @@ def main() -> int:
         console.print(f"missing: {', '.join(missing)}. Install them:  apt-get install -y nginx-light wrk")
         return 1
     os.environ["PATH"] += ":/usr/sbin"
+    logging.getLogger("sandhi").setLevel(logging.ERROR)  # which adapters a profile leaves out is no news here
     cores = Cores.here()
     about = {"machine": described(cores), "versions": versions()}
     figures, failed = measured(cores, asked.part or PARTS, with_postgres=not asked.no_postgres)
@@ -97,7 +100,7 @@ def prepared(
     """The parts that are wanted, over gateways that are furnished once."""
     begun = time.perf_counter()
     few = house.furnished("few", min(FEW, house.scale.people))
-    large = house.furnished("large", house.scale.people) if set(wanted) - {"entries", "growth", "verification"} else few
+    large = house.furnished("large", house.scale.people) if set(wanted) - set(ALONE) else few
     shared: Furnished | None = house.furnished("shared", min(100_000, house.scale.people), url) if url else None
     console.print(f"furnished, {large.people:,} consents: {time.perf_counter() - begun:.0f} s")
     parts: dict[str, Callable[[], list[Figure]]] = {
@@ -110,6 +113,7 @@ def prepared(
         "hanging": lambda: neighbours.hanging(house, large),
         "live": lambda: neighbours.live_beside_batch(house, large),
         "verification": lambda: verification.measure(house),
+        "events": lambda: events.measure(house),
     }
     return [(name, parts[name]) for name in PARTS if name in wanted]
 

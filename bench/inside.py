@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from audit import Entry, FileMemory, Log, Signer, Wanted, new_id
 from bench import people, place
 from bench.arithmetic import Round
+from bench.telling import told as events
 from consent import decide
 from gateway.cli.serve import spare_collector
 from gateway.db import Database
@@ -161,6 +162,7 @@ def _entry(number: int) -> Entry:
         "case_ref": f"CASE-{number % CASES}",
         "outcome": "answered",
         "agreement": "BENCH-1",
+        "released": ["closed_month", "employments"],
     }
     return Entry(entry_id, "exchange.outcome", now, facts, (f"{number % 100_000:064x}",))
 
@@ -206,6 +208,7 @@ PARTS: Mapping[str, Callable[..., Awaitable[object]]] = {
     "growth": growth,
     "consents": consents,
     "batch": batch,
+    "events": events,
 }
 
 

@@ -8,11 +8,17 @@ import math
 import re
 from json.encoder import encode_basestring
 
+import orjson
+
 from .errors import NotCanonical
 
 EXACT = 2**53  # integers up to here survive a reader that holds numbers as doubles
 DEEPEST = 64
 CONSTANTS = {None: "null", True: "true", False: "false"}
+_PLAIN = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER | orjson.OPT_PASSTHROUGH_SUBCLASS
+_PLAIN |= orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
+_BEYOND_16_BITS = re.compile(rb"[\xf0-\xff]")  # characters that UTF-16 sorts elsewhere
+_FRACTION = re.compile(rb"[\[:,]-?[0-9]+[.eE]")  # a number that ECMAScript may print otherwise, or a text like it
 
 
 def canonical(value: object) -> bytes:
@@ -22,6 +28,24 @@ def canonical(value: object) -> bytes:
         NotCanonical: NaN or infinity, an integer beyond 2**53, half of a surrogate pair, a name that
             is not a string, nesting beyond 64 levels, or a type that JSON does not have.
     """
+    return (_plainly(value) if isinstance(value, dict) else None) or _spelled_out(value)
+
+
+def _plainly(value: dict[object, object]) -> bytes | None:
+    """Of what orjson surely writes in the same way, at a third of the cost: texts, whole numbers and constants."""
+    try:
+        plain = orjson.dumps(value, option=_PLAIN)
+    except orjson.JSONEncodeError:
+        return None
+    if (not plain.isascii() and _BEYOND_16_BITS.search(plain)) or _FRACTION.search(plain):
+        return None
+    if plain.count(b"{") + plain.count(b"[") > DEEPEST or orjson.loads(plain) != value:
+        return None  # NaN, and what JSON does not have, read back as something else
+    return plain
+
+
+def _spelled_out(value: object) -> bytes:
+    """Of any value, step by step."""
     try:
         return _text(value, 0).encode()
     except UnicodeEncodeError:

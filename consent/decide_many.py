@@ -22,6 +22,34 @@ from .model import Consent, Decision, Facts, Request
 MOST_CONSENTS = 100  # placeholders have two digits, so that they sort like the consents they stand for
 
 
+class Alike:
+    """`decide` for one request after another, worked out once for all that are alike, at whatever moment.
+
+    A template holds for a moment at which the same agreements stand as they stood. What a template's key knows by
+    identity is held by the template, so that nothing else can come to have it; and the oldest template goes first.
+    """
+
+    def __init__(self, *, most: int = 1024) -> None:
+        self._most = most
+        self._known: dict[Hashable, tuple[_Template, tuple[object, ...]]] = {}
+
+    def __call__(self, request: Request, facts: Facts, now: datetime) -> Decision:
+        """What `decide` gives; `now` is UTC and aware."""
+        if any(_of_one(facts)) or len(facts.consents) > MOST_CONSENTS:
+            return decide(request, facts, now)
+        consents = facts.consents if len(facts.consents) < 2 else tuple(sorted(facts.consents, key=_by_id))
+        agreed = tuple([each.standing(now) for each in facts.agreements])
+        standing = (agreed, _standing(request, facts, consents, now))
+        found = self._known.get(standing)
+        if found is None:
+            held = (facts.agreements, *[each.services for each in consents])
+            found = _template(request, facts, consents, now), held
+            if len(self._known) >= self._most:
+                del self._known[next(iter(self._known))]
+            self._known[standing] = found
+        return found[0].of(consents)
+
+
 def decide_many(requests: Sequence[Request], facts: Sequence[Facts], now: datetime) -> list[Decision]:
     """What `decide` gives for each request on its facts, in their order; `now` is UTC and aware."""
     known: dict[Hashable, _Template] = {}
@@ -62,12 +90,13 @@ class _Template:
 
 
 def _standing(request: Request, facts: Facts, consents: Sequence[Consent], now: datetime) -> Hashable:
-    """All that `decide` looks at, but for who the person is and what the consents are called.
+    """All that `decide` looks at, but for who the person is and what the consents and the case are called.
 
     Agreements and the fields of consents are told apart by identity: equal ones held twice are looked at twice.
     """
     return (
         _asked(request),
+        bool(request.case),
         bool(request.numbers),
         facts.controls,
         tuple(map(id, facts.agreements)),
@@ -107,7 +136,7 @@ def _but(kind: type[Any], *names: str) -> Callable[[Any], tuple[Any, ...]]:
 
 
 _by_id: Callable[[Consent], str] = attrgetter("id")
-_asked = _but(Request, "subject_ref", "numbers")
+_asked = _but(Request, "subject_ref", "numbers", "case")
 _words = _but(
     Consent, "id", "subject_ref", "numbers", "services", "evidence", "valid_from", "valid_until", "withdrawn_at"
 )

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .control import standing_controls
 from .errors import FactsUnavailable
-from .kept import FAILURES, MOST_AT_ONCE, Connect, Kept, Row, kept_by, lookup
+from .kept import FAILURES, MOST_AT_ONCE, Connect, Kept, KeptSqlite, Row, kept_by, lookup
 from .model import Agreement, Consent, Control, Facts, Objection, Relationship, Request, member_of
 from .rows import consent_from, objection_from, relationship_from
 from .store import current_agreements
@@ -24,6 +24,7 @@ from .store import current_agreements
 logger = logging.getLogger(__name__)
 
 MOST_IN_BULK = 256
+A_FEW = 32  # people of a batch that are read on the event loop before others get their turn
 MOST_WAITING = 10_000
 NO_ANSWER = "the database did not answer: try again"
 
@@ -131,8 +132,8 @@ def _facts(
     return found
 
 
-def _in_chunks(refs: Sequence[str]) -> Iterable[Sequence[str]]:
-    return (refs[start : start + MOST_IN_BULK] for start in range(0, len(refs), MOST_IN_BULK))
+def _in_chunks(refs: Sequence[str], most: int = MOST_IN_BULK) -> Iterable[Sequence[str]]:
+    return (refs[start : start + most] for start in range(0, len(refs), most))
 
 
 Waiting = tuple[Request, asyncio.Future[Facts]]
@@ -188,6 +189,9 @@ class FactsSource:
             FactsUnavailable: the database did not answer; try again.
         """
         try:
+            kept = await self._keeping()
+            if isinstance(kept, KeptSqlite):
+                return await self._in_turns(kept, requests)
             async with self._connect() as connection:
                 return await facts_for(connection, requests, self._clock(), self._cache)
         except FAILURES as error:
@@ -229,11 +233,25 @@ class FactsSource:
             if not answer.done():  # its caller may have hung up
                 answer.set_result(found)
 
+    async def _in_turns(self, kept: Kept, requests: Sequence[Request]) -> list[Facts]:
+        """A few people at a time on the event loop, and others in between: in a thread each row waits for its turn."""
+        now, rows = self._clock(), list[Row]()
+        for some in _in_chunks([*{request.subject_ref: None for request in requests}], A_FEW):
+            rows += await kept.rows(some)
+            await asyncio.sleep(0)
+        return await self._made(rows, requests, now)
+
     async def _looked_up(self, requests: Sequence[Request]) -> list[Facts]:
+        kept, now = await self._keeping(), self._clock()
+        return await self._made(await kept.rows([*{request.subject_ref: None for request in requests}]), requests, now)
+
+    async def _keeping(self) -> Kept:
         if self._kept is None:
             self._kept = await kept_by(self._connect)
-        now = self._clock()
-        generation, people = _sorted(await self._kept.rows([*{request.subject_ref: None for request in requests}]))
+        return self._kept
+
+    async def _made(self, rows: Sequence[Row], requests: Sequence[Request], now: datetime) -> list[Facts]:
+        generation, people = _sorted(rows)
         if not self._cache.is_of(generation):
             async with self._connect() as connection:
                 await self._cache.freshened(connection, generation, now)

@@ -14,7 +14,8 @@ import schemas
 from adapters.kit import claims
 from adapters.kit.contract import AgencyError, Handed, Item, Question, RawAnswer, Service, Subject
 from audit import Entry, Log, LogUnavailable, commit, new_id, subject_pseudonym
-from consent import Decision, Facts, FactsUnavailable, Request, beforehand, canonical, decide, decide_many
+from consent import Decision, Facts, FactsUnavailable, Request, beforehand, canonical, decide_many
+from consent.decide_many import Alike
 from consent.model import Quota
 
 from .catalogue import Catalogue, Offer
@@ -58,6 +59,7 @@ class Gate:
     looked: Looked = unwatched
     floor_s: float = 0.0
     keep: Keep | None = None
+    decide: Callable[[Request, Facts, datetime], Decision] = field(default_factory=Alike)
 
     async def opened(self, ask: Ask | Handover) -> Opened:
         """Step 1. The intent says who asks what for which purpose, and holds no decision."""
@@ -70,7 +72,7 @@ class Gate:
         now = self.clock()
         entry_id = new_id(now)
         opened = Opened(str(entry_id), self.person_ref(ask.subject), perf_counter())
-        named = self.person_ref.numbers(self._disclosed(ask))
+        named = self.person_ref.numbers(self._disclosed(ask), found_by_name=isinstance(ask, Ask))
         facts = self.facts_about(ask, opened.exchange_id) | {
             "subject": subject_pseudonym(opened.person_ref, entry_id),
             "numbers": sorted(subject_pseudonym(each, entry_id) for each in named),
@@ -79,6 +81,8 @@ class Gate:
             facts["signature"] = dict(ask.signature)
         if isinstance(ask, Ask) and ask.claimed:
             facts["claimed"] = dict(ask.claimed)
+        if isinstance(ask, Ask) and ask.message:
+            facts["message"] = dict(ask.message)
         return opened, Entry(entry_id, "exchange.intent", now, facts, (opened.person_ref,))
 
     async def permit(self, ask: Ask | Handover) -> Permit:
@@ -89,7 +93,7 @@ class Gate:
                 facts = await self.facts_of(request)
         except FactsUnavailable as error:
             raise NoEvidence(NO_FACTS) from error
-        return permitted(decide(request, facts, self.clock()))
+        return permitted(self.decide(request, facts, self.clock()))
 
     async def drawn(self, opened: Opened, ask: Ask | Handover, permit: Permit) -> None:
         """Still 2: budgets are spent, and a broken glass is reported, before anything is asked.
@@ -135,7 +139,8 @@ class Gate:
 
     def request(self, ask: Ask | Handover) -> Request:
         """What the decision is asked about."""
-        return self.requesting(ask)(self.person_ref(ask.subject), self.person_ref.unbound(self._disclosed(ask)))
+        unbound = self.person_ref.unbound(self._disclosed(ask), found_by_name=isinstance(ask, Ask))
+        return self.requesting(ask)(self.person_ref(ask.subject), unbound)
 
     def requesting(self, ask: Ask | Handover) -> Callable[[str, frozenset[str]], Request]:
         """The same for anybody: given a pseudonym and the numbers that need a consent's word, what is asked about."""
@@ -186,11 +191,13 @@ class Gate:
             return record
         return claims.derive(ask.claim.name, ask.claim.parameters, record, ask.as_at, ask.subject.names)
 
-    async def hand(self, handover: Handover, record: Mapping[str, object], item_id: str) -> Handed:
+    async def hand(
+        self, handover: Handover, record: Mapping[str, object], item_id: str, *, contested: bool = False
+    ) -> Handed:
         """Step 3 of a push: the only line that talks to the receiver. A record that narrowing broke is not sent."""
         offer = self.catalogue.offer(handover.service)
         check_record(record, offer.service)
-        item = Item(item_id, handover.service, record, narrowed(handover.subject, offer.service.sent))
+        item = Item(item_id, handover.service, record, narrowed(handover.subject, offer.service.sent), contested)
         try:
             async with asyncio.timeout(self.deadline_s):
                 return await offer.link.deliver(item)
@@ -235,6 +242,8 @@ class Gate:
         }
         if isinstance(ask, Ask) and ask.emergency:
             facts["emergency"] = True
+        if ask.officer:
+            facts["officer_ref"] = ask.officer
         return facts | ({"case_ref": self.person_ref.case_ref(ask.case)} if ask.case else {})
 
     async def _append(self, entry: Entry, case: str | None = None) -> str:

@@ -64,6 +64,8 @@ class Ask:
     signature: Mapping[str, object] | None = None
     emergency: str = ""
     claimed: Mapping[str, str] | None = None  # what the sender said of consent; see edges.dci.claimed
+    officer: str = ""  # keyed hash of who asks within the consumer; see `PersonRef.officer_ref`
+    message: Mapping[str, str] | None = None  # how the standard's own message is called; see edges.xroad.asking
 
     @property
     def asked(self) -> frozenset[str]:
@@ -84,6 +86,9 @@ class Handover:
     case: str | None = None
     action: str = "push"
     signature: Mapping[str, object] | None = None
+    officer: str = ""  # as in `Ask`
+    needs: frozenset[str] = frozenset()  # without these fields it is not handed over: a filter has looked at them
+    under: tuple[str, ...] = ()  # subscriptions it is owed to: when all have ended it is not handed over
 
     @property
     def asked(self) -> frozenset[str]:

@@ -6,10 +6,10 @@ adapters and the log; here is only the order, and what happens when a step fails
 
 from collections.abc import Mapping
 from dataclasses import replace
-from secrets import token_bytes
 from typing import Protocol
 
 from adapters.kit.contract import Handed
+from audit.noise import noise
 
 from .errors import ExchangeError, NoData, NoEvidence, Unknown
 from .model import Answer, Ask, Closing, Handover, Opened, Permit, RawAnswer
@@ -40,7 +40,7 @@ class Gate(Protocol):
 class Handing(Gate, Protocol):
     """What a push needs beside."""
 
-    async def hand(self, handover: Handover, record: Mapping[str, object], item_id: str) -> Handed:
+    async def hand(self, handover: Handover, record: Mapping[str, object], item_id: str, *, contested: bool) -> Handed:
         """The push twin of `fetch`: hand the item over."""
 
 
@@ -88,7 +88,9 @@ async def push(opened: Opened, handover: Handover, gate: Handing, *, last_try: b
         permit = await gate.permit(handover)  # 2 and 5 in one: nothing is fetched in between
         await gate.drawn(opened, handover, permit)  #   its budgets, once for all tries
         record = {name: value for name, value in handover.record.items() if name in permit.fields}
-        handed = await gate.hand(handover, record, opened.exchange_id)  # 3 the only line that talks to the receiver
+        handed = await gate.hand(  # 3 the only line that talks to the receiver
+            handover, record, opened.exchange_id, contested=permit.contested
+        )
     except BaseException as error:
         if last_try or not (isinstance(error, ExchangeError) and error.retryable):
             await gate.closed(opened, handover, failed(error, permit))
@@ -109,7 +111,7 @@ def answered(ask: Ask, opened: Opened, permit: Permit, raw: RawAnswer, released:
         as_of=raw.as_of,
         match=raw.match,
         code=raw.code,
-        salt=token_bytes(32),
+        salt=noise() + noise(),
         contested=permit.contested,
     )
 

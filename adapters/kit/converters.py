@@ -14,6 +14,7 @@ _COLOMBO = timedelta(hours=5, minutes=30)
 _DATE_ISO = re.compile(r"(\d{4}-\d\d-\d\d)(Z|[+-]\d\d:\d\d)?", re.ASCII)
 _MONTH = re.compile(r"^\d{4}-(0[1-9]|1[0-2])$", re.ASCII)
 _CENT = Decimal("0.01")
+_TWO_PLACES = re.compile(r"-?(?:0|[1-9]\d{0,14})\.\d\d", re.ASCII)
 
 
 class ConverterError(Exception):
@@ -66,7 +67,14 @@ def boolean(value: object) -> bool:
 @converter
 def date_iso(value: object) -> str:
     """`2026-10-31`, also with XML Schema's zone after it (`2026-10-31Z`, `2026-10-31+05:30`)."""
-    if isinstance(value, str) and (match := _DATE_ISO.fullmatch(value)):
+    if not isinstance(value, str):
+        raise ConverterError("not a date")
+    try:
+        if date.fromisoformat(value).isoformat() == value:
+            return value
+    except ValueError:
+        pass  # with a zone, or no date at all
+    if match := _DATE_ISO.fullmatch(value):
         try:
             return date.fromisoformat(match.group(1)).isoformat()  # ten times as fast as strptime
         except ValueError:
@@ -132,6 +140,8 @@ def decimal(value: object) -> str:
 
     More than two places are refused: rounding money is not a converter's decision.
     """
+    if isinstance(value, str) and _TWO_PLACES.fullmatch(value):
+        return value
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise ConverterError("not an amount")
     try:

@@ -11,19 +11,13 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Collection
-from typing import Any
-
-import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
 
 from adapters.kit.contract import AgencyTimeout, AgencyUnavailable
 from adapters.kit.dial_rules import SFTP, BadListing, DialRules
 from adapters.kit.http_client import CONNECT_S, HttpAnswer, HttpClient, Limits, NotAllowed
+from adapters.kit.http_wire import Wire
 
 __all__ = ["BadListing", "Dialler", "HttpAnswer", "HttpClient", "Limits", "NotAllowed"]
-
-MOST_HEADERS = 100  # of one answer
-LONGEST_HEADER = 8 * 1024
 
 
 class Dialler:
@@ -99,31 +93,29 @@ class Dialler:
             await client.close()
         self._clients.clear()
 
-    def session(self, host: str, port: int, connections: int) -> aiohttp.ClientSession:
-        """A pool for one origin that vets each connection it opens (used by `HttpClient` only)."""
+    async def wired(self, host: str, port: int, *, tls: bool) -> Wire:
+        """A vetted connection for HTTP, to a host and port of `check_url` (used by `HttpClient` only).
 
-        def vetted(info: Any) -> socket.socket:
-            family, kind, protocol, _, address = info
-            self._vet(host, port, str(address[0]))  # an address literal never meets the resolver
-            return socket.socket(family, kind, protocol)
+        Raises:
+            NotAllowed: as in `resolve`.
+            AgencyUnavailable: nothing was sent: refused, no connection in time, or not the host's certificate.
+        """
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                connected = await self._connected(await self.resolve(host, port), port)
+                return await self._wired(connected, host if tls else None)
+        except OSError as error:  # TimeoutError and ssl's are some, too
+            raise AgencyUnavailable("cannot connect", code=type(error).__name__) from None
 
-        connector = aiohttp.TCPConnector(
-            limit=connections,
-            resolver=_Resolver(self),
-            use_dns_cache=False,
-            socket_factory=vetted,
-            ssl=self.tls,
-        )
-        return aiohttp.ClientSession(
-            connector=connector,
-            trust_env=False,
-            auto_decompress=False,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S),  # the client sets the deadline
-            max_line_size=LONGEST_HEADER,
-            max_field_size=LONGEST_HEADER,
-            max_headers=MOST_HEADERS,
-        )
+    async def _wired(self, connected: socket.socket, host: str | None) -> Wire:
+        try:
+            _, wire = await asyncio.get_running_loop().create_connection(
+                Wire, sock=connected, ssl=self.tls if host else None, server_hostname=host
+            )
+        except BaseException:
+            connected.close()
+            raise
+        return wire
 
     def _vet(self, host: str, port: int, address: str) -> None:
         if not self._rules.permits(host, port, address):
@@ -146,20 +138,3 @@ class Dialler:
                 raise
             return opened
         raise last
-
-
-class _Resolver(AbstractResolver):
-    def __init__(self, dialler: Dialler) -> None:
-        self._dialler = dialler
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        addresses = await self._dialler.resolve(host, port, family)
-        return [
-            ResolveResult(hostname=host, host=address, port=port, family=kind, proto=0, flags=socket.AI_NUMERICHOST)
-            for kind, address in addresses
-        ]
-
-    async def close(self) -> None:
-        return None

@@ -1,15 +1,16 @@
 """One provider's HTTP: deadline, byte cap, retries, breaker and bulkhead around the dialler's vetted connections.
 
-The aiohttp session is used directly: httpx's own layers would double the cost of a call (architecture, decision 4).
+What a call says and hears is `http_wire`: the layers of a general client cost more than the rest of a call together
+(decision record 0083).
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
-import aiohttp
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, stop_before_delay
 from tenacity.wait import wait_exponential_jitter
 
@@ -21,24 +22,14 @@ from adapters.kit.contract import (
     AgencyTimeout,
     AgencyUnavailable,
 )
+from adapters.kit.http_wire import HttpAnswer, Wire, request_bytes
+
+__all__ = ["HttpAnswer", "HttpClient", "Limits", "NotAllowed"]
 
 CONNECT_S = 2.0
-_OURS = frozenset({"User-Agent", "Content-Type"})  # never added by the library
-_SENT_NOTHING = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
-
-
-@dataclass(frozen=True, slots=True)
-class HttpAnswer:
-    """What came back. Header names are in lower case; the body is at most `max_bytes` long and not decoded."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def content_type(self) -> str:
-        """The media type without parameters, in lower case; empty if none was sent."""
-        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+KEPT_S = 15.0  # that a connection nobody uses is kept
+_USUAL = {"https": 443, "http": 80}
+_OF_A_TARGET = "!#$%&'()*+,/:;=?@[]~"  # stays as it is; whatever else is not a letter or a digit is quoted
 
 
 class NotAllowed(AgencyUnavailable):
@@ -76,8 +67,8 @@ class Sessions(Protocol):
     def check_url(self, url: str) -> tuple[str, int]:
         """Host and port of a URL that may be dialled."""
 
-    def session(self, host: str, port: int, connections: int) -> aiohttp.ClientSession:
-        """A pool for one origin."""
+    async def wired(self, host: str, port: int, *, tls: bool) -> Wire:
+        """A new connection."""
 
 
 class HttpClient:
@@ -86,12 +77,13 @@ class HttpClient:
     def __init__(self, dialler: Sessions, base_url: str, limits: Limits) -> None:
         self._host, self._port = dialler.check_url(base_url)
         self._dialler = dialler
-        self._base = base_url.rstrip("/")
         parts = urlsplit(base_url)
         self._origin = (parts.scheme, self._host, self._port)
+        self._below = parts.path.rstrip("/")
+        self._headers = {"host": _authority(parts.scheme, self._host, self._port), **_HEADERS}
         self._limits = limits
         self._slots = asyncio.Semaphore(limits.concurrent)
-        self._session: aiohttp.ClientSession | None = None
+        self._idle: deque[Wire] = deque()  # the one that was used last is used first
         self.breaker = Breaker()
 
     async def request(
@@ -121,14 +113,12 @@ class HttpClient:
             AgencyOutcomeUnknown: as `repeatable` says.
             NotAllowed: another origin, or an address that may not be dialled.
         """
-        target = self._target(url)
-        sent = _HEADERS | {name.lower(): value for name, value in (headers or {}).items()}
+        sent = self._headers | {name.lower(): value for name, value in (headers or {}).items()}
+        request = request_bytes(method, self._target(url), sent, content)
         deadline = asyncio.get_running_loop().time() + (timeout_s or self._limits.timeout_s)
 
         async def attempt() -> HttpAnswer:
-            return await self._attempt(
-                method, target, sent, content, deadline=deadline, repeatable=repeatable, faults=faults
-            )
+            return await self._attempt(request, deadline, repeatable=repeatable, faults=faults)
 
         if not repeatable or self._limits.attempts == 1:
             return await attempt()
@@ -138,10 +128,9 @@ class HttpClient:
             return await self._again(attempt, error, deadline)
 
     async def close(self) -> None:
-        """Close the pool."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        """Close what is kept."""
+        while self._idle:
+            self._idle.pop().close()
 
     async def _again(
         self, attempt: Callable[[], Awaitable[HttpAnswer]], failed: AgencyUnavailable, deadline: float
@@ -165,31 +154,23 @@ class HttpClient:
 
     def _target(self, url: str) -> str:
         if url.startswith("/"):
-            return self._base + url
+            return quote(self._below + url, safe=_OF_A_TARGET)
         host, port = self._dialler.check_url(url)
-        if (urlsplit(url).scheme, host, port) != self._origin:
+        parts = urlsplit(url)
+        if (parts.scheme, host, port) != self._origin:
             raise NotAllowed("this client speaks to one origin only")
-        return url
+        query = f"?{parts.query}" if parts.query else ""
+        return quote(f"{parts.path or '/'}{query}", safe=_OF_A_TARGET)
 
     def _worth_repeating(self, error: BaseException) -> bool:
         repeatable = isinstance(error, AgencyUnavailable) and not isinstance(error, NotAllowed)
         return repeatable and self.breaker.may_retry()
 
-    async def _attempt(
-        self,
-        method: str,
-        url: str,
-        headers: Mapping[str, str],
-        content: bytes | None,
-        *,
-        deadline: float,
-        repeatable: bool,
-        faults: bool,
-    ) -> HttpAnswer:
+    async def _attempt(self, request: bytes, deadline: float, *, repeatable: bool, faults: bool) -> HttpAnswer:
         self.breaker.check()
         try:
             async with asyncio.timeout_at(deadline), self._slots:
-                answer = await self._exchanged(method, url, headers, content, repeatable=repeatable)
+                answer = await self._exchanged(request, repeatable=repeatable)
         except TimeoutError:
             self.breaker.record(ok=False)
             if repeatable:
@@ -207,58 +188,46 @@ class HttpClient:
             raise AgencyOutcomeUnknown("the agency failed while acting", code=str(answer.status))
         return answer
 
-    async def _exchanged(
-        self, method: str, url: str, headers: Mapping[str, str], content: bytes | None, *, repeatable: bool
-    ) -> HttpAnswer:
-        sending = self._opened().request(
-            method, url, headers=headers, data=content or None, skip_auto_headers=_OURS, allow_redirects=False
-        )
+    async def _exchanged(self, request: bytes, *, repeatable: bool) -> HttpAnswer:
+        kept = self._kept()
+        wire = kept or await self._dialler.wired(self._host, self._port, tls=self._origin[0] == "https")
         try:
-            async with sending as response:
-                return HttpAnswer(response.status, _plain(response.headers), await self._read(response))
-        except aiohttp.ClientResponseError:
-            raise AgencyAnswerMalformed("the answer is not HTTP") from None
-        except aiohttp.ClientError as error:
-            raise _translated(error, repeatable=repeatable) from None
-
-    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
-        if response.headers.get("content-encoding", "identity") != "identity":
+            answer = await wire.call(request, self._limits.max_bytes)
+        except ConnectionError:
+            if not repeatable:
+                raise AgencyOutcomeUnknown("the connection was cut; it may have been acted on") from None
+            if kept and wire.silent:  # the agency closed it just then, and so may it all the others
+                await self.close()
+                return await self._exchanged(request, repeatable=repeatable)
+            raise AgencyUnavailable("the connection was cut", code="cut") from None
+        self._keep(wire)
+        if answer.headers.get("content-encoding", "identity") != "identity":
             raise AgencyAnswerMalformed("the answer is compressed though we asked for identity")
-        body = bytearray()
-        async for chunk in response.content.iter_any():
-            body += chunk
-            if len(body) > self._limits.max_bytes:
-                raise AgencyAnswerMalformed(f"the answer is larger than {self._limits.max_bytes} bytes")
-        return bytes(body)
+        return answer
 
-    def _opened(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = self._dialler.session(self._host, self._port, self._limits.concurrent)
-        return self._session
+    def _kept(self) -> Wire | None:
+        while self._idle:
+            wire = self._idle.pop()
+            if wire.usable and asyncio.get_running_loop().time() - wire.idle_since < KEPT_S:
+                return wire
+            wire.close()
+        return None
+
+    def _keep(self, wire: Wire) -> None:
+        if wire.usable:
+            wire.idle_since = now = asyncio.get_running_loop().time()
+            self._idle.append(wire)
+            if now - self._idle[0].idle_since >= KEPT_S:
+                self._idle.popleft().close()
 
 
 _HEADERS = {"accept": "*/*", "accept-encoding": "identity", "user-agent": "sandhi"}
 
 
-def _plain(headers: Mapping[str, str]) -> dict[str, str]:
-    """Names in lower case; values of a repeated header are joined (RFC 9110, section 5.3)."""
-    plain: dict[str, str] = {}
-    for name, value in headers.items():
-        key = name.lower()
-        plain[key] = f"{plain[key]}, {value}" if key in plain else value
-    return plain
-
-
-def _translated(error: aiohttp.ClientError, *, repeatable: bool) -> AgencyError:
-    if isinstance(error, _SENT_NOTHING):
-        return AgencyUnavailable("cannot connect", code=type(error).__name__)
-    if isinstance(error, aiohttp.InvalidURL):
-        return NotAllowed("not a URL")
-    if not repeatable:
-        return AgencyOutcomeUnknown("the connection was cut; it may have been acted on")
-    if isinstance(error, TimeoutError):
-        return AgencyTimeout("no answer in time")
-    return AgencyUnavailable("the connection was cut", code=type(error).__name__)
+def _authority(scheme: str, host: str, port: int) -> str:
+    """As the `Host` header has it."""
+    name = f"[{host}]" if ":" in host else host.encode("idna").decode("ascii")
+    return name if port == _USUAL[scheme] else f"{name}:{port}"
 
 
 _JITTER = wait_exponential_jitter(multiplier=0.1, max=2.0, jitter=0.1)

@@ -9,24 +9,32 @@ There are no conditions and no loops besides `each`; whatever needs one is `adap
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from adapters.kit import codes as code_lists
+from adapters.kit.codes import Codes, CodesError
 from adapters.kit.converters import CONVERTERS, ConverterError
 from adapters.kit.untrusted import ProgramRefused, checked_mapping
 
 STEPS = 200_000  # values that one answer may take
 _ABSENT = object()
+_NO_KEY: Any = object()  # under which no object has anything
 
 Mapper = Callable[[object], dict[str, object]]
+_Step = tuple[str, str, Callable[[object], object], Callable[[object], object]]
 
 
 class MappingError(Exception):
     """The answer cannot be mapped, or the mapping itself is wrong; names field and pointer, never a value."""
 
 
-def load(folder: Path) -> dict[str, Mapper]:
+def load(folder: Path, codes: Codes | None = None) -> dict[str, Mapper]:
     """The compiled mappings of one adapter folder, by short service name; empty without a `mapping.toml`.
+
+    Args:
+        codes: the lists that lines name with `codes`; those of the folder if left out.
 
     Raises:
         MappingError: not TOML, an unknown key, an unknown converter, or too much of it; with the line.
@@ -38,21 +46,27 @@ def load(folder: Path) -> dict[str, Mapper]:
         raw = checked_mapping(path.read_bytes(), str(path))
     except ProgramRefused as error:
         raise MappingError(str(error)) from None
-    return {service: compiled(lines) for service, lines in raw.items()}
+    try:
+        known = code_lists.load(folder) if codes is None else codes
+    except CodesError as error:
+        raise MappingError(str(error)) from None
+    return {service: compiled(lines, known) for service, lines in raw.items()}
 
 
-def compiled(lines: Mapping[str, Mapping[str, Any]]) -> Mapper:
+def compiled(lines: Mapping[str, Mapping[str, Any]], codes: Codes | None = None) -> Mapper:
     """One service's lines as one function from the raw answer to the record.
 
     Args:
-        lines: canonical field -> {"from": JSON pointer, "with"?: converter, "optional"?: "yes"|"null", "each"?: lines}.
+        lines: canonical field -> {"from": JSON pointer, "with"?: converter, "optional"?: "yes"|"null", "each"?: lines,
+            "codes"?: list}.
+        codes: the lists that `codes` names.
 
     Raises:
         MappingError: here for an unknown converter; from the function returned when a required
             pointer is absent, a converter refuses its value, or lists take more than 200,000 values.
     """
     budget = _Steps()
-    fields = _fields(lines, budget)
+    fields = _fields(lines, budget, codes or Codes())
 
     def mapped(raw: object) -> dict[str, object]:
         budget.left = STEPS
@@ -78,26 +92,53 @@ class _Steps:
     left = STEPS
 
 
-def _fields(lines: Mapping[str, Mapping[str, Any]], budget: _Steps) -> Callable[[object], dict[str, object]]:
-    steps = [(name, _line(name, line, budget)) for name, line in lines.items()]
+def _fields(
+    lines: Mapping[str, Mapping[str, Any]], budget: _Steps, codes: Codes
+) -> Callable[[object], dict[str, object]]:
+    steps = [_step(name, line, budget, codes) for name, line in lines.items()]
 
     def mapped(raw: object) -> dict[str, object]:
         record: dict[str, object] = {}
-        for name, line in steps:
-            value = line(raw)
-            if value is not _ABSENT:
-                record[name] = value
+        get = raw.get if isinstance(raw, dict) else _nothing
+        for name, key, convert, otherwise in steps:
+            value = get(key)
+            try:
+                if value is not None:
+                    record[name] = convert(value)
+                elif (value := otherwise(raw)) is not _ABSENT:
+                    record[name] = value
+            except ConverterError as error:
+                raise _Broken(name, f"{error} at", lines[name]["from"]) from None
         return record
 
     return mapped
 
 
-def _line(name: str, line: Mapping[str, Any], budget: _Steps) -> Callable[[object], object]:
-    source, fallback = line["from"], line.get("optional")
-    tokens = tuple(token.replace("~1", "/").replace("~0", "~") for token in source.split("/")[1:])
-    convert = _each(name, source, line["each"], budget) if "each" in line else _converted(name, source, line)
+def _nothing(_key: str) -> None:
+    """What a value that is no object has under any key."""
 
-    def mapped(raw: object) -> object:
+
+def found_at(raw: object, pointer: str) -> object:
+    """What an answer has at a JSON pointer; None where there is nothing."""
+    value = _found(raw, _tokens(pointer))
+    return None if value is _ABSENT else value
+
+
+def _tokens(pointer: str) -> tuple[str, ...]:
+    return tuple(token.replace("~1", "/").replace("~0", "~") for token in pointer.split("/")[1:])
+
+
+def _step(name: str, line: Mapping[str, Any], budget: _Steps, codes: Codes) -> _Step:
+    """One line: its name, the key that most answers have its value under, its converter, and what else to do.
+
+    A pointer of one token is that key, so a good answer costs a look into a dictionary; for any other pointer, and
+    for what is absent or null, `otherwise` finds the value or says that there is none.
+    """
+    source, fallback = line["from"], line.get("optional")
+    tokens = _tokens(source)
+    convert = _each(name, source, line["each"], budget, codes) if "each" in line else _converter(line, codes)
+
+    def otherwise(raw: object) -> object:
         value = _found(raw, tokens)
         if value is _ABSENT or (value is None and fallback):
             if not fallback:
@@ -105,28 +146,26 @@ def _line(name: str, line: Mapping[str, Any], budget: _Steps) -> Callable[[objec
             return None if fallback == "null" else _ABSENT
         return convert(value)
 
-    return mapped
+    return name, tokens[0] if len(tokens) == 1 else _NO_KEY, convert, otherwise
 
 
-def _converted(name: str, source: str, line: Mapping[str, Any]) -> Callable[[object], object]:
+def _converter(line: Mapping[str, Any], codes: Codes) -> Callable[[object], object]:
+    if (table := line.get("codes")) is not None:
+        if table not in codes.tables:
+            raise MappingError(f"no list {table}: write [{table}] into codes.toml beside the mapping")
+        return partial(codes.ours, table)
     wanted = line.get("with")
     if wanted is None:
         return lambda value: value
     if wanted not in CONVERTERS:
         raise MappingError(f"no converter {wanted}: adapters/kit/converters.py has {', '.join(sorted(CONVERTERS))}")
-    converter = CONVERTERS[wanted]
-
-    def convert(value: object) -> object:
-        try:
-            return converter(value)
-        except ConverterError as error:
-            raise _Broken(name, f"{error} at", source) from None
-
-    return convert
+    return CONVERTERS[wanted]
 
 
-def _each(name: str, source: str, lines: Mapping[str, Mapping[str, Any]], budget: _Steps) -> Callable[[object], object]:
-    fields, width = _fields(lines, budget), len(lines)
+def _each(
+    name: str, source: str, lines: Mapping[str, Mapping[str, Any]], budget: _Steps, codes: Codes
+) -> Callable[[object], object]:
+    fields, width = _fields(lines, budget, codes), len(lines)
 
     def convert(value: object) -> object:
         if not isinstance(value, list):

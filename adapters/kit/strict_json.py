@@ -10,6 +10,8 @@ import math
 import re
 from typing import NoReturn
 
+import orjson
+
 LIMIT = 1024 * 1024
 DEPTH = 64
 DIGITS = 19
@@ -37,6 +39,18 @@ def loads(data: bytes, *, limit: int = LIMIT) -> object:
     """
     if len(data) > limit:
         raise StrictError(f"larger than {limit} bytes")
+    if data.count(b"{") + data.count(b"[") <= DEPTH:
+        try:
+            value = orjson.loads(data)
+            if orjson.dumps(value, option=orjson.OPT_STRICT_INTEGER) == data:
+                return value  # byte for byte what is written of this value, so nobody can read another one
+        except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+            pass  # the slow reader says why, or that it is allowed
+    return _judged(data)
+
+
+def _judged(data: bytes) -> object:
+    """`loads` for what is not written in the shortest way, three to ten times as slow."""
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:

@@ -1,11 +1,19 @@
 """What happens inside: durable entries, growth of log and consents, batches."""
 
+import asyncio
+import os
+import time
 from collections.abc import Sequence
 from statistics import median
 from typing import Any
 
+from audit import Wanted
+from audit.databases import in_database
+from audit.places import checked
+from audit.scope import scope
 from bench.arithmetic import Figure, Round, median_round, ratio_of
 from bench.house import FEW, Furnished, House
+from bench.processes import NotMeasured
 
 ONE_BY_ONE_MOST = 5_000
 AGENCIES = 3
@@ -39,7 +47,29 @@ def growth(house: House) -> list[Figure]:
             title = f"log of {size:,} entries, SQLite: {kind}"
             cost, ratio = 1e6 / each.rate, ratio_of(small.rate, each.rate)
             figures.append(Figure(title, cost, "us", each.p50, each.p99, f"{FEW:,} entries", ratio, "<= 1.2"))
-    return figures
+    figures += [_verified(url, processes) for processes in sorted({1, os.cpu_count() or 1})]
+    return [*figures, _scoped(url)]
+
+
+def _verified(url: str, processes: int) -> Figure:
+    """The whole log rehashed, its tree rebuilt and compared, as `sandhi audit verify` does it."""
+    begun = time.perf_counter()
+    (report,) = checked(url, processes=processes)
+    rate = report.size / (time.perf_counter() - begun)
+    if not report.ok:
+        raise NotMeasured(f"the log does not verify: {report.findings[0]}")
+    title = f"log of {report.size:,} entries, SQLite: whole verification, {processes} process{'es' * (processes > 1)}"
+    return Figure(title, rate, "entries/s", target=">= 300000")
+
+
+def _scoped(url: str) -> Figure:
+    """Whom a breach of an agreement that released everything in the log concerns, which fields, to whom."""
+    wanted = Wanted(facts=(("agreement", "BENCH-1"),))
+    begun = time.perf_counter()
+    found = asyncio.run(in_database(url, lambda connection: scope(connection, wanted)))
+    seconds = time.perf_counter() - begun
+    title = f"log of {found.exchanges:,} entries, SQLite: scope of a breach, {len(found.persons):,} people"
+    return Figure(title, seconds, "s", target="<= 60")
 
 
 def consents(house: House, large: Furnished, few: Furnished) -> list[Figure]:

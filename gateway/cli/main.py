@@ -5,7 +5,21 @@ import sys
 
 import typer
 
-from . import adapter, agreement, audit, call, config, consent, keys, member, officer, serve, system
+from . import (
+    adapter,
+    agreement,
+    audit,
+    call,
+    config,
+    consent,
+    jobs,
+    keys,
+    member,
+    officer,
+    serving,
+    subscription,
+    system,
+)
 from .demo import command as demo
 
 app = typer.Typer(
@@ -25,10 +39,12 @@ for name, module in {
     "audit": audit,
     "keys": keys,
     "config": config,
+    "jobs": jobs,
+    "subscription": subscription,
 }.items():
     app.add_typer(module.app, name=name)
-app.command("serve")(serve.serve)
-app.command("worker")(serve.worker)
+for _name, _command in serving.COMMANDS.items():
+    app.command(_name)(_command)
 app.command("call")(call.call)
 app.command("demo")(demo.demo)
 

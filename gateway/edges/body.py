@@ -135,9 +135,13 @@ class HotRoute(APIRoute):
         """Read the body strictly, check its shape, run the endpoint."""
         if scope["method"] not in (self.methods or ()):
             return await super().handle(scope, receive, send)
-        request = Request(scope, receive)
-        response: Response = await self.endpoint(request, self._shaped(await read_json(request)))
+        response = await self.answer(Request(scope, receive))
         return await response(scope, receive, send)
+
+    async def answer(self, request: Request) -> Response:
+        """What the endpoint answers to this request. Raises what the body's reader and the endpoint raise."""
+        answer: Response = await self.endpoint(request, self._shaped(await read_json(request)))
+        return answer
 
     def _shaped(self, value: object) -> BaseModel:
         try:

@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 
 from joserfc.errors import JoseError
 from joserfc.jwk import Key as Material
@@ -151,9 +152,14 @@ def check(signed: bytes, signature: bytes, key: Key, alg: object) -> None:
 
 def sign(payload: bytes, key: Key, **header: str) -> str:
     """A compact JWS by one of our own keys; `alg` and `kid` are set from the key."""
-    protected = b64(json.dumps({"alg": key.alg, "kid": key.kid} | header, separators=(",", ":")).encode())
+    protected = _protected((("alg", key.alg), ("kid", key.kid), *header.items()))
     signed = f"{protected}.{b64(payload)}"
     return f"{signed}.{b64(key.signature(signed.encode('ascii')))}"
+
+
+@lru_cache(maxsize=64)  # of each of our keys, for each kind of message
+def _protected(header: tuple[tuple[str, str], ...]) -> str:
+    return b64(json.dumps(dict(header), separators=(",", ":")).encode())
 
 
 def sha256(text: str) -> str:
