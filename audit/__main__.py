@@ -24,7 +24,6 @@ from .rebuilding import rebuilt, restored
 from .stored import logs_in
 from .tables import metadata
 
-MOST_ENTRIES = bundle.MOST_ENTRIES + 1
 ABOUT = "Check a tamper-evident log, or evidence from one, without the gateway that wrote it."
 CODES = "Exit code 0: nothing is wrong; 1: findings, or it cannot be read (the text says which); 2: wrong usage."
 
@@ -71,23 +70,23 @@ def _bundle(given: argparse.Namespace) -> int:
     policy = Policy.from_text(Path(given.policy).read_text(encoding="utf-8")) if given.policy else Policy()
     tsa = Path(given.tsa).read_bytes() if given.tsa else b""
 
-    def write(connection: Connection) -> int:
-        ids = [each.entry_id for each in lookup.search(connection, wanted)]
-        with Path(given.file).open("wb") as out:
-            return bundle.written(connection, bundle.Wanted(about, ids, policy, tsa=tsa), out)
+    def write(connection: Connection) -> tuple[int, list[Path]]:
+        ids = bundle.all_found(connection, wanted)
+        return len(ids), bundle.files(connection, bundle.Wanted(about, ids, policy, tsa=tsa), Path(given.file))
 
-    count = asyncio.run(in_database(given.where, write))
-    sys.stdout.write(f"{given.file}: evidence of {count} entries; check it with python -m audit verify\n")
+    count, files = asyncio.run(in_database(given.where, write))
+    names = ", ".join(map(str, files))
+    sys.stdout.write(f"{names}: evidence of {count} entries; check each file with python -m audit verify\n")
     return 0
 
 
 def _asked(given: argparse.Namespace) -> tuple[str, lookup.Wanted]:
     if given.exchange:
         facts = (("exchange_id", given.exchange),)
-        return f"exchange {given.exchange}", lookup.Wanted(facts=facts, limit=MOST_ENTRIES)
+        return f"exchange {given.exchange}", lookup.Wanted(facts=facts)
     since, until = map(datetime.fromisoformat, given.period)
     about = f"all entries from {since.isoformat()} to {until.isoformat()}"
-    return about, lookup.Wanted(since=since, until=until, limit=MOST_ENTRIES)
+    return about, lookup.Wanted(since=since, until=until)
 
 
 def _export(given: argparse.Namespace) -> int:
@@ -192,10 +191,11 @@ def _writers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         commands,
         "bundle",
         "write an evidence bundle",
-        "One ZIP that people read and machines check; nothing in it names a person.",
+        "A ZIP that people read and machines check; nothing in it names a person. More than "
+        f"{bundle.MOST_ENTRIES:,} entries become several files.",
     )
     make.add_argument("where", help=database)
-    make.add_argument("file", help="the ZIP file to write")
+    make.add_argument("file", help="the ZIP file to write; several get numbers")
     which = make.add_mutually_exclusive_group(required=True)
     which.add_argument("--exchange", help="id of an exchange")
     which.add_argument("--period", nargs=2, type=_moment, metavar=("FROM", "UNTIL"), help="ISO 8601 with zone")

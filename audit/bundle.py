@@ -9,8 +9,9 @@ import base64
 import json
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
+from pathlib import Path
 from typing import BinaryIO
 from uuid import UUID
 
@@ -34,7 +35,7 @@ from .tiles import TileTree
 
 FORMAT = "sandhi evidence bundle v1"
 MOST_ENTRIES = 20_000
-"""More is a matter for `export`: the log as tiles, which fsck checks as a whole."""
+"""In one file, which is made in memory; more are several files (`parts`)."""
 _DATE = (1980, 1, 1, 0, 0, 0)
 _SPKI_ED25519 = bytes.fromhex("302a300506032b6570032100")
 
@@ -81,28 +82,50 @@ def written(connection: Connection, wanted: Wanted, out: BinaryIO) -> int:
     return len(told)
 
 
-def of_exchange(connection: Connection, exchange_id: str) -> list[UUID]:
-    """The entries of one exchange."""
-    return _ids(connection, lookup.Wanted(facts=(("exchange_id", exchange_id),), limit=MOST_ENTRIES + 1))
+def all_found(connection: Connection, wanted: lookup.Wanted) -> list[UUID]:
+    """All entries that a search finds, whatever its limit, oldest first."""
+    page, found = replace(wanted, limit=MOST_ENTRIES), list[UUID]()
+    while lines := lookup.search(connection, page):
+        found += [each.entry_id for each in lines]
+        page = replace(page, before=lines[-1].place)
+    return found[::-1]
 
 
-def of_person(connection: Connection, subject_ref: str) -> list[UUID]:
-    """The entries about one person, while the index has them."""
-    return _ids(connection, lookup.Wanted(subject_ref=subject_ref, limit=MOST_ENTRIES + 1))
+def parts(wanted: Wanted) -> list[Wanted]:
+    """The same in as many bundles as it takes, each complete in itself; one where it fits."""
+    ids = wanted.entry_ids
+    count = max(1, -(-len(ids) // MOST_ENTRIES))
+    if count == 1:
+        return [wanted]
+    return [
+        replace(
+            wanted,
+            about=f"{wanted.about}, part {n} of {count}",
+            entry_ids=some,
+            disclosed={each: wanted.disclosed[each] for each in some if each in wanted.disclosed},
+            lines={each: wanted.lines[each] for each in some if each in wanted.lines},
+        )
+        for n, some in enumerate((ids[at : at + MOST_ENTRIES] for at in range(0, len(ids), MOST_ENTRIES)), 1)
+    ]
 
 
-def in_period(connection: Connection, wanted: lookup.Wanted) -> list[UUID]:
-    """The entries that a search finds, e.g. of a period."""
-    return _ids(connection, wanted)
+def files(connection: Connection, wanted: Wanted, path: Path) -> list[Path]:
+    """Write it below this name, or as `NAME-1.zip`, `NAME-2.zip` ... where one file is too small; gives the files.
 
-
-def _ids(connection: Connection, wanted: lookup.Wanted) -> list[UUID]:
-    return [each.entry_id for each in lookup.search(connection, wanted)]
+    Raises:
+        NotInLog: see `written`.
+    """
+    each = parts(wanted)
+    names = [path] if len(each) == 1 else [path.with_stem(f"{path.stem}-{n}") for n in range(1, len(each) + 1)]
+    for name, part in zip(names, each, strict=True):
+        with name.open("wb") as out:
+            written(connection, part, out)
+    return names
 
 
 def _by_log(connection: Connection, ids: Sequence[UUID]) -> dict[int, list[Logged]]:
     if not ids or len(ids) > MOST_ENTRIES:
-        raise NotInLog(f"a bundle has 1 to {MOST_ENTRIES} entries, not {len(ids)}; use export for more")
+        raise NotInLog(f"a bundle has 1 to {MOST_ENTRIES} entries, not {len(ids)}")
     places: dict[bytes, int] = {}
     for at in range(0, len(ids), MOST_ROWS):
         keys = [each.bytes for each in ids[at : at + MOST_ROWS]]

@@ -3,9 +3,7 @@
 An entry holds no personal data: a person appears as `subject_pseudonym`, a payload as `commit`.
 """
 
-import hmac
 import json
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,6 +12,7 @@ from hashlib import sha256
 from uuid import UUID
 
 from .errors import EntryInvalid
+from .noise import noise
 
 MAX_BODY = 65_535
 """Bytes. The length of an entry in a bundle is a uint16. Source: C2SP tlog-tiles."""
@@ -27,6 +26,7 @@ INDEXED = (
     "agreement",
     "outcome",
     "case_ref",
+    "officer_ref",
 )
 """Facts that the search table holds as well; each is a text."""
 
@@ -34,18 +34,20 @@ MAX_TEXT = 512
 """Characters of an indexed text: a longer one would not fit into a database's index and fail the whole batch."""
 
 INTENT, OUTCOME = "exchange.intent", "exchange.outcome"
+_BLOCK = 64
+_INNER, _OUTER = (bytes(each ^ pad for each in range(256)) for pad in (0x36, 0x5C))
 
 
 def new_nonce() -> str:
     """128 random bits in hex, so that hash tiles can be shown to anyone without being guessed."""
-    return os.urandom(16).hex()
+    return noise().hex()
 
 
 def new_id(now: datetime | None = None) -> UUID:
     """A UUID of version 7: 48 bits of milliseconds, then random. Source: RFC 9562 section 5.7."""
     stamp = time.time_ns() // 1_000_000 if now is None else int(now.timestamp() * 1000)
-    noise = int.from_bytes(os.urandom(10), "big")
-    value = stamp << 80 | 0x7 << 76 | (noise >> 64 & 0xFFF) << 64 | 0b10 << 62 | noise & (1 << 62) - 1
+    random = int.from_bytes(noise(), "big")
+    value = stamp << 80 | 0x7 << 76 | (random >> 64 & 0xFFF) << 64 | 0b10 << 62 | random & (1 << 62) - 1
     return UUID(int=value)
 
 
@@ -139,7 +141,9 @@ def subject_pseudonym(person_ref: bytes | str, entry_id: UUID | str) -> str:
     is theirs. `person_ref` must itself be unguessable (keyed): a bare identity number would be found by trying.
     """
     key = person_ref.encode() if isinstance(person_ref, str) else person_ref
-    return hmac.digest(key, str(entry_id).encode(), "sha256").hex()
+    key = key.ljust(_BLOCK, b"\x00") if len(key) <= _BLOCK else sha256(key).digest().ljust(_BLOCK, b"\x00")
+    inner = sha256(key.translate(_INNER) + str(entry_id).encode()).digest()
+    return sha256(key.translate(_OUTER) + inner).hexdigest()  # RFC 2104; `hmac.digest` lets go of the interpreter
 
 
 def commit(tag: str, salt: bytes, content: bytes) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from functools import partial
+from typing import TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
@@ -34,6 +35,7 @@ from .writing import Conflict, Elsewhere, Pending, Place, appended, first_use, l
 logger = logging.getLogger(__name__)
 
 SHARD_ENTRIES = 50_000_000
+T = TypeVar("T")
 
 
 class Log(LogReader):
@@ -152,6 +154,27 @@ class Log(LogReader):
         except DBAPIError:
             raise LogUnavailable("the log's database refused the entry; roll back and try again") from None
         return [_receipt(shard, entry, place) for entry, place in zip(entries, places, strict=True)]
+
+    async def append_with(self, work: Callable[[Connection], T], entry: Entry) -> T:
+        """Change the log's own tables and append the entry that says so, in one transaction; gives what `work` gives.
+
+        Raises:
+            LogUnavailable: neither happened.
+        """
+        self._demand_trust(entry)
+        pending, log_id = Pending.of(entry), self._shard.log_id
+
+        def both(connection: Connection) -> T:
+            done = work(connection)
+            (place,) = appended(connection, log_id, [pending])
+            if isinstance(place, Conflict):
+                raise place.error()
+            return done
+
+        try:
+            return await self.store.write(both)
+        except (DBAPIError, OSError, TimeoutError):
+            raise LogUnavailable("the log's database refused the entry; nothing was changed, try again") from None
 
     async def checkpoint(self, max_age: float = 0.0) -> bytes:
         """The signed checkpoint of everything committed, stored before it is returned; the last one after an alarm.

@@ -106,5 +106,6 @@ def _carry(said: bytes, entry_ids: bytes) -> bool:
 
 
 def _id_in(body: bytes) -> bytes:
-    """The id follows the facts, so the last match is the right one."""
-    return body.rpartition(b',"id":"')[2][:36]
+    """The id follows the facts, so the last match is the right one; nothing where there is none."""
+    at = body.rfind(b',"id":"')
+    return body[at + 7 : at + 43] if at >= 0 else b""

@@ -7,7 +7,7 @@ from sqlalchemy import Cast, Column, Connection, LargeBinary, bindparam, cast, f
 from .entry import Entry
 from .errors import EntryInvalid, SourceUnreadable
 from .merkle import CompactRange
-from .rows import execute
+from .rows import plain_rows
 from .shards import OPENED
 from .sources import Page
 from .tables import audit_search, log_checkpoint, log_entry, log_head, log_key, log_node
@@ -89,7 +89,7 @@ class StoredLog:
     def pages(self, first: int, stop: int, /) -> Iterator[Page]:
         """See `Source`. In the driver's own words: what SQLAlchemy makes of a row costs more than checking it."""
         for at in range(first, stop, PAGE):
-            rows = execute(self._connection, _PAGE, self.log_id, at, min(at + PAGE, stop)).all()
+            rows = plain_rows(self._connection, _PAGE, self.log_id, at, min(at + PAGE, stop))
             whole = len(rows)
             if rows and rows[-1][0] != at + whole - 1:  # they are in order, so one of them is missing
                 whole = next(n for n, row in enumerate(rows) if row[0] != at + n)

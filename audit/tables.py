@@ -162,11 +162,12 @@ audit_search = Table(
     Column("agreement", Text),
     Column("outcome", Text),
     Column("case_ref", Text),
+    Column("officer_ref", Text),
     sqlite_with_rowid=False,
     comment="Derived from log_entry in the same transaction; can be rebuilt.",
 )
 
-for _name in ("exchange_id", "consumer", "service", "agreement", "outcome", "case_ref"):
+for _name in ("exchange_id", "consumer", "service", "agreement", "outcome", "case_ref", "officer_ref"):
     _column = audit_search.c[_name]
     _present = _column.is_not(None)
     Index(f"audit_search_{_name}", _column, audit_search.c.seq, sqlite_where=_present, postgresql_where=_present)
@@ -179,6 +180,7 @@ audit_subject = Table(
     sqlite_with_rowid=False,
     comment="Off-log: which entries concern whom. Erasing a row leaves the entry provable and unlinkable.",
 )
+Index("audit_subject_entry", audit_subject.c.entry_id)  # whom an entry concerns, without reading all of them
 
 audit_open = Table(
     "audit_open",

@@ -85,8 +85,8 @@ class Watch:
         if before is None and not (self._policy.witnesses or self._authorities):
             return
         row = (asking.log_id, microseconds(now), said)
-        await asking.store.write(lambda connection: insert_rows(connection, log_watch, [row], skip=True))
-        await self._log.append(Entry(new_id(now), "log.watched", now, facts))
+        entry = Entry(new_id(now), "log.watched", now, facts)
+        await self._log.append_with(lambda connection: insert_rows(connection, log_watch, [row], skip=True), entry)
 
     async def run(self) -> None:
         """Collect, look at the age, every ten seconds; until cancelled."""
@@ -308,10 +308,9 @@ async def alarm(asking: Asking, text: str, ours: bytes, theirs: bytes) -> None:
 
 async def cleared(log: Log, *, by: str, reason: str, now: datetime) -> int:
     """Go on publishing, on a person's word, which is an entry. Gives the number of alarms that stood."""
-    asking = Asking(log.store, log.shard.log_id)
     ended = log_alarm.update().where(log_alarm.c.cleared.is_(None)).values(cleared=microseconds(now))
-    await log.append(Entry(new_id(now), "log.alarm_cleared", now, {"by": by, "reason": reason}))
-    return await asking.store.write(lambda connection: int(connection.execute(ended).rowcount))
+    entry = Entry(new_id(now), "log.alarm_cleared", now, {"by": by, "reason": reason})
+    return await log.append_with(lambda connection: int(connection.execute(ended).rowcount), entry)
 
 
 def _due(last: tuple[int, datetime] | None, size: int, now: datetime) -> bool:

@@ -46,6 +46,58 @@ KINDS = {
     "details.expired": "Details were erased, for they had been kept as long as they may be",
     "hold.placed": "A legal hold was placed",
     "hold.lifted": "A legal hold was lifted",
+    "evidence.read": "Somebody read evidence",
+    "citizen.read": "A person looked at what is known about them",
+    "settings.changed": "Settings of the gateway differ from those of its last start",
+    "adapter.linked": "A link to an agency was made",
+    "adapter.changed": "How an agency is asked was changed",
+    "adapter.unlinked": "A link to an agency was taken away",
+    "member.registered": "A member was registered",
+    "member.changed": "What is known of a member was changed",
+    "member.suspended": "A member was suspended",
+    "member.active": "A member was let in again",
+    "system.registered": "A system was registered",
+    "system.changed": "What is known of a system was changed",
+    "system.policy_changed": "How a system proves who it is was changed",
+    "system.secret_made": "A system was given a secret",
+    "system.secret_withdrawn": "The secret of a system was withdrawn",
+    "key.added": "A key was added",
+    "key.retired": "A key was retired",
+    "officer.registered": "An officer was registered",
+    "officer.signed_in": "An officer signed in",
+    "officer.signed_out": "An officer signed out",
+    "role.granted": "An officer was given a role",
+    "role.revoked": "A role was taken from an officer",
+    "approval.proposed": "A change that takes two officers was proposed",
+    "approval.approved": "A second officer approved a change",
+    "approval.rejected": "A second officer rejected a change",
+    "approval.withdrawn": "A proposed change was withdrawn",
+    "signature.downgrade": "A message came in a weaker form than agreed, and was refused",
+    "answer.withheld": "A record that waited was taken back before it was told",
+    "exchange.withheld": "Lines of a batch were taken back before they were fetched",
+    "erasure.due": "A recipient has to erase what it received",
+    "erasure.acknowledged": "A recipient says that it erased what it received",
+    "erasure.overdue": "A recipient is late to erase what it received",
+    "finding.opened": "Something unusual was found",
+    "finding.assigned": "A finding was given to an officer",
+    "finding.remarked": "Somebody remarked on a finding",
+    "finding.signed_off": "A finding was signed off",
+    "report.planned": "A report was planned",
+    "report.unplanned": "A report is planned no more",
+    "report.written": "A report was written",
+    "sample.planned": "A random sample was planned",
+    "sample.drawn": "A random sample was drawn",
+    "sample.checked": "An exchange of a sample was checked",
+    "sample.signed_off": "A random sample was signed off",
+    "statement.issued": "The statements of a month were issued",
+    "statement.countersigned": "A system countersigned its statement",
+    "statement.disputed": "A system disputes its statement",
+    "subject_access.received": "Somebody asked what is known about them",
+    "subject_access.handed": "Who asked what is known about them was answered",
+    "breach.opened": "A breach case was opened",
+    "breach.notified": "The authority was told of a breach",
+    "drill.started": "A drill began: the log was stopped on purpose",
+    "drill.ended": "A drill ended",
 }
 
 
@@ -72,7 +124,7 @@ def _outcome(facts: Mapping[str, object]) -> str:
 
 
 def _people(facts: Mapping[str, object]) -> str:
-    return f", about {facts['lines']} people" if "lines" in facts else ""
+    return f", about {facts['lines']} {'person' if facts['lines'] == 1 else 'people'}" if "lines" in facts else ""
 
 
 def _text(facts: Mapping[str, object], name: str) -> str:
@@ -80,4 +132,7 @@ def _text(facts: Mapping[str, object], name: str) -> str:
 
 
 def _flat(value: object) -> str:
+    """As text: of a table in a table only the name, for what is in it is for machines."""
+    if isinstance(value, Mapping):
+        return ", ".join(name if isinstance(each, Mapping) else f"{name} {_flat(each)}" for name, each in value.items())
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -21,6 +21,10 @@ STOPPED = "this is a drill: the log takes no entry, so nothing may be exchanged"
 NOBODY = Subject((Identifier("DRILL", "nobody"),))
 
 
+class DrillUnderWay(Exception):
+    """Somebody else holds one in this process."""
+
+
 @dataclass(frozen=True, slots=True)
 class Drilled:
     """How many services were tried, how many refused for want of evidence, how many calls would have left."""
@@ -43,16 +47,17 @@ async def drilled(gate: Gate, *, by: str, now: datetime) -> Drilled:
     """Hold the drill; it begins and ends with an entry. Exchanges of this process are refused meanwhile.
 
     Raises:
+        DrillUnderWay: one at a time.
         LogUnavailable: the log takes no entry anyway.
     """
-    await gate.log.append(Entry(new_id(now), "drill.started", now, {"by": by}))
     watched = _Watched(gate)
     services = [offer.service.id for offer in gate.catalogue]
-    with _stopped(gate.log):
+    with _stopped(gate.log):  # intents alone: what the drill has to say of itself is taken
+        await gate.log.append(Entry(new_id(now), "drill.started", now, {"by": by}))
         refused = [await _refused(watched, service, now) for service in services]
-    done = Drilled(len(services), sum(refused), watched.left)
-    facts = {"by": by, "tried": done.tried, "refused": done.refused, "left": done.left}
-    await gate.log.append(Entry(new_id(now), "drill.ended", now, facts))
+        done = Drilled(len(services), sum(refused), watched.left)
+        facts = {"by": by, "tried": done.tried, "refused": done.refused, "left": done.left}
+        await gate.log.append(Entry(new_id(now), "drill.ended", now, facts))
     return done
 
 
@@ -96,8 +101,11 @@ async def _refused(gate: _Watched, service: str, now: datetime) -> bool:
 
 @contextmanager
 def _stopped(log: Log) -> Iterator[None]:
+    if log.halted == STOPPED:
+        raise DrillUnderWay
     before, log.halted = log.halted, STOPPED
     try:
         yield
     finally:
-        log.halted = before
+        if log.halted == STOPPED:  # else what watches the log has looked meanwhile, and knows better
+            log.halted = before

@@ -122,7 +122,9 @@ class House:
                 "action": "read",
                 "purpose": "employment-support.eligibility",
                 "asked": ["months"],
-            } | {name: value for name, value in facts.items() if name in {"case_ref", "consumer", "lines"}}
+            } | {
+                name: value for name, value in facts.items() if name in {"case_ref", "consumer", "lines", "officer_ref"}
+            }
             ended = said | {"outcome": "answered", "agreement": "A1", "agreement_version": 1, "basis": "consent"}
             ended |= {"released": ["months"], "withheld": [], "reasons": []} | facts
             ended = {name: value for name, value in ended.items() if value is not None}
@@ -149,7 +151,7 @@ class Desk:
         self, method: str, path: str, body: object = None, status: int | None = None, why: bool = True
     ) -> httpx.Response:
         headers = {"origin": ORIGIN, "x-csrf-token": await self.browser.csrf()} | (WHY if why else {})
-        content: dict[str, Any] = {"json": body if body is not None else {}} if method == "POST" else {}
+        content: dict[str, Any] = {"json": body if body is not None else {}} if method != "GET" else {}
         answer = await self.browser.http.request(method, f"/v1/audit{path}", headers=headers, **content)
         wanted = {200, 201} if status is None else {status}
         assert answer.status_code in wanted, answer.text
@@ -165,7 +167,7 @@ def signed_document(**changes: Any) -> dict[str, Any]:
 
 @asynccontextmanager
 async def a_house(folder: Path, url: str, **settings: str) -> AsyncIterator[House]:
-    """Opened on a fresh database, with the two members and systems registered."""
+    """Opened, with the two members and systems registered unless they are."""
     environment = {"SANDHI_DATA_DIR": str(folder / "data"), "SANDHI_PUBLIC_URL": ORIGIN, "SANDHI_DATABASE_URL": url}
     read = Settings.read(environment | {f"SANDHI_{name}": value for name, value in settings.items()})
     async with open_services(read) as opened:
@@ -176,6 +178,8 @@ async def a_house(folder: Path, url: str, **settings: str) -> AsyncIterator[Hous
         now = services.people.clock()
         async with services.db.write() as connection:
             for member, system in ((WBB, CONSUMER), (EPF, PROVIDER)):
+                if await register.find_member(connection, member):
+                    continue
                 await register.add_member(connection, services.log, Member(member, member), now)
                 made = System(system, system.rpartition("/")[2].lower(), system, frozenset({"exchange"}))
                 await register.add_system(connection, services.log, made, now)

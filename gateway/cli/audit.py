@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +14,7 @@ from rich.table import Table
 from sqlalchemy import Connection
 
 from adapters.kit.contract import Identifier, Subject
-from audit import Entry, Found, Wanted, bundle, bundle_check, new_id, views
+from audit import Wanted, bundle, bundle_check, views
 from audit.fsck import Report
 from audit.places import checked, checked_database
 from audit.progress import Bar
@@ -22,7 +23,9 @@ from audit.wording import sentence
 from ..gate import utc_now
 from ..log_keeper import tsa_certificates
 from ..proved_lines import entries_around, proved_lines
+from ..review.evidence import check_reason, note_reading
 from ..settings import Settings
+from ..trust.person import PersonRef
 from ..wiring import Services, open_services
 from . import audit_care, review
 from .outcome import told_plainly
@@ -32,11 +35,18 @@ app = typer.Typer(
 )
 
 AsJson = Annotated[bool, typer.Option("--json", help="Machine readable.")]
-Reason = Annotated[str, typer.Option(help="Why evidence is read; becomes an entry of the log.")]
+Reason = Annotated[
+    str, typer.Option(help="Why evidence is read, in ten characters or more; becomes an entry, so name no person.")
+]
 Exchange = Annotated[str, typer.Option(help="Id of an exchange.")]
 Person = Annotated[str, typer.Option(help="TYPE=NUMBER of a person, e.g. NIC=199912345678.")]
 Moment = Annotated[datetime | None, typer.Option(help="Claimed time, ISO 8601; UTC where no zone is given.")]
-ASKED = ("consumer", "provider", "service", "purpose", "agreement", "outcome", "case")
+ASKED = ("consumer", "provider", "service", "purpose", "agreement", "outcome", "case", "officer")
+HASHED: Mapping[str, Callable[[PersonRef, str], tuple[str, str]]] = {
+    "case": lambda refs, value: ("case_ref", refs.case_ref(value)),
+    "officer": lambda refs, value: ("officer_ref", refs.officer_ref(value)),
+}
+"""What the log knows by a keyed hash."""
 
 
 async def verified(database_url: str) -> Report:
@@ -150,42 +160,44 @@ def write_bundle(
     until: Moment = None,
     disclose: Annotated[bool, typer.Option("--disclose", help="With what is kept beside the log, e.g. cases.")] = False,
 ) -> None:
-    """Write an evidence bundle of an exchange, a person or a period: for people, and for machines offline."""
+    """Write an evidence bundle of an exchange, a person or a period: for people, and for machines offline.
+
+    More than 20,000 entries become several files, each complete in itself.
+    """
     if bool(exchange or person) == bool(since or until):
         raise typer.BadParameter("give --exchange, --person, both, or --since and --until")
 
-    async def made() -> tuple[int, int]:
+    async def made() -> tuple[int, int, list[Path]]:
         async with open_services(writing=True) as here:
             period = f"{since or 'the beginning'} to {until or 'now'}"
             about = f"exchange {exchange}" if exchange else "one person" if person else f"everything from {period}"
             facts = _facts(here, exchange, None)
             asked_for = "" if exchange else person  # an exchange has all its entries; the person chooses the lines
-            wanted = _wanted(here, facts, asked_for, (since, until), bundle.MOST_ENTRIES + 1)
+            wanted = _wanted(here, facts, asked_for, (since, until), bundle.MOST_ENTRIES)
             await _read(here, reason, "bundle with details" if disclose else "bundle")
-            found = await here.log.search(wanted)
             await here.log.checkpoint()
-            return await _write(
-                here, file, about, found, lines_of=(person_ref(here, person), exchange), disclose=disclose
-            )
+            lines_of = (person_ref(here, person), exchange)
+            return await _write(here, file, about, wanted, lines_of=lines_of, disclose=disclose)
 
     with told_plainly():
-        count, lines = asyncio.run(made())
+        count, lines, files = asyncio.run(made())
     told = f"{count} entries and {lines} lines of bulk exchanges" if person else f"{count} entries"
-    typer.echo(f"{file}: evidence of {told}; check it with: python -m audit verify {file}")
+    for each in files:
+        of = "" if len(files) == 1 else f", one of {len(files)} files"
+        typer.echo(f"{each}: evidence of {told}{of}; check it with: python -m audit verify {each}")
 
 
 async def _write(
-    here: Services, file: Path, about: str, found: list[Found], *, lines_of: tuple[str | None, str], disclose: bool
-) -> tuple[int, int]:
-    def work(connection: Connection) -> tuple[int, int]:
+    here: Services, file: Path, about: str, search: Wanted, *, lines_of: tuple[str | None, str], disclose: bool
+) -> tuple[int, int, list[Path]]:
+    def work(connection: Connection) -> tuple[int, int, list[Path]]:
         person, exchange = lines_of
         lines = proved_lines(connection, person, exchange) if person else {}
-        ids = {each.entry_id for each in found} | entries_around(connection, lines)
+        ids = sorted({*bundle.all_found(connection, search)} | entries_around(connection, lines))
         policy, tsa = here.log.policy, tsa_certificates(here.settings)
-        shown = here.details.opened(connection, sorted(ids)) if disclose else {}
-        wanted = bundle.Wanted(about, sorted(ids), policy, disclosed=shown, lines=lines, tsa=tsa)
-        with file.open("wb") as out:
-            return bundle.written(connection, wanted, out), sum(map(len, lines.values()))
+        shown = here.details.opened(connection, ids) if disclose else {}
+        wanted = bundle.Wanted(about, ids, policy, disclosed=shown, lines=lines, tsa=tsa)
+        return len(ids), sum(map(len, lines.values())), bundle.files(connection, wanted, file)
 
     return await here.log.store.read(work)
 
@@ -196,27 +208,29 @@ def export(
     form: Annotated[str, typer.Option("--format", help=f"{', '.join(views.FORMATS)}.")] = "jsonl",
     since: Moment = None,
     until: Moment = None,
-    limit: Annotated[int, typer.Option(min=1, max=bundle.MOST_ENTRIES)] = 10_000,
+    limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 10_000,
 ) -> None:
     """Print entries for other programs, marked "not evidence". As tiles: python -m audit export."""
     if form not in views.FORMATS:
         raise typer.BadParameter(f"one of {', '.join(views.FORMATS)}", param_hint="--format")
 
-    async def exported() -> str:
+    async def exported() -> tuple[str, bool]:
         async with open_services(writing=True) as here:
             await _read(here, reason, f"export {form}")
             found = await here.log.search(_wanted(here, (), "", (since, until), limit))
             entries = await here.log.find([each.entry_id for each in found])
-            return views.FORMATS[form](here.log.origin, entries)
+            return views.FORMATS[form](here.log.origin, entries), len(found) == limit
 
     with told_plainly():
-        typer.echo(asyncio.run(exported()), nl=False)
+        text, cut = asyncio.run(exported())
+    typer.echo(text, nl=False)
+    if cut:
+        typer.echo(f"these are the newest {limit} entries; raise --limit, or name a period, for more", err=True)
 
 
 async def _read(here: Services, reason: str, how: str) -> None:
-    """Reading evidence is an entry; it names nobody and is not in the subject index, so there is no loop."""
-    now = utc_now()
-    await here.log.append(Entry(new_id(now), "evidence.read", now, {"by": "operator", "how": how, "reason": reason}))
+    """Reading evidence needs a reason and is an entry. Raises ReviewRefused: no reason, or one that names a person."""
+    await note_reading(here.log, by="operator", how=how, reason=check_reason(reason, here.profile), now=utc_now())
 
 
 def _facts(here: Services, exchange: str, where: list[str] | None) -> tuple[tuple[str, str], ...]:
@@ -225,7 +239,8 @@ def _facts(here: Services, exchange: str, where: list[str] | None) -> tuple[tupl
         name, _, value = each.partition("=")
         if name not in ASKED or not value:
             raise typer.BadParameter(f"NAME=VALUE with one of {', '.join(ASKED)}", param_hint="--where")
-        facts.append(("case_ref", here.person_ref.case_ref(value)) if name == "case" else (name, value))
+        hashed = HASHED.get(name)
+        facts.append(hashed(here.person_ref, value) if hashed else (name, value))
     return tuple(facts)
 
 

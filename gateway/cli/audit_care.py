@@ -15,10 +15,12 @@ from audit.erasure import erase, held, lifted
 from audit.errors import NotInLog
 from audit.watching import cleared
 
+from ..citizen.contests import forget_contests
 from ..drill import drilled
 from ..gate import utc_now
 from ..log_keeper import outgoing_key
 from ..proved_lines import forget_lines
+from ..review.evidence import check_text
 from ..settings import SettingError
 from ..wiring import Services, open_services
 from .outcome import told_plainly
@@ -58,8 +60,9 @@ def hold(
     async def placed() -> None:
         async with open_services(writing=True) as here:
             scope = "*" if everything else _scope(here, person, exchange, agreement)
+            reason = check_text(why, here.profile)
             async with here.db.write() as connection:
-                entry = await connection.run_sync(held, name, scope, why, utc_now())
+                entry = await connection.run_sync(held, name, scope, reason, utc_now())
                 await here.log.append_in(connection, entry)
 
     with told_plainly():
@@ -72,7 +75,7 @@ def lift(name: Annotated[str, typer.Argument(help="The hold's name.")], why: Why
 
     async def done() -> None:
         async with open_services(writing=True) as here, here.db.write() as connection:
-            entry = await connection.run_sync(lifted, name, why, utc_now())
+            entry = await connection.run_sync(lifted, name, check_text(why, here.profile), utc_now())
             await here.log.append_in(connection, entry)
 
     with told_plainly():
@@ -91,10 +94,13 @@ def erase_details(
     async def done() -> str:
         async with open_services(writing=True) as here:
             scope = _scope(here, person, exchange, "")
+            reason = check_text(why, here.profile)
             async with here.db.write() as connection:
-                certificate = await erase(connection, here.log, scope, by=by, reason=why, now=utc_now())
+                certificate = await erase(connection, here.log, scope, by=by, reason=reason, now=utc_now())
                 if person:
-                    await connection.run_sync(forget_lines, scope.removeprefix(of_person("")))
+                    ref = scope.removeprefix(of_person(""))
+                    await connection.run_sync(forget_lines, ref)
+                    await forget_contests(connection, here.log, ref, by=by, now=utc_now())
                 return certificate.text()
 
     with told_plainly():
@@ -124,7 +130,7 @@ def resume(by: By, why: Why) -> None:
 
     async def done() -> int:
         async with open_services(writing=True) as here:
-            return await cleared(here.log, by=by, reason=why, now=utc_now())
+            return await cleared(here.log, by=by, reason=check_text(why, here.profile), now=utc_now())
 
     with told_plainly():
         typer.echo(f"{asyncio.run(done())} alarms cleared")

@@ -2,21 +2,26 @@
 
 Before anything is asked of the agency the use is a log entry, a row that waits for a review, and a critical line in
 the operator's log; who registered an address under `emergency` is told too. What the caller gave as its reason may say
-anything of anybody: the log has a commitment to it, the row holds it sealed.
+anything of anybody: the log has a commitment to it, and it is kept beside the log with the exchange's details, so that
+it is gone when they are erased or expire (`audit.details`). The reviewer's remark is kept the same way.
 """
 
 import json
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from audit import Entry, Log, LogUnavailable, new_id, subject_pseudonym
-from audit.details import FACT, Detail, commitments, detailed
+from audit.details import FACT, Beside, Detail, Vault, commitments, detailed, exchange
+from audit.errors import DetailErased
+from audit.tables import audit_search
 from consent.moments import micros, moment
 
 from ..catalogue import Catalogue
@@ -25,14 +30,13 @@ from ..delivery import jobs
 from ..errors import NoEvidence
 from ..gate import utc_now
 from ..model import Ask, Opened, Permit
-from ..trust.seal import Seal
 from .tables import emergency_use
 
 logger = logging.getLogger("sandhi.oversight")
 
 JOB = "emergency"
 VERDICTS = ("justified", "not_justified")
-SALT_BYTES = 32
+USED, REVIEWED = "emergency.used", "emergency.reviewed"
 NOT_REPORTED = "The emergency cannot be reported now, so nothing was exchanged; try again."
 
 
@@ -46,7 +50,10 @@ class Reviewed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """One use. `reason` is the caller's, `remark` the reviewer's; `verdict` is empty until somebody has reviewed it."""
+    """One use. `verdict` is empty until somebody has reviewed it.
+
+    `reason` is the caller's, `remark` the reviewer's; both are empty once they were erased.
+    """
 
     exchange_id: str
     consumer: str
@@ -74,7 +81,7 @@ class Emergencies:
 
     db: Database
     log: Log
-    seal: Seal
+    vault: Vault
     catalogue: Catalogue
     within: timedelta = timedelta(hours=72)
     clock: Callable[[], datetime] = utc_now
@@ -95,13 +102,10 @@ class Emergencies:
         }
         try:
             async with self.db.write() as connection:
-                await connection.execute(
-                    insert(emergency_use).values(self._row(opened.exchange_id, facts, reason, now))
-                )
+                await connection.execute(insert(emergency_use).values(self._row(opened.exchange_id, facts, now)))
+                await connection.run_sync(self._keep, entry_id, reason, facts, now)
                 await jobs.add(connection, JOB, opened.exchange_id, now=now.timestamp(), lane=jobs.LIVE)
-                await self.log.append_in(
-                    connection, Entry(entry_id, "emergency.used", now, facts, (opened.person_ref,))
-                )
+                await self.log.append_in(connection, Entry(entry_id, USED, now, facts, (opened.person_ref,)))
         except (SQLAlchemyError, DatabaseBusy, LogUnavailable) as error:
             raise NoEvidence(NOT_REPORTED) from error
         logger.critical(
@@ -117,7 +121,8 @@ class Emergencies:
         if waiting:
             query = query.where(emergency_use.c.verdict == "")
         async with self.db.read() as connection:
-            return [self._use(row) for row in (await connection.execute(query)).all()]
+            rows = (await connection.execute(query)).all()
+            return [self._use(row, await connection.run_sync(self._words, row.exchange_id)) for row in rows]
 
     async def read(self, exchange_id: str) -> Use:
         """One use.
@@ -128,9 +133,9 @@ class Emergencies:
         async with self.db.read() as connection:
             found = select(emergency_use).where(emergency_use.c.exchange_id == exchange_id)
             row = (await connection.execute(found)).one_or_none()
-        if row is None:
-            raise UseUnknown
-        return self._use(row)
+            if row is None:
+                raise UseUnknown
+            return self._use(row, await connection.run_sync(self._words, exchange_id))
 
     async def review(self, exchange_id: str, verdict: str, remark: str, *, by: str) -> str:
         """Say whether it was justified, once; gives the receipt.
@@ -139,10 +144,10 @@ class Emergencies:
             UseUnknown, Reviewed.
         """
         use, now = await self.read(exchange_id), self.clock()
+        entry_id = new_id(now)
         (said,) = detailed({"remark": remark})
         values = {
             "verdict": verdict,
-            "sealed_remark": self.seal.sealed(f"remark:{exchange_id}", said.salt + said.value),
             "reviewed_by": by,
             "reviewed_at": micros(now),
         }
@@ -151,6 +156,7 @@ class Emergencies:
             "consumer": use.consumer,
             "provider": use.provider,
             "service": use.service,
+            "agreement": use.agreement,
             "by": by,
             "verdict": verdict,
             "late": use.due_at <= now,
@@ -160,7 +166,8 @@ class Emergencies:
             open_ = (emergency_use.c.exchange_id == exchange_id) & (emergency_use.c.verdict == "")
             if not (await connection.execute(update(emergency_use).where(open_).values(values))).rowcount:
                 raise Reviewed
-            return str(await self.log.append_in(connection, Entry(new_id(now), "emergency.reviewed", now, facts)))
+            await connection.run_sync(self._keep, entry_id, said, facts, now)
+            return str(await self.log.append_in(connection, Entry(entry_id, REVIEWED, now, facts)))
 
     async def alarm(self) -> int:
         """Say once of each that is overdue; gives how many."""
@@ -193,18 +200,34 @@ class Emergencies:
             "agreement_version": permit.agreement_version,
         }
 
-    def _row(self, exchange_id: str, facts: dict[str, object], reason: Detail, now: datetime) -> dict[str, object]:
+    def _keep(
+        self, connection: Connection, entry_id: UUID, words: Detail, facts: dict[str, object], now: datetime
+    ) -> None:
+        owner = exchange(str(facts["exchange_id"]))
+        self.vault.keep_all(connection, [Beside(entry_id, [words], owner, str(facts["agreement"]), now)])
+
+    def _words(self, connection: Connection, exchange_id: str) -> dict[str, str]:
+        """`reason` and `remark`, as far as they are not erased."""
+        table = audit_search.c
+        about = select(table.entry_id).where(table.exchange_id == exchange_id, table.kind.in_((USED, REVIEWED)))
+        ids = [UUID(bytes=bytes(each)) for each in connection.execute(about).scalars()]
+        with suppress(DetailErased):
+            return {
+                each.name: str(json.loads(each.value)) for id_ in ids for each in self.vault.opened(connection, id_)
+            }
+        return {}
+
+    def _row(self, exchange_id: str, facts: dict[str, object], now: datetime) -> dict[str, object]:
         named = ("consumer", "provider", "service", "purpose", "agreement", "agreement_version")
         return {name: facts[name] for name in named} | {
             "exchange_id": exchange_id,
-            "sealed_reason": self.seal.sealed(f"emergency:{exchange_id}", reason.salt + reason.value),
             "used_at": micros(now),
             "due_at": micros(now + self.within),
             "verdict": "",
             "reviewed_by": "",
         }
 
-    def _use(self, row: Row[Any]) -> Use:
+    def _use(self, row: Row[Any], words: dict[str, str]) -> Use:
         return Use(
             row.exchange_id,
             row.consumer,
@@ -213,14 +236,11 @@ class Emergencies:
             row.purpose,
             row.agreement,
             row.agreement_version,
-            self._opened(f"emergency:{row.exchange_id}", row.sealed_reason),
+            words.get("reason", ""),
             moment(row.used_at),
             moment(row.due_at),
             row.verdict,
-            self._opened(f"remark:{row.exchange_id}", row.sealed_remark) if row.sealed_remark else "",
+            words.get("remark", ""),
             row.reviewed_by,
             moment(row.reviewed_at),
         )
-
-    def _opened(self, place: str, sealed: bytes) -> str:
-        return str(json.loads(self.seal.opened(place, sealed)[SALT_BYTES:]))

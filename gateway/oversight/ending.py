@@ -12,14 +12,14 @@ from uuid import UUID
 from sqlalchemy import or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from audit import Entry, Log, new_id
+from audit import Log
 from consent import Agreement, store
 
 from ..db import Database
 from ..delivery import jobs
 from ..delivery.tables import batch, delivery, job
-from ..edges.dci.subscriptions import UNSUBSCRIBED
-from ..edges.dci.tables import subscription
+from ..events.subscriptions import UNSUBSCRIBED, ended
+from ..events.tables import subscription
 from ..gate import utc_now
 
 JOB = "agreement"
@@ -61,10 +61,7 @@ class Ending:
             and any(_carries(each, row.provider, row.subscriber, row.purpose) for each in known)
         ]
         for row in over:
-            await connection.execute(update(subscription).where(subscription.c.code == row.code).values(state="ended"))
-            facts = {"consumer": row.subscriber, "provider": row.provider, "purpose": row.purpose}
-            entry = Entry(new_id(now), "subscription.ended", now, facts | {"event_type": row.event_type})
-            await self.log.append_in(connection, entry)
+            await ended(connection, self.log, row, now)
             await jobs.add(connection, UNSUBSCRIBED, row.code, now=now.timestamp(), lane=jobs.LIVE)
         return len(over)
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from audit import Log
+from audit.details import Vault
 from consent.quota import forget_spent
 
 from ..catalogue import Catalogue
@@ -13,7 +14,6 @@ from ..gate import utc_now
 from ..numbers import number
 from ..receivers import Receivers
 from ..settings import Settings
-from ..trust.seal import Seal
 from ..trust.trust import Trust
 from . import ending
 from .emergencies import JOB, Emergencies
@@ -48,7 +48,7 @@ class Oversight:
             await forget_spent(connection, utc_now())
 
 
-def overseeing(settings: Settings, db: Database, log: Log, seal: Seal, catalogue: Catalogue) -> Oversight:
+def overseeing(settings: Settings, db: Database, log: Log, vault: Vault, catalogue: Catalogue) -> Oversight:
     """Everything as the settings say.
 
     Raises:
@@ -58,7 +58,7 @@ def overseeing(settings: Settings, db: Database, log: Log, seal: Seal, catalogue
     most, rate = int(number(settings, "MISS_ALARM", 10**9)), number(settings, "MISS_RATE", 1)
     return Oversight(
         db,
-        Emergencies(db, log, seal, catalogue, within),
+        Emergencies(db, log, vault, catalogue, within),
         Misses(db, log, most=most, rate=rate),
         Notices(db, log),
         Ending(db, log),

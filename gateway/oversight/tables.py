@@ -1,6 +1,6 @@
 """What is remembered so that nobody is told twice, and nothing is forgotten. Moments: microseconds since 1970, UTC."""
 
-from sqlalchemy import BigInteger, Column, Index, LargeBinary, MetaData, Table, Text
+from sqlalchemy import BigInteger, Column, Index, MetaData, Table, Text
 
 metadata = MetaData()
 
@@ -14,12 +14,10 @@ emergency_use = Table(  # each use of a basis that counts in an emergency only, 
     Column("purpose", Text, nullable=False),
     Column("agreement", Text, nullable=False),
     Column("agreement_version", BigInteger, nullable=False),
-    Column("sealed_reason", LargeBinary, nullable=False),  # salt and text of the commitment in `emergency.used`
     Column("used_at", BigInteger, nullable=False),
     Column("due_at", BigInteger, nullable=False),
     Column("alarmed_at", BigInteger),
     Column("verdict", Text, nullable=False),  # empty until reviewed
-    Column("sealed_remark", LargeBinary),
     Column("reviewed_by", Text, nullable=False),
     Column("reviewed_at", BigInteger),
     Index("emergency_use_due", "verdict", "due_at"),

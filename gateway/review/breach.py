@@ -153,8 +153,12 @@ def figures(found: Scope) -> dict[str, Any]:
     }
 
 
-def shown(kept: Breach, now: datetime, contact: str) -> dict[str, object]:
-    """A case with its clock and its drafts."""
+def shown(kept: Breach, now: datetime, authority: str) -> dict[str, object]:
+    """A case with its clock and its drafts.
+
+    Args:
+        authority: who has to be told, and to whom people complain, in words; empty: not known here.
+    """
     left = (kept.due_at - now).total_seconds() / 3600
     return {
         "id": kept.id,
@@ -165,27 +169,27 @@ def shown(kept: Breach, now: datetime, contact: str) -> dict[str, object]:
         "hours_left": None if kept.told_at else round(left, 1),
         "told_at": kept.told_at.isoformat() if kept.told_at else None,
         "figures": kept.figures,
-        "drafts": {"authority": to_authority(kept, contact), "people": to_people(kept, contact)},
+        "drafts": {"authority": to_authority(kept, authority), "people": to_people(kept, authority)},
     }
 
 
-def to_authority(kept: Breach, contact: str) -> str:
+def to_authority(kept: Breach, authority: str) -> str:
     """A draft; what only people know is left to fill in. Source: GDPR article 33(3)."""
     counted = kept.figures
     return (
-        f"Notification of a personal data breach, case {kept.id}\n\n"
+        f"To: {authority or '[the authority]'}\n\nNotification of a personal data breach, case {kept.id}\n\n"
         f"We learned of it on {kept.known_at:%d %B %Y at %H:%M} UTC. It concerns exchanges {_period(counted)}:\n"
         f"- about {counted['people']} people, in {counted['exchanges']} exchanges;\n"
         f"- data: {_names(counted['fields'])};\n"
         f"- received by: {_names(counted['recipients'])};\n"
         f"- under the agreements: {_names(counted['agreements'])}.\n\n"
         "What happened: [fill in]\nLikely consequences: [fill in]\nMeasures taken or proposed: [fill in]\n"
-        f"Contact: {contact or '[the data-protection officer]'}\n"
+        "Contact: [the data-protection officer]\n"
         "The evidence is in a log that outsiders can check; a bundle is available on request.\n"
     )
 
 
-def to_people(kept: Breach, contact: str) -> str:
+def to_people(kept: Breach, authority: str) -> str:
     """A draft in plain words. Source: GDPR article 34(2)."""
     counted = kept.figures
     return (
@@ -194,7 +198,7 @@ def to_people(kept: Breach, contact: str) -> str:
         f"It is this kind of data: {_names(counted['fields'])}.\n"
         "What happened: [fill in, in plain words]\nWhat this may mean for you: [fill in]\n"
         "What we did, and what you can do: [fill in]\n"
-        f"Ask us: {contact or '[name, telephone, address]'}\n"
+        f"Ask us: [name, telephone, address]\nYou may also turn to: {authority or '[the authority]'}\n"
     )
 
 

@@ -22,7 +22,7 @@ from . import findings, tables
 from .calendar import OfficeHours
 from .replay import DIFFERENT, Replaying, persons_of
 from .rules import RULES, Hit, rule_named
-from .rules.amounts import MANY_PEOPLE
+from .rules.amounts import MANY_OF_ONE, MANY_PEOPLE
 from .rules.seen import HISTORY_DAYS, Seen, counted
 from .search import Filters, exchanges
 
@@ -181,10 +181,16 @@ def _history(connection: Connection, day: date) -> tuple[dict[tuple[str, str], l
 
 def _people_without_case(connection: Connection, seen: Seen) -> None:
     """Count distinct people only where there are enough questions; the index is kept by person."""
-    many = {consumer: set(ids) for consumer, ids in seen.no_case.items() if len(ids) >= MANY_PEOPLE}
-    if many:
-        people = persons_of(connection, set().union(*many.values()))
-        seen.without_case = {name: len({people[each] for each in ids if each in people}) for name, ids in many.items()}
+    many = {consumer: ids for consumer, ids in seen.no_case.items() if len(ids) >= MANY_PEOPLE}
+    of_one = {officer: ids for officer, ids in seen.officers.items() if len(ids) >= MANY_OF_ONE}
+    if many or of_one:
+        people = persons_of(connection, set().union(*many.values(), *of_one.values()))
+        seen.without_case = {name: _distinct(people, ids) for name, ids in many.items()}
+        seen.by_officer = {officer: _distinct(people, ids) for officer, ids in of_one.items()}
+
+
+def _distinct(people: Mapping[bytes, str], ids: Iterable[bytes]) -> int:
+    return len({people[each] for each in ids if each in people})
 
 
 def _alarms(connection: Connection) -> list[tuple[str, datetime]]:

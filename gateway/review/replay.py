@@ -6,17 +6,18 @@ consent holds stays a hash, which no consent vouches for either. Of the numbers 
 rules do not ask about; the log does not say which, so each is tried.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, select, tuple_
+from sqlalchemy import Connection, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from audit import Entry, subject_pseudonym
+from audit.rows import MOST_ROWS
 from audit.tables import audit_subject
 from consent import Facts, Request, decide
 from consent.history import facts_as_of
@@ -33,7 +34,6 @@ from .search import Exchange
 
 MOST_LINES = 500
 COUNTED = "quota"  # a budget that was spent: counted, not decided (`gateway.spending`)
-PAGE = 100_000
 SAME, DIFFERENT, UNKNOWN = "same", "different", "cannot_tell"
 
 
@@ -67,6 +67,16 @@ class Replayed:
     reasons: tuple[str, ...] = ()
     lines: int = 1
     different: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """A question as it was asked, what was known then, and what the log says of its end."""
+
+    request: Request
+    facts: Facts
+    at: datetime
+    ended: Mapping[str, object]
 
 
 class Replaying:
@@ -108,22 +118,50 @@ class Replaying:
             return Replayed(UNKNOWN, "whom it was about was erased, so the facts cannot be looked up", logged)
         return await self._single(connection, intent, outcome, person)
 
+    async def rebuilt(self, connection: AsyncConnection, exchange: Exchange, person: str) -> Sequence[Rebuilt]:
+        """What one exchange about one person may have asked, where it gives what was logged; several are as likely."""
+        if not (exchange.intent and exchange.outcome):
+            return []
+        logged = logged_verdict(exchange.outcome.facts)
+        if logged is None or any(COUNTED in str(each) for each in _reasons(exchange.outcome.facts)):
+            return []
+        asked = self._rebuilt(connection, exchange.intent, exchange.outcome, person)
+        fitting = [each async for each in asked if _decided(each.request, each.facts, each.at)[0] == logged]
+        numbers = [len(each.request.numbers) for each in fitting]
+        if not numbers:
+            return []
+        named = min(numbers) if self._person_ref.key in fitting[0].request.sent else max(numbers)
+        return [each for each in fitting if each.at == fitting[0].at and len(each.request.numbers) == named]
+
+    async def rebuilt_lines(self, connection: AsyncConnection, exchange: Exchange) -> AsyncIterator[Rebuilt]:
+        """The same for the lines of a batch, as far as they are kept and give what was logged."""
+        if not (exchange.intent and exchange.outcome):
+            return
+        for row in await _lines(connection, exchange.id):
+            if found := await self._line(connection, exchange.intent, exchange.outcome, row):
+                yield found
+
     async def _single(self, connection: AsyncConnection, intent: Entry, outcome: Entry, person: str) -> Replayed:
         logged = logged_verdict(outcome.facts)
         tried: list[tuple[Verdict, tuple[str, ...]]] = []
+        async for each in self._rebuilt(connection, intent, outcome, person):
+            tried.append(_decided(each.request, each.facts, each.at))
+            if tried[-1][0] == logged:
+                return Replayed(SAME, "", logged, *tried[-1])
+        return Replayed(DIFFERENT, "the same facts give another verdict", logged, *tried[0])
+
+    async def _rebuilt(
+        self, connection: AsyncConnection, intent: Entry, outcome: Entry, person: str
+    ) -> AsyncIterator[Rebuilt]:
+        """What may have been asked, on the facts at the last look and at the first."""
         for at in (outcome.at, intent.at):
             facts = await facts_as_of(connection, self._request(intent, person), at)
             for request in self._questions(intent, person, facts):
-                tried.append(_decided(request, facts, at))
-                if tried[-1][0] == logged:
-                    return Replayed(SAME, "", logged, *tried[-1])
-        return Replayed(DIFFERENT, "the same facts give another verdict", logged, *tried[0])
+                yield Rebuilt(request, facts, at, outcome.facts)
 
     async def _batch(self, connection: AsyncConnection, intent: Entry, outcome: Entry) -> Replayed:
         """Each line by its decision row; lines refused for a number that is not kept are left out."""
-        table = batch_decision.c
-        query = select(batch_decision).where(table.exchange_id == str(outcome.facts["exchange_id"]))
-        rows = (await connection.execute(query.order_by(table.line).limit(MOST_LINES))).all()
+        rows = await _lines(connection, str(outcome.facts["exchange_id"]))
         different = [row.line for row in rows if not await self._same_line(connection, intent, outcome, row)]
         result = DIFFERENT if different else SAME if rows else UNKNOWN
         why = "" if rows else "the lines of the batch are not kept any more"
@@ -131,16 +169,22 @@ class Replaying:
 
     async def _same_line(self, connection: AsyncConnection, intent: Entry, outcome: Entry, row: Any) -> bool:
         decision = _line_facts(row.decision)
-        logged = logged_verdict(decision)
+        if logged_verdict(decision) is None or await self._line(connection, intent, outcome, row):
+            return True
+        return any("number" in str(each) for each in _reasons(decision))
+
+    async def _line(self, connection: AsyncConnection, intent: Entry, outcome: Entry, row: Any) -> Rebuilt | None:
+        ended = _line_facts(row.decision)
+        logged = logged_verdict(ended)
         for at in (outcome.at, intent.at):
             request = self._request(intent, row.person_ref)
             facts = await facts_as_of(connection, request, at)
             numbers = frozenset(each for consent in facts.consents for each in consent.numbers)
             for named in (request, replace(request, numbers=numbers)):
                 (found,) = replace(self._gate, clock=partial(_same_moment, at)).permits([named], [facts])
-                if logged in {None, _verdict(found)}:
-                    return True
-        return any("number" in str(each) for each in _reasons(decision))
+                if logged == _verdict(found):
+                    return Rebuilt(named, facts, at, ended)
+        return None
 
     def _questions(self, intent: Entry, person: str, facts: Facts) -> Iterator[Request]:
         """The request with the case and the numbers as far as anything that was recorded tells them."""
@@ -208,17 +252,19 @@ def _verdict(found: Permit | RefusedByRules) -> Verdict:
 
 
 def persons_of(connection: Connection, entry_ids: Collection[bytes]) -> dict[bytes, str]:
-    """Whom entries are about, as far as the index still knows: one pass, for it is kept by person and not by entry."""
-    table, left, last = audit_subject.c, set(entry_ids), ("", b"")
+    """Whom entries are about, as far as the index still knows."""
+    table, ids = audit_subject.c, sorted(entry_ids)
     found: dict[bytes, str] = {}
-    query = select(table.subject_ref, table.entry_id).order_by(table.subject_ref, table.entry_id).limit(PAGE)
-    while left - found.keys():
-        page = connection.execute(query.where(tuple_(table.subject_ref, table.entry_id) > tuple_(*last))).all()
-        found |= {bytes(entry): ref for ref, entry in page if bytes(entry) in left}
-        if not page:
-            break
-        last = (page[-1].subject_ref, bytes(page[-1].entry_id))
+    for start in range(0, len(ids), MOST_ROWS):
+        some = select(table.entry_id, table.subject_ref).where(table.entry_id.in_(ids[start : start + MOST_ROWS]))
+        found |= {bytes(row.entry_id): row.subject_ref for row in connection.execute(some)}
     return found
+
+
+async def _lines(connection: AsyncConnection, exchange_id: str) -> Sequence[Any]:
+    table = batch_decision.c
+    query = select(batch_decision).where(table.exchange_id == exchange_id).order_by(table.line).limit(MOST_LINES)
+    return (await connection.execute(query)).all()
 
 
 def _line_facts(text: str) -> Mapping[str, object]:

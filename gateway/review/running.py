@@ -4,7 +4,8 @@ import logging
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from . import schedules, settings_changed, statements
+from ..catalogue import adapter_folders
+from . import adapters_changed, schedules, settings_changed, statements
 from .looking import looker, mark, marked
 
 if TYPE_CHECKING:
@@ -35,6 +36,10 @@ async def review_now(here: "Services", now: datetime) -> None:
 
 async def settings_noted(here: "Services", now: datetime) -> None:
     """Write what differs from the last start. Raises LogUnavailable: then the gateway does not start."""
-    found = settings_changed.digests(here.settings, here.trust.keys.pepper)
+    key, settings = here.trust.keys.pepper, here.settings
+    linked = adapters_changed.states(adapter_folders(settings), here.catalogue, settings.adapter, key)
+    if others := await adapters_changed.note_changes(here.db, here.log, linked, now):
+        logger.info("adapters that are linked otherwise than at the last start: %s", ", ".join(others))
+    found = settings_changed.digests(settings, key)
     if changed := await settings_changed.note_changes(here.db, here.log, found, now):
         logger.info("settings that matter changed since the last start: %s", ", ".join(changed))

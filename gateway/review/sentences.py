@@ -86,7 +86,7 @@ def _title(kind: str) -> str:
 
 
 def _people(facts: Mapping[str, object]) -> str:
-    return f"{facts['lines']} people" if "lines" in facts else "one person"
+    return f"{facts['lines']} people" if facts.get("lines", 1) != 1 else "one person"
 
 
 def _released(facts: Mapping[str, object]) -> str:

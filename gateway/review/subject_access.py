@@ -19,6 +19,9 @@ from consent import Agreement, Consent, Objection, facts_for, sentences
 from consent import Request as Question
 from consent.store import list_agreements
 
+from ..citizen.disclosure import Agreements, delay_of, is_disclosed
+from ..citizen.finding import Period, uses_of
+from ..db import Database
 from . import tables
 from .errors import NothingFound, ReviewRefused
 from .evidence import noted
@@ -94,20 +97,19 @@ def summary(kept: AccessRequest, now: datetime) -> dict[str, object]:
     }
 
 
-async def package(connection: AsyncConnection, log: Log, person_ref: str, authority: str, now: datetime) -> bytes:
+async def package(db: Database, log: Log, person_ref: str, authority: str, now: datetime) -> bytes:
     """The ZIP.
 
     Args:
         authority: whom people complain to, in words.
     """
-    agreements = [each.agreement for each in await list_agreements(connection)]
-    facts = (await facts_for(connection, [_about(person_ref)], now))[0]
-    found = [
-        each
-        for each in await log.store.read(lambda reading: all_of(reading, person_ref))
-        if _visible(each, agreements, now)
-    ]
-    used = {_agreement(each) for each in found}
+    disclosed = await _disclosed(db, log, person_ref, now)
+    async with db.read() as connection:
+        agreements = [each.agreement for each in await list_agreements(connection)]
+        facts = (await facts_for(connection, [_about(person_ref)], now))[0]
+    every = await log.store.read(lambda reading: all_of(reading, person_ref))
+    found = [each for each in every if each.id in disclosed]
+    used = {disclosed[each.id] for each in found}
     files = {
         "README.txt": _readme(authority, len(found)),
         "exchanges.txt": _exchanges(found),
@@ -117,7 +119,7 @@ async def package(connection: AsyncConnection, log: Log, person_ref: str, author
     packed = {name: text.encode() for name, text in files.items()}
     if found:
         await log.checkpoint()
-        packed["evidence.zip"] = await log.store.read(lambda reading: _evidence(reading, log, found))
+        packed |= await log.store.read(lambda reading: _evidence(reading, log, found))
     return _zip(packed)
 
 
@@ -131,16 +133,17 @@ def all_of(connection: Connection, person_ref: str) -> list[Exchange]:
     return found
 
 
-def _visible(exchange: Exchange, agreements: Sequence[Agreement], now: datetime) -> bool:
-    """Whether the person may know by now. An agreement says how long it keeps what happened to itself."""
-    delays = [each.disclosure_delay_days for each in agreements if each.name == _agreement(exchange)]
-    first = exchange.entries[0].at
-    return now >= first + timedelta(days=max(delays, default=0))
-
-
-def _agreement(exchange: Exchange) -> str:
-    facts = exchange.outcome.facts if exchange.outcome else {}
-    return f"{facts['agreement']} v{facts.get('agreement_version')}" if facts.get("agreement") else ""
+async def _disclosed(db: Database, log: Log, person_ref: str, now: datetime) -> dict[str, str]:
+    """The exchanges of which the person may know by now, each with its agreement: as the person's own page has it."""
+    async with db.read() as connection:
+        known = await Agreements().freshened(connection)
+    found, before = dict[str, str](), None
+    while page := await uses_of(db, log, person_ref, Period(), before, PAGE):
+        for use in page:
+            if is_disclosed(use, delay_of(use, known), now):
+                found[use.says("exchange_id")] = f"{use.says('agreement')} v{use.says('agreement_version')}"
+        before = page[-1].place
+    return found
 
 
 def _about(person_ref: str) -> Question:
@@ -156,7 +159,7 @@ def _readme(authority: str, count: int) -> str:
         f"exchanges.txt    {count} questions about you, the newest first, one sentence each\n"
         "consents.txt     what you agreed to, and what you objected to\n"
         "agreements.txt   the agreements between offices under which it was done\n"
-        "evidence.zip     the same as proof that a machine or an expert can check (there may be none)\n\n"
+        "evidence.zip     the same as proof that a machine or an expert can check (there may be none, or several)\n\n"
         "The law may allow an office to keep a question to itself for a time; then it is shown later.\n"
         "Times are UTC. To see the data itself, ask the office that is named as the source.\n" + complain
     )
@@ -183,11 +186,14 @@ def _agreements(used: Sequence[Agreement]) -> str:
     return "\n\n".join(told or ["None was used."]) + "\n"
 
 
-def _evidence(connection: Connection, log: Log, found: Sequence[Exchange]) -> bytes:
-    ids = [entry.id for each in found for entry in each.entries][: bundle.MOST_ENTRIES]
-    out = io.BytesIO()
-    bundle.written(connection, bundle.Wanted("one person", ids, log.policy), out)
-    return out.getvalue()
+def _evidence(connection: Connection, log: Log, found: Sequence[Exchange]) -> dict[str, bytes]:
+    ids = [entry.id for each in found for entry in each.entries]
+    parts, files = bundle.parts(bundle.Wanted("one person", ids, log.policy)), dict[str, bytes]()
+    for n, part in enumerate(parts, 1):
+        out = io.BytesIO()
+        bundle.written(connection, part, out)
+        files["evidence.zip" if len(parts) == 1 else f"evidence-{n}.zip"] = out.getvalue()
+    return files
 
 
 def _zip(files: dict[str, bytes]) -> bytes:

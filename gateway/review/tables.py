@@ -126,6 +126,23 @@ breach = Table(
     Column("figures", JSON, nullable=False),
 )
 
+query = Table(  # a search that an officer keeps: filters alone, never a person's number or a case
+    "review_query",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("officer_id", Text, nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("filters", JSON, nullable=False),
+    Column("made_at", Moment, nullable=False),
+)
+
+adapter = Table(  # which were linked at the last start
+    "review_adapter",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("state", JSON, nullable=False),  # `adapters_changed.State`
+)
+
 setting = Table(  # what mattered at the last start: keyed digests, never values
     "review_setting",
     metadata,

@@ -6,8 +6,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from audit import bundle, bundle_check
 from audit.__main__ import main
 from gateway.cli.main import app
+
+PERIOD = ("--period", "2026-01-01T00:00Z", "2100-01-01T00:00Z")
 
 
 @pytest.fixture
@@ -25,31 +28,67 @@ def sandhi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 def kinds(sandhi) -> list[str]:
-    lines = sandhi("audit", "export", "--reason", "a test").splitlines()
+    lines = sandhi("audit", "export", "--reason", "a small test").splitlines()
     return [json.loads(line)["kind"] for line in lines[1:]]
 
 
 def test_search_bundle_and_export_say_who_read_and_why(sandhi, tmp_path: Path) -> None:
-    found = json.loads(sandhi("audit", "search", "--reason", "case 7", "--json"))
-    assert found[0]["said"] == "evidence.read: by operator, how search, reason case 7."
+    found = json.loads(sandhi("audit", "search", "--reason", "case 7 in court", "--json"))
+    assert found[0]["said"] == "Somebody read evidence: by operator, how search, reason case 7 in court."
     file = tmp_path / "evidence.zip"
-    assert "evidence of" in sandhi("audit", "bundle", str(file), "--reason", "case 7", "--since", "2026-01-01")
+    assert "evidence of" in sandhi("audit", "bundle", str(file), "--reason", "case 7 in court", "--since", "2026-01-01")
     assert main(["verify", str(file)]) == 0
     assert "findings   none" in sandhi("audit", "verify", str(file))
-    assert sandhi("audit", "export", "--reason", "x", "--format", "csv").startswith("not evidence")
+    assert sandhi("audit", "export", "--reason", "to be sure", "--format", "csv").startswith("not evidence")
     assert kinds(sandhi).count("evidence.read") == 4
     assert "findings  none" in sandhi("audit", "fsck")
 
 
 def test_nothing_found_and_wrong_words_are_said_plainly(sandhi) -> None:
-    assert sandhi("audit", "search", "--reason", "x", "--exchange", "none") == "nothing found\n"
-    sandhi("audit", "search", "--reason", "x", "--where", "colour=red", code=2)
-    sandhi("audit", "search", "--reason", "x", "--person", "NIC", code=2)
+    assert sandhi("audit", "search", "--reason", "to be sure", "--exchange", "none") == "nothing found\n"
+    sandhi("audit", "search", "--reason", "to be sure", "--where", "colour=red", code=2)
+    sandhi("audit", "search", "--reason", "to be sure", "--person", "NIC", code=2)
     sandhi("audit", "search", code=2)
-    sandhi("audit", "bundle", "x.zip", "--reason", "x", code=2)
-    sandhi("audit", "export", "--reason", "x", "--format", "xls", code=2)
+    sandhi("audit", "bundle", "x.zip", "--reason", "to be sure", code=2)
+    sandhi("audit", "export", "--reason", "to be sure", "--format", "xls", code=2)
     assert "an entry id is a UUID" in sandhi("audit", "proof", "rubbish", code=1)
     sandhi("audit", "verify", "nothing.zip", code=1)
+
+
+def test_a_reason_is_one_and_names_nobody_by_a_number(sandhi, tmp_path: Path) -> None:
+    file, person = str(tmp_path / "x.zip"), "the complaint of 199912345678"
+    for command in (("search",), ("export",), ("bundle", file, "--since", "2026-01-01")):
+        assert "10 characters" in sandhi("audit", *command, "--reason", "x", code=1)
+        assert "199912345678" not in sandhi("audit", *command, "--reason", person, code=1)
+    keeping = ("--by", "officer-1", "--exchange", "E1")
+    for command in (
+        ("hold", "case-7", "--everything"),
+        ("lift", "case-7"),
+        ("erase", *keeping),
+        ("resume", *keeping[:2]),
+    ):
+        assert "identifier of type NIC" in sandhi("audit", *command, "--reason", person, code=1)
+    assert {"evidence.read", "hold.placed", "details.erased"} & set(kinds(sandhi)) == {"evidence.read"}
+
+
+def test_more_entries_than_fit_become_several_files_each_complete(sandhi, tmp_path: Path, monkeypatch) -> None:
+    for n in range(3):
+        sandhi("member", "change", "LK/GOV/WBB", "--contact", f"desk {n}")
+    monkeypatch.setattr(bundle, "MOST_ENTRIES", 2)
+    told = sandhi("audit", "bundle", str(tmp_path / "all.zip"), "--reason", "all there is", "--since", "2026-01-01")
+    files = sorted(tmp_path.glob("all-*.zip"))
+    assert len(files) == len(told.splitlines()) >= 3
+    assert not (tmp_path / "all.zip").exists()
+    seen = [bundle_check.checked(each) for each in files]
+    assert all(each.ok for each in seen)
+    assert sum(each.entries for each in seen) >= 5
+    assert seen[0].about.endswith(f"part 1 of {len(files)}")
+    assert main(["bundle", str(tmp_path / "data" / "sandhi.db"), str(tmp_path / "two.zip"), *PERIOD]) == 0
+    assert len(list(tmp_path.glob("two-*.zip"))) == len(files)
+
+
+def test_an_export_that_is_cut_says_so(sandhi) -> None:
+    assert "newest 1 entries" in sandhi("audit", "export", "--reason", "a small test", "--limit", "1")
 
 
 def test_drill_shows_that_nothing_leaves_and_is_recorded(sandhi) -> None:

@@ -2,15 +2,19 @@
 
 import logging
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection, func, select
 from witnessing import Gateway, Net, gateway, two_of_three
 
-from audit import Entry, FileMemory, Log, LogUnavailable, Signer, new_id
+from audit import Entry, EntryConflict, FileMemory, Log, LogUnavailable, Signer, new_id
 from audit.policy import Policy, policy_text
 from audit.proofs import Proof
+from audit.rows import insert_rows
+from audit.tables import log_watch
 from audit.watching import Limits, Watch, cleared
 from audit.witness import Asked
 
@@ -138,6 +142,26 @@ async def test_evidence_that_grows_old_warns_then_stops_exchanges_and_nothing_el
     net.down = set()
     assert not (await watch.once(datetime.now(UTC))).stopped
     await ours.log.append(entry("exchange.intent"))
+
+
+async def test_what_watches_the_log_and_its_entry_stand_or_fall_together(ours: Gateway) -> None:
+    count = select(func.count()).select_from(log_watch)
+    row = (ours.log.shard.log_id, 1, "config")
+
+    def inserted(connection: Connection) -> int:
+        insert_rows(connection, log_watch, [row])
+        return int(connection.execute(count).scalar_one())
+
+    first = entry()
+    assert await ours.log.append_with(inserted, first) == 1
+    with pytest.raises(LogUnavailable):  # the row is there already
+        await ours.log.append_with(inserted, entry())
+    other = replace(first, facts={"other": True})
+    with pytest.raises(EntryConflict):
+        await ours.log.append_with(lambda each: insert_rows(each, log_watch, [(row[0], 2, "other")]), other)
+    assert await ours.log.store.read(lambda connection: connection.execute(count).scalar_one()) == 1
+    assert await ours.log.size() == 1
+    await ours.log.append(entry())
 
 
 async def test_switching_the_witnesses_off_is_an_entry(ours: Gateway, peers: list[Gateway]) -> None:

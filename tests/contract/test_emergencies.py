@@ -5,8 +5,10 @@ import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -14,7 +16,10 @@ from fastapi import FastAPI, Request
 from sqlalchemy import func, select
 
 from adapters.kit.contract import Question, RawAnswer
-from audit import commit
+from audit import details
+from audit.details import Vault
+from audit.erasure import erase
+from audit.tables import audit_detail
 from consent import LegalBasis
 from gateway.delivery.tables import job
 from gateway.edges.people import officer
@@ -28,7 +33,6 @@ from gateway.oversight.tables import emergency_use
 from gateway.people.errors import NotAllowed
 from gateway.people.roles import Right
 from gateway.pipeline import exchange
-from gateway.trust.seal import Seal
 from tests.durable_house import AT, CONSUMER, Fund, House, a_house, subject
 
 REASON = "Silva, 199012304567, lies unconscious in ward 7"
@@ -64,8 +68,8 @@ async def ward(database_url: str, tmp_path: Path) -> AsyncIterator[Ward]:
         house.fund.__class__ = Answering
         basis = LegalBasis("vital_interest", "Act 7, section 3", emergency=True)
         house.agreements[0] = replace(house.agreements[0], bases=(basis,))
-        seal, clock = Seal([b"k" * 32]), lambda: house.clock[0]
-        made = Emergencies(house.db, house.log, seal, house.gate.catalogue, timedelta(hours=72), clock)
+        clock = partial(house.clock.__getitem__, 0)
+        made = Emergencies(house.db, house.log, Vault(b"k" * 32), house.gate.catalogue, timedelta(hours=72), clock)
         yield Ward(house, made, replace(house.gate, broken_glass=made))
 
 
@@ -105,10 +109,22 @@ async def test_the_log_says_that_it_was_an_emergency_and_only_commits_to_the_rea
     (used,) = await ward.entries("emergency.used")
     assert used["exchange_id"] == answer.exchange_id
     async with ward.house.db.read() as connection:
-        sealed = (await connection.execute(select(emergency_use.c.sealed_reason))).scalar_one()
-    opened = ward.emergencies.seal.opened(f"emergency:{answer.exchange_id}", sealed)
-    assert used["details"]["reason"] == commit("detail:reason", opened[:32], opened[32:])
-    assert REASON.encode() not in sealed
+        kept = (await connection.execute(select(audit_detail.c.entry_id, audit_detail.c.sealed))).one()
+        (detail,) = await connection.run_sync(ward.emergencies.vault.opened, UUID(bytes=kept.entry_id))
+    assert (used["details"]["reason"], json.loads(detail.value)) == (detail.commitment, REASON)
+    assert REASON.encode() not in kept.sealed
+
+
+@pytest.mark.parametrize("whose", ["person", "exchange"])
+async def test_erasing_the_person_or_the_exchange_takes_the_words_and_leaves_the_use(ward: Ward, whose: str) -> None:
+    use = (await exchange(ask(), ward.gate)).exchange_id
+    await ward.emergencies.review(use, "justified", "Silva was in danger", by="officer-1")
+    scope = details.exchange(use) if whose == "exchange" else details.person(ward.gate.person_ref(subject("1")))
+    async with ward.house.db.write() as connection:
+        await erase(connection, ward.house.log, scope, by="dpo", reason="asked to", now=AT)
+    (seen,) = await ward.emergencies.listed()
+    assert (seen.exchange_id, seen.verdict, seen.reason, seen.remark) == (use, "justified", "", "")
+    assert len(await ward.entries("emergency.used")) == len(await ward.entries("emergency.reviewed")) == 1
 
 
 async def test_nothing_is_asked_where_the_use_cannot_be_reported(ward: Ward) -> None:

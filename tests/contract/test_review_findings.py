@@ -57,6 +57,33 @@ async def test_the_same_person_asked_about_often_is_not_many_people(house: House
     assert await found(house) == {}
 
 
+async def test_one_officer_and_many_people_without_a_case_are_found(either: House) -> None:
+    curious, busy = "c" * 32, "b" * 32
+    await either.played(25, WORKDAY, agreement=None, released=None, officer_ref=curious)
+    await either.played(25, WORKDAY, agreement=None, released=None, officer_ref=busy, case_ref="c")
+    assert await found(either) == {"officer_without_case": [f"{CONSUMER} {curious} {WORKDAY.date()}"]}
+
+
+async def test_alarms_the_gateway_raised_by_itself_are_findings_to_assign_and_sign_off(either: House) -> None:
+    told = {"consumer": CONSUMER, "asked": 60, "missed": 55, "since_s": 0}
+    await either.logged("alarm.miss_rate", told, WORKDAY)
+    await either.logged("log.turn_postponed", {"lacking": "cosignatures of 2 witnesses"}, WORKDAY)
+    assert await found(either) == {
+        "miss_rate_alarm": [f"{CONSUMER} {WORKDAY:%Y-%m-%dT%H}"],
+        "turn_postponed": [f"{WORKDAY.date()} cosignatures of 2 witnesses"],
+    }
+    amara, desk = await either.officer("amara", "compliance_officer")
+    listed = (await desk.json("GET", "/findings"))["findings"]
+    assert {each["rule"]: each["facts"].get("missed") for each in listed} == {
+        "miss_rate_alarm": 55,
+        "turn_postponed": None,
+    }
+    for each in listed:
+        assert all(len(each[words]) > 20 for words in ("what", "why", "todo"))
+        await desk.call("POST", f"/findings/{each['id']}/assign", {"officer": amara.id})
+        await desk.call("POST", f"/findings/{each['id']}/sign-off", {"verdict": "explained", "text": "asked them"})
+
+
 async def test_questions_at_night_are_found(house: House) -> None:
     night = WORKDAY.replace(hour=18)  # 23:30 in Colombo
     await house.played(25, night, agreement=None, released=None, case_ref="c")

@@ -4,10 +4,12 @@ Filters stand in the address, but a person's numbers only ever in a body. Every 
 """
 
 import io
+import re
 from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, Any
 
+import orjson
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 from pydantic import AwareDatetime, Field, StringConstraints
@@ -23,7 +25,7 @@ from ..body import StrictRoute
 from .asking import check_case, check_subject
 from .deps import services
 from .problems import ProblemError
-from .reviewing import REFUSED, Auditor, Reading
+from .reviewing import REFUSED, Acting, Auditor, Reading
 from .shapes import Code, Reference, Shape, SubjectIn
 
 router = APIRouter(prefix="/audit", tags=["audit"], route_class=StrictRoute)
@@ -33,11 +35,16 @@ Read = Annotated[Reading, Depends()]
 Before = Annotated[str, StringConstraints(pattern=r"^([0-9]{1,9}\.[0-9]{1,18})?$")]
 Named = Reference | None
 FACTS = ("consumer", "provider", "service", "purpose", "agreement", "outcome")
+SHOWN = (*FACTS, "action", "basis", "lines", "officer_ref")
+OFFICER_REF = re.compile(r"[0-9a-f]{32}", re.ASCII)
 ZIP: dict[int | str, dict[str, Any]] = {200: {"content": {"application/zip": {}}}}
 
 
 class WantedIn(Shape):
-    """The filters of `GET /v1/audit/exchanges`. `system` is on either side of the exchange."""
+    """The filters of `GET /v1/audit/exchanges`. `system` is on either side of the exchange.
+
+    `officer` is whom the consumer named as asking, by its own name or by the hash that entries and findings show.
+    """
 
     system: Named = None
     consumer: Named = None
@@ -47,17 +54,22 @@ class WantedIn(Shape):
     agreement: Named = None
     outcome: Code | None = None
     case: Named = None
+    officer: Named = None
     since: AwareDatetime | None = None
     until: AwareDatetime | None = None
     before: Before = ""
     limit: Annotated[int, Field(ge=1, le=200)] = 50
 
     def filters(self, here: Services, person_ref: str = "") -> Filters:
-        """What is looked for; the case as its hash."""
+        """What is looked for; case and officer as their hashes."""
         facts = [(name, value) for name in FACTS if (value := getattr(self, name))]
         if self.case:
             check_case(self.case, here.profile)
             facts.append(("case_ref", here.person_ref.case_ref(self.case)))
+        if self.officer:
+            check_case(self.officer, here.profile, "officer")
+            known = OFFICER_REF.fullmatch(self.officer)
+            facts.append(("officer_ref", self.officer if known else here.person_ref.officer_ref(self.officer)))
         window = Wanted(since=self.since, until=self.until, before=place_of(self.before), limit=self.limit)
         return Filters(tuple(facts), self.system or "", person_ref, window)
 
@@ -125,6 +137,22 @@ async def get_bundle(exchange_id: Reference, who: Auditor, read: Read) -> Respon
     return Response(out.getvalue(), media_type="application/zip", headers=headers)
 
 
+@router.get("/exchanges/{exchange_id}/details", responses=REFUSED)
+async def get_details(exchange_id: Reference, who: Acting, read: Read) -> dict[str, object]:
+    """What the caller wrote into the exchange that may identify somebody (a case), as far as it is not erased."""
+    here = read.here
+    found = await here.log.store.read(lambda connection: one_exchange(connection, exchange_id))
+    ids = [each.id for each in found.entries]
+    kept = await here.log.store.read(lambda connection: here.details.opened(connection, ids))
+    await read.note(who, "details", exchange=exchange_id, found=sum(map(len, kept.values())))
+    told = [
+        {"entry": str(id_), "name": each.name, "value": orjson.loads(each.value), "salt": each.salt.hex()}
+        for id_, details in kept.items()
+        for each in details
+    ]
+    return {"exchange_id": exchange_id, "details": told}
+
+
 @router.post("/exchanges/{exchange_id}/replay", responses=REFUSED)
 async def post_replay(exchange_id: Reference, who: Auditor, read: Read) -> dict[str, object]:
     """Decide it again on the facts as they were: `same`, `different` (worth a finding), or `cannot_tell` and why."""
@@ -179,7 +207,6 @@ async def get_events(wanted: Annotated[EventsIn, Query()], who: Auditor, read: R
 def line(found: Exchange) -> dict[str, object]:
     """One line of the list."""
     facts = (found.outcome or found.intent or found.entries[0]).facts
-    names = ("consumer", "provider", "service", "purpose", "action", "agreement", "basis", "outcome", "lines")
     return {
         "exchange_id": found.id,
         "sentence": found.sentence,
@@ -187,7 +214,7 @@ def line(found: Exchange) -> dict[str, object]:
         "ended_at": found.outcome.at.isoformat() if found.outcome else None,
         "released": list(_texts(facts.get("released"))),
         "entries": [str(each.id) for each in found.entries],
-    } | {name: facts.get(name) for name in names}
+    } | {name: facts.get(name) for name in SHOWN}
 
 
 def place_of(before: str) -> tuple[int, int] | None:

@@ -46,7 +46,8 @@ async def get_breaches(_who: Auditor, here: Here) -> dict[str, object]:
     """All cases, the nearest deadline first."""
     now = here.people.clock()
     async with here.db.read() as connection:
-        return {"breaches": [breach.shown(each, now, "") for each in await breach.listed(connection)]}
+        found = await breach.listed(connection)
+    return {"breaches": [breach.shown(each, now, here.profile.authority) for each in found]}
 
 
 @router.post("/breaches", status_code=201, responses=REFUSED)
@@ -71,7 +72,7 @@ async def post_breach(body: BreachIn, who: Acting, read: Read) -> dict[str, obje
 async def get_breach(breach_id: Reference, _who: Auditor, here: Here) -> dict[str, object]:
     """One case with its clock and drafts."""
     async with here.db.read() as connection:
-        return breach.shown(await breach.read(connection, breach_id), here.people.clock(), "")
+        return breach.shown(await breach.read(connection, breach_id), here.people.clock(), here.profile.authority)
 
 
 @router.get("/breaches/{breach_id}/people", responses=REFUSED | LINES, response_class=Response)
@@ -119,10 +120,10 @@ async def get_package(request_id: Reference, who: OfPersons, read: Read) -> Resp
     here = read.here
     async with here.db.read() as connection:
         kept = await subject_access.read(connection, request_id)
-        await read.note(who, "access request", request=request_id)
-        content = await subject_access.package(
-            connection, here.log, kept.person_ref, here.profile.authority, here.people.clock()
-        )
+    await read.note(who, "access request", request=request_id)
+    content = await subject_access.package(
+        here.db, here.log, kept.person_ref, here.profile.authority, here.people.clock()
+    )
     headers = {"content-disposition": f'attachment; filename="about-you-{request_id}.zip"'}
     return Response(content, media_type="application/zip", headers=headers)
 

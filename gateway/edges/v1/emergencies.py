@@ -74,7 +74,7 @@ def _shown(use: Use, now: datetime) -> dict[str, Any]:
         "purpose": use.purpose,
         "agreement": use.agreement,
         "agreement_version": use.agreement_version,
-        "reason": use.reason,
+        "reason": use.reason or None,  # erased
         "used_at": use.used_at.isoformat(),
         "due_at": use.due_at.isoformat(),
         "standing": use.standing(now),

@@ -12,6 +12,7 @@ UNUSUAL = 3  # times the busiest day of the four weeks before
 LEAST_UNUSUAL = 200  # calls: below, three times of nothing is nothing
 LEAST_HISTORY = 7  # days with calls: a new system has no usual
 MANY_PEOPLE = 50
+MANY_OF_ONE = 20  # people whom one officer asked about in a day without a case
 MANY_AT_NIGHT = 20
 BURST, LEAST_BURST, BURST_DAYS = 5, 100, 7
 MANY_MISSES, SHARE_OF_MISSES = 50, 0.5
@@ -46,6 +47,13 @@ def without_case(seen: Seen) -> Iterator[Hit]:
     for consumer, people in sorted(seen.without_case.items()):
         if people >= MANY_PEOPLE:
             yield Hit(f"{consumer} {seen.day}", _side(consumer), {"people": people})
+
+
+def officer_without_case(seen: Seen) -> Iterator[Hit]:
+    """Distinct people whom one officer of a consumer asked about without a case, where the consumer names officers."""
+    for (consumer, officer), people in sorted(seen.by_officer.items()):
+        if people >= MANY_OF_ONE:
+            yield Hit(f"{consumer} {officer} {seen.day}", _side(consumer), {"officer_ref": officer, "people": people})
 
 
 def out_of_hours(seen: Seen) -> Iterator[Hit]:

@@ -46,6 +46,10 @@ class Seen:
         history: (consumer, service) -> calls on each of the days before that had any.
         no_case: consumer -> ids of the intents without a case.
         without_case: consumer -> distinct people asked about without a case, where there were many.
+        officers: (consumer, officer as the log knows it) -> ids of the intents without a case.
+        by_officer: the same -> distinct people, where there were many.
+        alarms: what the gateway raised by itself: a system that misses too often.
+        postponed: what the log lacked when its year could not be closed.
         per_hour: (agreement, hour of the day) -> calls.
         before: agreement -> calls on each of the days before.
     """
@@ -61,6 +65,10 @@ class Seen:
     outside_hours: Counter[str] = field(default_factory=Counter)
     no_case: dict[str, list[bytes]] = field(default_factory=lambda: defaultdict(list))
     without_case: dict[str, int] = field(default_factory=dict)
+    officers: dict[tuple[str, str], list[bytes]] = field(default_factory=lambda: defaultdict(list))
+    by_officer: dict[tuple[str, str], int] = field(default_factory=dict)
+    alarms: list[Entry] = field(default_factory=list)
+    postponed: list[str] = field(default_factory=list)
     releases: list[Release] = field(default_factory=list)
     per_hour: Counter[tuple[str, int]] = field(default_factory=Counter)
     per_day: Counter[str] = field(default_factory=Counter)
@@ -79,6 +87,10 @@ class Seen:
             self._ended(entry)
         elif entry.kind == "signature.downgrade":
             self.downgrades[str(entry.facts.get("system"))] += 1
+        elif entry.kind == "alarm.miss_rate":
+            self.alarms.append(entry)
+        elif entry.kind == "log.turn_postponed":
+            self.postponed.append(str(entry.facts.get("lacking")))
 
     def batches(self, connection: Connection, ids: Collection[str]) -> None:
         """Count what the lines of batches released."""
@@ -109,6 +121,8 @@ class Seen:
         self.calls[consumer, str(facts.get("service"))] += _lines(facts)
         if not facts.get("case_ref"):
             self.no_case[consumer].append(entry.id.bytes)
+            if officer := facts.get("officer_ref"):
+                self.officers[consumer, str(officer)].append(entry.id.bytes)
         if "lines" not in facts and not self.hours.open_at(entry.at):
             self.outside_hours[consumer] += 1
 

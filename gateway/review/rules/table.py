@@ -43,6 +43,14 @@ RULES = (
         four_eyes=True,
     ),
     Rule(
+        "officer_without_case",
+        "One officer of a system asked about many people in one day without naming a case.",
+        "Curiosity, or selling what is looked up, looks like this.",
+        "Ask the consumer who the officer is and for the list of cases; if there is none, treat it as misuse.",
+        amounts.officer_without_case,
+        four_eyes=True,
+    ),
+    Rule(
         "out_of_hours",
         "Single questions were asked outside office hours or on a holiday.",
         "Single questions come from people; people who ask at night may be hiding.",
@@ -65,6 +73,13 @@ RULES = (
         amounts.many_misses,
     ),
     Rule(
+        "miss_rate_alarm",
+        "Within one hour most of a system's questions were refused or found nobody, and the gateway raised the alarm.",
+        "Somebody may be trying numbers at this moment.",
+        "Suspend the system at once if it cannot explain it; then look at what was answered in that hour.",
+        traces.miss_rates,
+    ),
+    Rule(
         "replay_mismatch",
         "Deciding an exchange again, on the facts as they were, gives another verdict.",
         "The decision, the facts or the log were changed, or the rules have a fault.",
@@ -85,6 +100,13 @@ RULES = (
         "Stop publishing, keep everything, run `sandhi audit verify`, and call the witnesses.",
         traces.integrity,
         four_eyes=True,
+    ),
+    Rule(
+        "turn_postponed",
+        "The log's year is over, but it could not be closed: those outside who vouch for its end did not.",
+        "Until it is closed the old year goes on; a log that never closes is harder to archive and to check.",
+        "See what is lacking, and speak to the witness or the time-stamping authority; the gateway tries again itself.",
+        traces.turns_postponed,
     ),
     Rule(
         "statement_disputed",

@@ -20,6 +20,20 @@ def downgrades(seen: Seen) -> Iterator[Hit]:
         yield Hit(f"{system} {seen.day}", (system, member_of(system)), {"messages": count})
 
 
+def miss_rates(seen: Seen) -> Iterator[Hit]:
+    """Alarms of the gateway: a system that missed too often within one hour."""
+    for entry in seen.alarms:
+        consumer, hour = str(entry.facts.get("consumer")), f"{entry.at:%Y-%m-%dT%H}"
+        facts = {"asked": entry.facts.get("asked"), "missed": entry.facts.get("missed"), "entry": str(entry.id)}
+        yield Hit(f"{consumer} {hour}", (consumer, member_of(consumer)), facts)
+
+
+def turns_postponed(seen: Seen) -> Iterator[Hit]:
+    """The log's year was over and could not be closed, by day and by what was lacking."""
+    for lacking in sorted(set(seen.postponed)):
+        yield Hit(f"{seen.day} {lacking}", (), {"lacking": lacking})
+
+
 def integrity(seen: Seen) -> Iterator[Hit]:
     """Exchanges with more than one outcome."""
     for exchange, count in sorted(seen.outcomes.items()):
