@@ -35,7 +35,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
 
-from .model import ASSURANCES, Agreement, Consent, Decision, Facts, LegalBasis, Objection, Quota, Request, member_of
+from .model import (
+    ASSURANCES,
+    HANDED_OVER,
+    Agreement,
+    Consent,
+    Decision,
+    Facts,
+    LegalBasis,
+    Objection,
+    Quota,
+    Request,
+    member_of,
+)
 
 Rule = Callable[[Agreement, Request, Facts, datetime], str]
 NO_QUOTA = Quota()
@@ -332,25 +344,27 @@ def _subtracted(
 def _contested(request: Request, fields: frozenset[str], objections: Iterable[Objection]) -> bool:
     """Whether something that would be released is contested; a claim may rest on any field of the record."""
     derived = any(name.startswith("claim:") for name in fields)
-    return any(
-        each.kind == "contest" and _applies(each, request) and (derived or not each.fields or fields & each.fields)
-        for each in objections
-    )
+    told = [
+        each for each in objections if each.kind == "contest" and (derived or not each.fields or fields & each.fields)
+    ]
+    return any(_applies(each, request) for each in told)
 
 
 def _applies(objection: Objection, request: Request) -> bool:
-    recipients = {request.recipient, member_of(request.recipient)}
+    recipients, about = {request.recipient, member_of(request.recipient)}, {request.service}
+    if objection.kind == "contest" and request.action in HANDED_OVER:
+        about.add(member_of(request.consumer))  # a contest of all that a member tells names the member
     return (
         objection.lifted_at is None
         and objection.subject_ref == request.subject_ref
         and (not objection.purposes or request.purpose in objection.purposes)
-        and (not objection.services or request.service in objection.services)
+        and (not objection.services or not about.isdisjoint(objection.services))
         and (not objection.recipients or not recipients.isdisjoint(objection.recipients))
     )
 
 
 def _granted(request: Request, chosen: _Offer, subtracted: dict[str, str], reasons: list[str]) -> Decision:
-    fields = chosen.fields - subtracted.keys()
+    fields = chosen.fields.difference(subtracted)
     agreed = chosen.agreement.grants[request.service].fields
     withheld = {name: "not_in_basis" if name in agreed else "not_in_agreement" for name in request.fields - fields}
     return Decision(

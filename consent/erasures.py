@@ -1,15 +1,17 @@
-"""The erasure list: who holds what was released under a consent that ended, until each says that it is erased.
+"""The erasure list: who has to erase what it received, until each says that it is done.
 
-A line names no person, but the exchanges, by which the recipient knows what it received. It is added once, and ends
-once. Every function works inside the caller's transaction and commits nothing.
+Because a consent ended, or because the data life that was agreed, or told to the person, is over. A line names no
+person, but the exchanges, by which the recipient knows what it received. It is added once, and ends once. Every
+function works inside the caller's transaction and commits nothing.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, case, or_, select, update
+from sqlalchemy import Row, case, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -19,12 +21,19 @@ from .model import Consent, member_of
 from .moments import micros, moment
 from .tables import erasure as table
 
-WITHDRAWN, EXPIRED = "withdrawn", "expired"
+WITHDRAWN, EXPIRED, DATA_LIFE = "withdrawn", "expired", "data_life"
+AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """One recipient's duty under one consent. `exchanges` are ids."""
+    """One recipient's duty under one consent, or under one agreement for data whose life ends on one day.
+
+    Attributes:
+        controller: who sees that it is done: the consent's, or the member that the data came from.
+        exchanges: their ids.
+        agreement: of a data life; empty otherwise.
+    """
 
     number: int
     consent: str
@@ -36,12 +45,72 @@ class Erasure:
     due_at: datetime
     reminded_at: datetime
     acknowledged_at: datetime | None = None
+    agreement: str = ""
 
     def standing(self, now: datetime) -> str:
         """`acknowledged`, `due` or `overdue`."""
         if self.acknowledged_at is not None:
             return "acknowledged"
         return "due" if now < self.due_at else "overdue"
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """What one system received under one agreement, and has to have erased at one moment."""
+
+    agreement: str
+    recipient: str
+    source: str
+    due_at: datetime
+
+
+async def note_lives(
+    connection: AsyncConnection, lives: Mapping[Life, Sequence[str]], *, now: datetime
+) -> list[Erasure]:
+    """Add a line for each, with the ids of its exchanges; gives them. The caller notes how far it has come."""
+    rows = [
+        {
+            "consent": "",
+            "controller": each.source,
+            "recipient": each.recipient,
+            "member": member_of(each.recipient),
+            "cause": DATA_LIFE,
+            "exchanges": " ".join(lives[each]),
+            "noted_at": micros(now),
+            "due_at": micros(each.due_at),
+            "reminded_at": micros(now),
+            "agreement": each.agreement,
+        }
+        for each in sorted(lives, key=lambda each: (each.due_at, each.agreement, each.recipient))
+    ]
+    return [_erasure((await connection.execute(insert(table).values(row).returning(table))).one()) for row in rows]
+
+
+async def lives_of_people(connection: AsyncConnection, subject_refs: Sequence[str]) -> list[tuple[str, str, int]]:
+    """(consent, person, days) of those consents of these people, standing or not, that say a data life."""
+    of, found = tables.consent.c, list[tuple[str, str, int]]()
+    query = select(of.id, of.subject_ref, tables.terms.c.body).join(tables.terms)
+    for start in range(0, len(subject_refs), AT_ONCE):
+        some = query.where(of.subject_ref.in_(subject_refs[start : start + AT_ONCE]))
+        for id_, subject_ref, body in (await connection.execute(some)).all():
+            if (days := json.loads(body).get("data_life_days")) is not None:
+                found.append((id_, subject_ref, days))
+    return found
+
+
+async def lived_until(connection: AsyncConnection) -> tuple[int, int]:
+    """(log, place) of the last entry that was looked at for data lives; before every entry at first."""
+    row = (await connection.execute(select(tables.lived.c.log_id, tables.lived.c.seq))).one_or_none()
+    return (row.log_id, row.seq) if row else (-1, -1)
+
+
+async def live_until(connection: AsyncConnection, place: tuple[int, int], *, since: tuple[int, int]) -> bool:
+    """Note how far the log was looked at for data lives. False: another process was faster; note nothing else."""
+    dialect, of = sqlite if connection.dialect.name == "sqlite" else postgresql, tables.lived.c
+    begun = dialect.insert(tables.lived).values({"id": 1, "log_id": -1, "seq": -1}).on_conflict_do_nothing()
+    await connection.execute(begun)
+    here = update(tables.lived).where(of.log_id == since[0], of.seq == since[1])
+    return bool((await connection.execute(here.values(log_id=place[0], seq=place[1]))).rowcount)
 
 
 async def note(
@@ -71,6 +140,7 @@ async def note(
             "noted_at": micros(now),
             "due_at": micros(due),
             "reminded_at": micros(now),
+            "agreement": "",
         }
         made = dialect.insert(table).values(row).on_conflict_do_nothing().returning(table)
         added += [_erasure(each) for each in (await connection.execute(made)).all()]
@@ -161,4 +231,5 @@ def _erasure(row: Row[Any]) -> Erasure:
         moment(row.due_at),
         moment(row.reminded_at),
         moment(row.acknowledged_at),
+        row.agreement,
     )

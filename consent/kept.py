@@ -75,6 +75,7 @@ def lookup(dialect: str, refs: Sequence[str]) -> tuple[str, tuple[object, ...]]:
 def _sqlite(length: int) -> str:
     """With its plan spelled out: statistics from when a table was small would have it read from end to end."""
     by_index = {f"index_{table}": f"INDEXED BY consent_{table}_subject CROSS" for table in TABLES}
+    by_index["index_consent"] = "INDEXED BY consent_consent_said CROSS"
     by_index["index_terms"] = "INDEXED BY sqlite_autoindex_consent_terms_1"
     return LOOKUP.format(among=f"IN ({', '.join(f'?{n}' for n in range(1, length + 1))})", **by_index)
 

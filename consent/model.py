@@ -212,7 +212,8 @@ class Objection:
 
     An empty set means all: no purposes named, every purpose; no services, every service; and so on.
     `kind` is `objection`, `restriction`, or `contest`: the person says that what is recorded is wrong, so answers
-    are marked until the agency has looked, and nothing is subtracted.
+    are marked until the agency has looked, and nothing is subtracted. A member among the services of a contest means
+    all that it hands over to others.
     """
 
     id: str

@@ -9,6 +9,7 @@ import hashlib
 import uuid
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from .errors import StepFailed
 from .member import REFERRAL, Member, member_of
@@ -19,6 +20,8 @@ from .subscriptions import subscribe
 RECIPIENTS = ("LK/GOV/WBB", "LK/GOV/DME", "LK/COM/SMS")
 VALID = timedelta(days=3 * 365)
 AT_ONCE = 2000
+ADULT = 18  # completed years, as the country's profile has it
+HERE = ZoneInfo("Asia/Colombo")
 FOLLOWS: Mapping[str, tuple[str, ...]] = {
     REFERRAL: (
         "ess.update",
@@ -69,16 +72,28 @@ def _lines(member: Member, day: date) -> Iterator[tuple[str, str, int, str]]:
         consent_id = str(uuid.uuid4())
         line = {
             "id": consent_id,
-            "subject": member.subject(tuple(member.numbers)).wire(),  # a check may name the person by no other number
+            "subject": _known(member),
             "recipients": list(RECIPIENTS),
             "purposes": form["purposes"],
             "services": widened(form["services"], member.record["district"]),
             "valid_from": _moment(begin),
             "valid_until": _moment(begin + VALID),
-            "given_how": "assisted",
+            **_given(member),
             "evidence": f"sha-256:{hashlib.sha256(packed([member.id, place, form]).encode()).hexdigest()}",
         }
         yield consent_id, member.id, place, packed(line)
+
+
+def _known(member: Member) -> Mapping[str, object]:
+    """The person as the registry knows it: no check may name it by another number, or another name and birth date."""
+    return member.subject(tuple(member.numbers), names=True, birth_date=True).wire()
+
+
+def _given(member: Member) -> Mapping[str, str]:
+    """Who spoke: for a child, its guardian. The gateway refuses what a child says alone, by its age on this day."""
+    today, born = datetime.now(HERE).date(), member.birth_date
+    age = today.year - born.year - ((today.month, today.day) < (born.month, born.day))
+    return {"given_how": "assisted"} if age >= ADULT else {"given_how": "guardian", "given_by": "guardian"}
 
 
 def _moment(at: datetime) -> str:

@@ -17,11 +17,13 @@ import audit.tables
 import consent.tables
 import gateway.delivery.tables
 import gateway.edges.govstack.tables
+import gateway.events.tables
 from audit import FileMemory, Log, Signer
 from consent import FactsSource, Request, decide, sign_agreement
+from gateway.catalogue import Catalogue
 from gateway.db import Database
 from gateway.edges.v1 import agreement_views, agreements, consents, problems, proposals
-from gateway.gate import utc_now
+from gateway.gate import Gate, utc_now
 from gateway.model import Identifier, Subject
 from gateway.profile import load_profile
 from gateway.trust.caller import Caller
@@ -84,7 +86,8 @@ async def opened(database_url: str, folder: Path) -> AsyncIterator[Here]:
     """The routes over an empty database."""
     db = Database(database_url)
     async with db.write() as connection:
-        for tables in (audit.tables, consent.tables, gateway.delivery.tables, gateway.edges.govstack.tables):
+        held = (gateway.delivery.tables, gateway.edges.govstack.tables, gateway.events.tables)
+        for tables in (audit.tables, consent.tables, *held):
             await connection.run_sync(tables.metadata.create_all)
     signer = Signer("gateway.example/log", Ed25519PrivateKey.generate(), FileMemory(folder / "log.signed"))
     log = await Log.open(db.engine, signer, write_lock=db.write_lock, allow_unsafe=True)
@@ -100,8 +103,11 @@ async def opened(database_url: str, folder: Path) -> AsyncIterator[Here]:
         app.include_router(module.router, prefix="/v1")
     ref = PersonRef(PROFILE.raw, b"p" * 32)
     app.state.db, app.state.log, app.state.person_ref, app.state.member_keys = db, log, ref, Known()
-    app.state.services = SimpleNamespace(profile=PROFILE)
+    facts = FactsSource(db.read)
+    gate = Gate(Catalogue(()), facts.of, facts.of_many, log, ref)
+    app.state.services = SimpleNamespace(profile=PROFILE, db=db, gate=gate, person_ref=ref)
     yield Here(app, db, log, ref)
+    await facts.close()
     await log.close()
     await db.close()
 

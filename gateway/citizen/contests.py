@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from audit import Entry, new_id, subject_pseudonym
+from audit import Entry, Log, new_id, subject_pseudonym
 from consent import Objection, member_of
 from consent import register as people
 from consent.errors import Conflict, NotFound
@@ -27,6 +27,7 @@ MARKED_BY = "person"  # no member's id: no agency lifts the mark but by resolvin
 MOST_OPEN = 20
 RESOLUTIONS = frozenset({"corrected", "confirmed", "deleted"})
 WITHDRAWN = "withdrawn"
+FORGOTTEN = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,7 @@ class Contests:
 
     async def of_provider(self, member: str, *, open_only: bool = False) -> list[Contest]:
         """The cases at an agency, newest first."""
-        mine = table.c.provider == member
+        mine = (table.c.provider == member) & (table.c.person_ref != FORGOTTEN)
         return await self._where(mine & (table.c.state == "open") if open_only else mine)
 
     async def resolve(self, id_: str, state: str, answer: str, *, member: str, by: str) -> str:
@@ -201,3 +202,23 @@ class Contests:
         facts = facts | {"subject": subject_pseudonym(person_ref, entry_id)}
         entry = Entry(entry_id, kind, now, facts, (person_ref,))
         return str(await self.services.log.append_in(connection, entry))
+
+
+async def forget_contests(connection: AsyncConnection, log: Log, person_ref: str, *, by: str, now: datetime) -> int:
+    """Erase what a person contested, in the caller's transaction; gives how many cases there were.
+
+    Open cases are closed as withdrawn, with their marks and an entry each. What stays of a case names nobody: the
+    agency, the service, and how it ended.
+    """
+    of, mine = table.c, table.c.person_ref == person_ref
+    opened = (await connection.execute(select(of.id, of.provider).where(mine, of.state == "open"))).all()
+    for row in opened:
+        await people.lift_objection(connection, row.id, by=MARKED_BY, now=now)
+    closed = {"state": WITHDRAWN, "resolved_at": micros(now), "resolved_by": by}
+    await connection.execute(update(table).where(mine, of.state == "open").values(closed))
+    gone = {"person_ref": FORGOTTEN, "sealed": None, "sealed_answer": None, "exchange_id": ""}
+    forgotten = await connection.execute(update(table).where(mine).values(gone))
+    facts = [{"by": by, "contest": row.id, "provider": row.provider, "state": WITHDRAWN} for row in opened]
+    if facts:
+        await log.append_all_in(connection, [Entry(new_id(now), "contest.closed", now, each) for each in facts])
+    return int(forgotten.rowcount)

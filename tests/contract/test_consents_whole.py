@@ -65,6 +65,14 @@ async def test_a_person_consents_over_govstack_takes_a_receipt_and_opts_out(plac
 async def test_an_operation_that_is_not_served_is_not_there(place: SigningPlace) -> None:
     with pytest.raises(Problem) as webhooks:
         await call(place, "GET", "/consent/config/webhooks/")
+    with pytest.raises(Problem) as created:
+        await call(
+            place, "POST", "/consent/config/policy/", {"policy": {"id": "", "name": "", "version": "", "url": ""}}
+        )
+    assert (webhooks.value.status, created.value.status) == (404, 404)
+
+
+async def test_a_policy_that_is_in_force_is_not_deleted(place: SigningPlace) -> None:
     with pytest.raises(Problem) as deleted:
         await call(place, "DELETE", "/consent/config/policy/DSA-2026-03/")
-    assert (webhooks.value.status, deleted.value.status) == (404, 405)
+    assert (deleted.value.status, deleted.value.code) == (409, "conflict")

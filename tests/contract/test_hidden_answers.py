@@ -128,6 +128,17 @@ async def test_every_hidden_answer_is_the_same_but_for_the_exchange_s_id(place: 
     assert len({len(each.content) for each in answers}) == 1
 
 
+@pytest.mark.parametrize("tries", [40, pytest.param(10_000, marks=pytest.mark.nightly)])
+async def test_of_many_numbers_that_are_tried_half_of_them_real_all_look_alike(place: Place, tries: int) -> None:
+    """Real ones are known at the source and refused for the purpose; the others nobody has."""
+    place.fund.answers |= {f"2{number:05}": AgencyHasNoSuchPerson("nobody") for number in range(0, tries, 2)}
+    looks = set()
+    for number in range(tries):
+        answer = await place.told(f"2{number:05}", "p" if number % 2 == 0 else "other")
+        looks.add((answer.status_code, answer.content.replace(answer.json()["exchange_id"].encode(), b"ID")))
+    assert len(looks) == 1
+
+
 async def test_the_decision_comes_before_the_lookup(place: Place) -> None:
     await place.told(WITHOUT_CONSENT)
     await place.told(KNOWN, "other")

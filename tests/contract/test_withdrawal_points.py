@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,16 +21,16 @@ from gateway.delivery import jobs
 from gateway.delivery.batch_values import Line
 from gateway.delivery.batches import Batches
 from gateway.delivery.deliveries import Deliveries
-from gateway.edges.dci.events import passed_on
-from gateway.edges.dci.subscriptions import wish
 from gateway.edges.v1 import erasures
 from gateway.erasing import DUE, Erasing
 from gateway.errors import RefusedByRules
+from gateway.events.subscriptions import wish
 from gateway.gate import Gate, utc_now
 from gateway.model import Ask, Closing, Handover, Identifier, Opened, Subject
 from gateway.pipeline import exchange
 from gateway.trust.seal import Seal
 from tests.durable_house import PUSH, READ, Fund
+from tests.telling_house import events_of, tell
 
 PURPOSE = "employment-support.eligibility"
 EVENT = replace(PUSH, id="LK.GOV.WBB.SRIS/enrolment")
@@ -198,25 +197,14 @@ async def test_in_the_queue_the_record_is_not_handed_over_and_nobody_waits_for_i
 
 
 async def test_in_a_subscription_the_event_is_not_told(place: Place) -> None:
-    register: Any = SimpleNamespace(offered=lambda service: service)
-
-    async def registered() -> Any:
-        return register
-
-    async def of_provider(_: str) -> list[Any]:
-        return [wish(SR.system, FUND.system, "enrolment", PURPOSE)]
-
-    here: Any = SimpleNamespace(
-        trust=SimpleNamespace(register=registered),
-        subscriptions=SimpleNamespace(of_provider=of_provider),
-        deliveries=place.deliveries,
-    )
-    told = [Told("1", "enrolment", {"a": "1"}, subject())]
-    assert await passed_on(told, FUND.system, here) == 1
+    events = events_of(place.here.db, place.here.log, place.deliveries, person_ref=place.here.person_ref)
+    await events.subscriptions.add([wish(SR.system, FUND.system, "enrolment", PURPOSE)])
+    await tell(events, [Told("1", "enrolment", {"a": "1"}, subject())], FUND.system)
     await place.work()
     assert len(place.fund.taken) == 1
+    await events.take([Told("2", "enrolment", {"a": "1"}, subject())], FUND.system)  # before the withdrawal, and waits
     await place.withdraw()
-    assert await passed_on([Told("2", "enrolment", {"a": "1"}, subject())], FUND.system, here) == 0
+    await tell(events, [Told("3", "enrolment", {"a": "1"}, subject())], FUND.system)
     await place.work()
     assert len(place.fund.taken) == 1
     (duty,) = await place.duties(SR)

@@ -85,7 +85,8 @@ class Model:
 class House(RuleBasedStateMachine):
     """The real register on a database, and the model beside it."""
 
-    calls = granted = without = 0
+    calls = granted = without = undeclared = 0
+    always_related = False
 
     @initialize()
     def opened(self) -> None:
@@ -96,6 +97,9 @@ class House(RuleBasedStateMachine):
         everything: dict[str, frozenset[str]] = {SERVICES[0]: FIELDS}
         self.agree("A1", (CONSUMERS[0], PROVIDERS[0]), everything, list(PURPOSES), ["consent"], (0, 60), False, {})
         self.consent(PERSONS[0], CONSUMERS[0], {SERVICES[0]: None}, list(PURPOSES), (0, 60), "low")
+        if self.always_related:
+            self.relate(PERSONS[0], CONSUMERS[0], False, None, (0, 60))
+            self.everybody_asks(FIELDS)
 
     def teardown(self) -> None:
         self.run(self.engine.dispose())
@@ -136,7 +140,7 @@ class House(RuleBasedStateMachine):
         versions = [version for known, version in self.model.agreements if known == name]
         earlier = self.model.agreements.get((name, max(versions, default=0)))
         consumer, provider = (earlier["consumer"], earlier["provider"]) if earlier else parties
-        version = max(versions, default=0) + 1
+        version, related = max(versions, default=0) + 1, related or self.always_related
         begin = START + timedelta(days=period[0])
         document = document_of(name, version, consumer, provider, services, purposes, bases, begin, period[1])
         assurance = {purpose: level for purpose, level in assurance.items() if purpose in purposes}
@@ -281,10 +285,19 @@ class House(RuleBasedStateMachine):
             assert decision.fields == self.model.granted(request, self.now)
             assert decision.allowed == bool(decision.fields)
             House.granted += decision.allowed
+            House.undeclared += self._needs_declaring(request)
             if decision.allowed:
                 chosen = self.model.agreements[str(decision.agreement), int(decision.agreement_version or 0)]
                 related = self.model.related(request.consumer, request.subject_ref, self.now)
                 House.without += chosen["related"] and not related
+
+    def _needs_declaring(self, request: Request) -> bool:
+        """Whether an agreement of these two wants a relationship that is not declared."""
+        related = self.model.related(request.consumer, request.subject_ref, self.now)
+        return not related and any(
+            each["related"] and (each["consumer"], each["provider"]) == (request.consumer, request.provider)
+            for each in self.model.agreements.values()
+        )
 
 
 def member(system: str) -> str:
@@ -324,15 +337,31 @@ def document_of(
     }
 
 
-def test_nothing_outside_the_model_and_no_wrong_refusal() -> None:
-    House.calls = House.granted = House.without = 0
-    examples, steps = (500, 60) if NIGHTLY else (12, 30)
+class Declaring(House):
+    """Every agreement wants a declared relationship."""
+
+    always_related = True
+
+
+def walked(house: type[House], examples: int, steps: int) -> None:
+    House.calls = House.granted = House.without = House.undeclared = 0
     run_state_machine_as_test(
-        House,
+        house,
         settings=settings(
             max_examples=examples, stateful_step_count=steps, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )
+
+
+def test_nothing_outside_the_model_and_no_wrong_refusal() -> None:
+    walked(House, *((500, 60) if NIGHTLY else (12, 30)))
     assert House.calls >= (100_000 if NIGHTLY else 1_000)
     assert House.without == 0
     assert House.granted >= House.calls / 1000  # the walk is not all refusals
+
+
+def test_nobody_is_answered_about_without_a_declared_relationship() -> None:
+    walked(Declaring, *((1200, 60) if NIGHTLY else (12, 30)))
+    assert House.undeclared >= (100_000 if NIGHTLY else 300)
+    assert House.without == 0
+    assert House.granted  # where it is declared, people are answered about

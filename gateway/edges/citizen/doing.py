@@ -7,13 +7,14 @@ from typing import Annotated, Any, cast
 from fastapi import Query, Request
 from pydantic import Field, StringConstraints
 
-from consent import member_of, register
+from consent import Consent, member_of, register
 from consent.errors import ConsentUnknown
 
 from ...catalogue import UnknownService
 from ...citizen import Citizens, Reader, Wish
 from ...citizen.finding import Period, Place
 from ...citizen.reading import shown_agreement, shown_consent
+from ...consent_receipts import Issued, issued
 from ...model import Subject
 from ...profile import Profile
 from ...recording import Recording
@@ -91,13 +92,27 @@ async def withdrawn(here: Citizens, reader: Reader, consent_id: str) -> dict[str
     """Withdraw one of the person's own consents; counts from the next decision on. Others' do not exist."""
     services = here.services
     with refusals():
-        async with services.db.read() as connection:
-            kept = await register.read_consent(connection, consent_id)
-        if kept.subject_ref != reader.person_ref:
-            raise ConsentUnknown
+        kept = await _own_consent(here, reader, consent_id)
         recording = Recording(services.db, services.log, services.gate.clock)
         told = await recording.withdrawal(consent_id, controller=kept.controller, by=reader.by)
     return {"id": told.id, "outcome": told.outcome, "receipt": told.receipt or None}
+
+
+async def consent_receipt(here: Citizens, reader: Reader, consent_id: str) -> Issued:
+    """The signed receipt of one of the person's own consents, as it stands now."""
+    services = here.services
+    with refusals():
+        kept = await _own_consent(here, reader, consent_id)
+        await here.reading.opened(reader, "receipt")
+    return issued(kept, services.trust, services.profile, services.gate.clock())
+
+
+async def _own_consent(here: Citizens, reader: Reader, consent_id: str) -> Consent:
+    async with here.services.db.read() as connection:
+        kept = await register.read_consent(connection, consent_id)
+    if kept.subject_ref != reader.person_ref:
+        raise ConsentUnknown
+    return kept
 
 
 async def contests(here: Citizens, reader: Reader) -> dict[str, Any]:
@@ -146,7 +161,7 @@ async def _check_own(here: Citizens, reader: Reader, subject: Subject) -> None:
     """An agency shall look at this person's record: the key is theirs, and other numbers some consent vouches for."""
     mine = person_of(here, subject) == reader.person_ref
     vouched = {number for each in await here.reading.consents(reader.person_ref) for number in each.numbers}
-    if not mine or not here.services.person_ref.unbound(subject) <= vouched:
+    if not mine or not here.services.person_ref.unbound(subject, found_by_name=False) <= vouched:
         raise ProblemError("forbidden", "These are not the numbers that are known here as the person's own.")
 
 
@@ -165,7 +180,8 @@ def _record(here: Citizens, body: ContestIn) -> tuple[str, frozenset[str]]:
     of = [each for each in here.services.catalogue if body.provider in {each.provider, member_of(each.provider)}]
     if not of or body.fields:
         raise bad("service", "No agency of that id tells anything here; or name a `service` together with fields.")
-    return of[0].provider, frozenset(each.service.id for each in of)
+    told = (each.service.id for each in of)
+    return of[0].provider, frozenset((member_of(of[0].provider), *told))  # the member: what it hands over to others
 
 
 async def _check_seen(here: Citizens, reader: Reader, exchange: str) -> None:

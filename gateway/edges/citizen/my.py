@@ -57,6 +57,13 @@ async def post_withdrawal(consent_id: Reference, me: Me, here: Here) -> dict[str
     return await doing.withdrawn(here, me, consent_id)
 
 
+@router.get("/consents/{consent_id}/receipt", responses={404: {}})
+async def get_receipt(consent_id: Reference, me: Me, here: Here) -> dict[str, Any]:
+    """The receipt of one of my consents, and the gateway's signature over it (ISO/IEC TS 27560)."""
+    made = await doing.consent_receipt(here, me, consent_id)
+    return {"receipt": made.document, "jws": made.jws}
+
+
 @router.get("/agreements")
 async def get_agreements(me: Me, here: Here) -> dict[str, Any]:
     """The agreements that touched me, in plain sentences."""

@@ -23,7 +23,7 @@ from ...consent_lines import Givers
 from ...recording import Recording
 from . import tables
 from .agreements import Object, Term, agreement_id_of, revision
-from .records import SIGNED, UNSIGNED, Individual, Kept, Sought, record_of
+from .records import SIGNED, UNSIGNED, Individual, Kept, Sought, delete_unsigned, record_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +107,17 @@ class Records:
             found = await record_of(connection, Sought(id=kept.id))
         await self.recording.ended(withdrawn)
         return found
+
+    async def forgotten(self, person: Individual) -> list[str]:
+        """Delete what the person never signed; gives the ids. What was signed is evidence, and stays."""
+        now = self.recording.clock()
+        async with self.recording.db.write() as connection:
+            ids = await delete_unsigned(connection, person)
+            facts = {"by": person.member, "records": ids}
+            if ids:
+                entry = Entry(new_id(now), "consent_record.deleted", now, facts, (person.subject_ref,))
+                await self.recording.log.append_in(connection, entry)
+        return ids
 
     async def _revised(self, connection: AsyncConnection, kept: Kept, *, evidence: str = "") -> None:
         """Add the next revision, and its hash to the log."""

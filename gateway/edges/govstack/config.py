@@ -9,14 +9,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 
-from consent import store
 from consent.errors import AgreementUnknown
 from consent.model import BASES
 
 from ...gate import utc_now
-from ...proposing import Proposing
 from ..refusal import ProblemError
 from .agreements import Object, data_agreement, policy, policy_revisions, revisions, terms
+from .amending import proposed
 from .route import ConsentRoute, Here, Limit, Offset, here_for
 from .shapes import DataAgreement, DataAgreementIn
 
@@ -101,15 +100,13 @@ async def create(body: DataAgreementIn, here: Party) -> Object:
     wanted = body.data_agreement
     kept = (await here.agreement(str((wanted.policy or {}).get("id", ""))))[-1]
     document: Any = kept.parsed
-    amended = document | {
-        "version": kept.agreement.version + 1,
+    amended: Object = {
         "purposes": sorted({*document["purposes"], wanted.purpose}),
         "legal_bases": [*document["legal_bases"], _basis(wanted, here.member)],
     }
     if wanted.dpia:
         amended["dpia"] = wanted.dpia
-    made, _receipt = await Proposing(here.services.db, here.services.log).propose(amended, by=here.member)
-    draft = store.RecordedAgreement(made.agreement, "", {}, here.member, made.proposed_at, made.proposed_at)
+    draft = await proposed(here, kept, amended)
     term = [each for each in terms(draft) if each.position == len(document["legal_bases"])][-1]
     shown = data_agreement(term, here.place, utc_now()) | {"active": False}
     return {"dataAgreement": shown, "revision": revisions([term], here.place)[-1]}

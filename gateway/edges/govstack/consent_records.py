@@ -68,6 +68,13 @@ async def list_own(here: Controller, whose: Whose, offset: Offset = 0, limit: Li
     return await _of_person(here, whose, "", offset, limit)
 
 
+@router.delete("/")
+async def delete_all(here: Controller, whose: Whose) -> Object:
+    """serviceIndividualConsentRecordDeleteAll: what was never signed. No agreement is `forgettable`: opt out."""
+    await here.records.forgotten(await _person(here, whose))
+    return {}
+
+
 @router.post("/data-agreement/{data_agreement_id}/")
 async def create_unsigned(
     data_agreement_id: str, here: Controller, whose: Whose, revision_id: RevisionId = ""

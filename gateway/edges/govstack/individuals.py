@@ -5,8 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 
 from ...gate import utc_now
+from ..refusal import ProblemError
 from .agreements import Object
-from .records import individual, individuals, keep_individual
+from .records import add_numbers, individual, individuals, keep_individual
 from .route import ConsentRoute, Here, Limit, Offset, here_for
 from .shapes import IndividualIn
 
@@ -32,6 +33,24 @@ async def read(individual_id: str, here: Controller) -> Object:
     """serviceIndividualRead, configIndividualRead."""
     async with here.services.db.read() as connection:
         return {"individual": (await individual(connection, here.member, individual_id)).shown()}
+
+
+@router.put("/service/individual/{individual_id}/")
+async def update(individual_id: str, body: IndividualIn, here: Controller) -> Object:
+    """serviceIndividualUpdate: another number of the same person, which consents signed from now on carry too.
+
+    The number is hashed, not kept; the caller's member vouches for it, as with the consents that it records at `/v1`.
+    """
+    sent = body.individual
+    if sent.id not in {"", individual_id}:
+        raise ProblemError("bad_request.shape", "The id in the body is another one than that in the path.")
+    more = here.person(sent.external_id_type, sent.external_id)
+    async with here.services.db.write() as connection:
+        known = await individual(connection, here.member, individual_id)
+        if sent.external_id_type == here.services.profile.person_key and more.subject_ref != known.subject_ref:
+            raise ProblemError("conflict", "This number is another person's: create another individual.")
+        made = await add_numbers(connection, known, more.numbers)
+    return {"individual": made.shown()}
 
 
 @router.get("/service/individuals/")

@@ -4,11 +4,11 @@ Here they are read; `changes` adds to them.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, func, select
+from sqlalchemy import Row, Select, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -78,6 +78,26 @@ async def keep_individual(connection: AsyncConnection, each: Individual, now: da
         "created_at": micros(now),
     }
     await connection.execute(dialect.insert(tables.individual).values(row).on_conflict_do_nothing())
+
+
+async def add_numbers(connection: AsyncConnection, each: Individual, more: frozenset[str]) -> Individual:
+    """Note that a person is also known by these; gives the person as it is now."""
+    made = replace(each, numbers=each.numbers | more)
+    here = (tables.individual.c.id == each.id) & (tables.individual.c.member == each.member)
+    await connection.execute(update(tables.individual).where(here).values(numbers=" ".join(sorted(made.numbers))))
+    return made
+
+
+async def delete_unsigned(connection: AsyncConnection, each: Individual) -> list[str]:
+    """Delete the records of a person, with their revisions, that never were signed; gives their ids."""
+    record, revision = tables.record.c, tables.revision.c
+    signed = select(revision.record).where(revision.consent != "")
+    query = select(record.id).where(record.individual == each.id, record.id.not_in(signed)).order_by(record.id)
+    ids = list((await connection.execute(query)).scalars())
+    if ids:
+        await connection.execute(delete(tables.revision).where(revision.record.in_(ids)))
+        await connection.execute(delete(tables.record).where(record.id.in_(ids)))
+    return ids
 
 
 async def individuals(

@@ -3,10 +3,11 @@
 
 from fastapi import APIRouter
 
-from . import config, consent_records, individuals, verification
+from . import amending, config, consent_records, individuals, verification
 
 ROUTERS = (
     config.config,
+    amending.router,
     config.service,
     config.audit,
     individuals.router,

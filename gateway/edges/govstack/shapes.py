@@ -31,7 +31,7 @@ class Individual(Shape):
 
 
 class IndividualIn(Shape):
-    """`POST .../individual/`."""
+    """`POST .../individual/` and `PUT .../individual/{individualId}/`."""
 
     individual: Individual
 
@@ -91,8 +91,28 @@ class SignedRecordIn(Shape):
     signature: Signature
 
 
+class Policy(Shape):
+    """An agreement, as far as the published shape can say it."""
+
+    id: Id
+    name: Annotated[str, StringConstraints(min_length=1, max_length=300)]
+    version: Id
+    url: Id
+    jurisdiction: Id | None = None
+    industry_sector: Id | None = None
+    data_retention_period_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
+    geographic_restriction: Id | None = None
+    storage_location: Id | None = None
+
+
+class PolicyIn(Shape):
+    """`PUT /config/policy/{policyId}/`."""
+
+    policy: Policy
+
+
 class DataAgreement(Shape):
-    """A new purpose for the agreement that `policy.id` names."""
+    """A purpose for the agreement that `policy.id` names."""
 
     id: Id
     version: Id
@@ -110,6 +130,6 @@ class DataAgreement(Shape):
 
 
 class DataAgreementIn(Shape):
-    """`POST /config/data-agreement/`."""
+    """`POST` and `PUT` of a data agreement."""
 
     data_agreement: DataAgreement

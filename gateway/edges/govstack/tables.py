@@ -1,4 +1,5 @@
-"""What the GovStack edge keeps beside agreements and consents. Rows are only ever added.
+"""What the GovStack edge keeps beside agreements and consents. Rows are only ever added; of what was never signed they
+may be deleted again.
 
 An individual is the controller's own pseudonym for a person; numbers are keyed hashes, as everywhere. The present state
 of a record is its newest revision, and whether the consent that this revision names still stands.
