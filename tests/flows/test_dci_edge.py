@@ -1,5 +1,6 @@
 """The DCI edge: strict about the envelope, one answer per item, DCI's own shape on every failure."""
 
+import asyncio
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -183,14 +184,53 @@ def subscription(**more: object) -> dict[str, object]:
     return {"transaction_id": str(uuid4()), "subscribe_request": [wanted]}
 
 
-async def test_subscribing_is_acknowledged_and_repeating_it_changes_nothing(running: Running) -> None:
-    codes = set()
+async def subscriptions(running: Running, state: str) -> list[dict[str, Any]]:
+    """The registry's own subscriptions to enrolments, as soon as there is one in this state."""
+    async with running.client("sr") as client, asyncio.timeout(10):
+        while True:
+            held = (await client.call("GET", "/v1/subscriptions")).json()["subscriptions"]
+            found = [each for each in held if each["event_type"] == "enrolment"]
+            if any(each["state"] == state for each in found):
+                return found
+            await asyncio.sleep(0.05)
+
+
+async def test_subscribing_is_acknowledged_repeating_it_changes_nothing_and_unsubscribing_ends_it(
+    running: Running,
+) -> None:
     for _ in range(2):
         head = header("subscribe", receiver_id="LK.GOV.DME.ESS")
         found = await posted(running, "/dci/registry/subscribe", head, subscription())
         assert found["message"]["ack_status"] == "ACK"
-        codes.add(found["message"]["correlation_id"])
-    assert len(codes) == 1
+    (held,) = await subscriptions(running, "active")
+    assert (held["provider"], held["frequency"]) == ("LK/GOV/DME/ESS", "real-time")
+    codes = {"transaction_id": str(uuid4()), "timestamp": stamp(), "subscription_codes": [held["code"]]}
+    found = await posted(
+        running, "/dci/registry/unsubscribe", header("unsubscribe", receiver_id="LK.GOV.DME.ESS"), codes
+    )
+    assert found["message"]["ack_status"] == "ACK"
+    assert [each["state"] for each in await subscriptions(running, "ended")] == ["ended"]
+    async with running.client("sr") as client, asyncio.timeout(10):
+        while True:
+            job = (await client.call("GET", f"/v1/jobs/{found['message']['correlation_id']}")).json()
+            if job["over"]:
+                break
+            await asyncio.sleep(0.05)
+    assert (job["kind"], job["state"], job["transaction_id"]) == ("unsubscribe", "succ", codes["transaction_id"])
+
+
+async def test_a_filter_that_no_agreement_lets_look_is_refused_natively(running: Running) -> None:
+    wanted = {"provider": "LK/GOV/DME/ESS", "event_type": "finding", "purpose": "employment-support.referral"}
+    async with running.client("sr") as client:
+        for more in ({"filter": {"state": {"$eq": "enrolled"}}}, {"filter": {"a": {"$where": 1}}}, {"frequency": "x"}):
+            with pytest.raises(Problem) as refused:
+                await client.call("POST", "/v1/subscriptions", json=wanted | more)
+            assert refused.value.document["code"] == "bad_request.filter"
+        made = (await client.call("POST", "/v1/subscriptions", json=wanted)).json()
+        assert (await client.call("GET", f"/v1/subscriptions/{made['code']}")).json()["state"] == "active"
+        ended = (await client.call("DELETE", f"/v1/subscriptions/{made['code']}")).json()
+        assert ended["state"] == "ended"
+        assert (await client.call("GET", "/v1/jobs")).json()["jobs"] == []
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ from adapters.kit.transports.rest import JSON, error_of
 
 _AUTHORISATION_PATH = "/oauth2/client/token"
 _REFUSALS = ("err.request.unauthorized", "err.request.forbidden", "err.sender_id", "err.signature", "err.encryption")
+_WITH_STATUS = frozenset({"notify", "on-search", "txn-on-status"})  # on-subscribe and on-unsubscribe have none
 _BUSY = ("err.service.unavailable", "err.request.timeout", "err.request.too_many_requests")
 
 
@@ -106,7 +107,7 @@ class DciClient:
         answered = {item["reference_id"]: item for item in reply["message"].get("search_response", [])}
         if not answered.keys() <= places.keys():
             raise AgencyAnswerMalformed("the reply answers another question than ours")
-        return [_found(answered[reference]) if reference in answered else Found((), 0) for reference in places]
+        return [found_in(answered[reference]) if reference in answered else Found((), 0) for reference in places]
 
     async def call(self, path: str, action: str, message: Mapping[str, Any], *, total: int = 1) -> Envelope:
         """Send one synchronous request; the reply envelope, checked against the partner's schema.
@@ -145,7 +146,7 @@ class DciClient:
         return ack_of(answer)
 
     def envelope(self, action: str, message: Mapping[str, Any], total: int, *, message_id: str = "") -> Envelope:
-        """Header and message, in clear; `notify` carries the callback header (`status`), others the request header."""
+        """Header and message, in clear; answers and `notify` have the callback header, with `status`."""
         partner = self._partner
         header: dict[str, object] = {
             "version": "1.0.0",
@@ -158,8 +159,8 @@ class DciClient:
         }
         if partner.receiver_id:
             header["receiver_id"] = partner.receiver_id
-        if action == "notify":
-            header["status"] = "succ"
+        if action in _WITH_STATUS:
+            header |= _progress(message)
         elif partner.sender_uri:
             header["sender_uri"] = partner.sender_uri
         return {"header": header, "message": dict(message)}
@@ -214,14 +215,29 @@ def error_for(code: str) -> AgencyError:
     return AgencyRejectedMessage("the partner rejects the message", code=code)
 
 
-def _found(item: Mapping[str, Any]) -> Found:
+def found_in(item: Mapping[str, Any]) -> Found:
+    """What one item of a search's answer found; some files have one object where others have a list.
+
+    Raises:
+        AgencyError: rejected, or not finished.
+    """
     status, code = item["status"], str(item.get("status_reason_code", ""))
     if status == "rjct":
         raise error_for(code)
     if status != "succ":
         raise AgencyUnavailable("the partner has not finished", code=status)
-    records = tuple((item.get("data") or {}).get("reg_records", ()))
+    held = (item.get("data") or {}).get("reg_records", ())
+    records = (held,) if isinstance(held, dict) else tuple(held)
     return Found(records, int((item.get("pagination") or {}).get("total_count", len(records))))
+
+
+def _progress(message: Mapping[str, Any]) -> dict[str, object]:
+    """`status` and counts of a callback header: `rjct` where every item of a search's answer is."""
+    items = message.get("search_response")
+    if not isinstance(items, list):
+        return {"status": "succ"}
+    done = sum(each["status"] == "succ" for each in items)
+    return {"status": "succ" if done else "rjct", "total_count": len(items), "completed_count": done}
 
 
 def stamp() -> str:

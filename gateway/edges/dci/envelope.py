@@ -1,15 +1,17 @@
 """One DCI envelope in, checked; one envelope or error out, protected as agreed. Every failure has DCI's own shape.
 
-The order of checks: strict JSON, schema, sender is the caller, callback address, time, signature, decryption, number
-of items, replay. The keys and the address come from the register, never from the message.
+The order of checks: strict JSON, coercions where the partner is tolerated, schema of the interface, version, sender is
+the caller, callback address, time, signature (over what came), decryption, number of items, replay. The keys and the
+address come from the register, never from the message.
 """
 
+import hashlib
 import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import orjson
@@ -18,50 +20,69 @@ from fastapi.responses import Response
 import schemas
 from adapters.kit import strict_json
 
-from ...profile import Profile
 from ...trust.caller import Caller
 from ...trust.dialects import Message, Verified
 from ...trust.errors import EncryptionRefused, SignatureRefused
 from ...trust.messages import HTTP
-from ...wiring import Services
+from ...trust.policy import DciPolicy
 from ..downgrade import told
+from .failure import BAD, LONGEST, DciError, acknowledgement, stamp
+from .names import Names
+from .operations import GATEWAY_INTERFACE, INTERFACES, Interface, Operation, of_reg_type, of_schema, request_schema
 from .seen import Duplicate, InWork, Seen, claim
+from .tolerance import coerced
+from .upload import LARGEST
+
+if TYPE_CHECKING:  # the wiring opens what reads envelopes
+    from ...wiring import Services
+
+__all__ = ["DciError", "Received", "ack", "received", "reply", "stamp"]
 
 logger = logging.getLogger("sandhi.dci")
 
-SCHEMA = "dci/ess.json"
-MOST_ITEMS = 100
-REPEATABLE = frozenset({"subscribe", "on-subscribe", "notify"})  # doing them again changes nothing
-ITEMS = {
-    "search": "search_request",
-    "subscribe": "subscribe_request",
-    "on-subscribe": "subscribe_response",
-    "notify": "notify_event",
-}
+VERSION = "1.0.0"
+MOST_ITEMS, MOST_LATER = 100, 1000  # in a message that is answered at once; in one that is answered later
+REPEATABLE = frozenset({"subscribe", "on-subscribe", "notify", "unsubscribe", "on-unsubscribe", "on-search"})
+"""Doing them again changes nothing."""
 
 
-class DciError(Exception):
-    """The whole message is refused. `code` is one of DCI's; the text never repeats a value.
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What of a message its items are answered by; it can be kept with them, for those that are answered later.
 
-    Source: Ack `error.code` and header `status_reason_code` of the specification.
+    Attributes:
+        provider: the system it is for, where `receiver_id` names one; empty: any that has the registry.
+        purpose: agreed with the sender for a message that names none.
+        facts: of how it was signed and what was tolerated, for the intents.
     """
 
-    def __init__(self, status: int, code: str, text: str) -> None:
-        super().__init__(text)
-        self.status, self.code, self.text = status, code, text
+    interface: Interface
+    names: Names
+    transaction_id: str
+    provider: str
+    purpose: str
+    facts: Mapping[str, object]
 
-    def response(self) -> Response:
-        """Both published error shapes in one body: an Ack with `ERR`, and `errors`."""
-        error = {"code": self.code, "message": self.text}
-        message = {"ack_status": "ERR", "timestamp": stamp(), "correlation_id": str(uuid4()), "error": error}
-        return Response(
-            orjson.dumps({"message": message, "errors": [error]}), self.status, media_type="application/json"
-        )
+    def document(self) -> dict[str, Any]:
+        """As JSON; the names are looked up again."""
+        kept = {"transaction_id": self.transaction_id, "provider": self.provider, "facts": dict(self.facts)}
+        return {"interface": self.interface.name, **kept}
+
+    @classmethod
+    def read(cls, document: Mapping[str, Any], dci: DciPolicy) -> "Asking":
+        """From `document`, and what is agreed with the sender by now."""
+        kept = (document["transaction_id"], document["provider"], dci.purpose, document["facts"])
+        return cls(INTERFACES[document["interface"]], Names(dci), *kept)
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A message that passed every check. `items` is the list that its action carries; `envelope` is in clear."""
+    """A message that passed every check, in our words. `items` is the list that its action carries.
+
+    Attributes:
+        envelope: in clear; `header` and `message` are its own.
+        tolerated: what had to be put right, by its name in `tolerance.COERCIONS`.
+    """
 
     header: Mapping[str, Any]
     message: Mapping[str, Any]
@@ -70,14 +91,39 @@ class Received:
     http: Message
     proof: Verified
     seen: Seen
+    operation: Operation
+    interface: Interface
+    names: Names
+    purpose: str = ""
+    tolerated: tuple[str, ...] = ()
 
     @property
     def encrypted(self) -> bool:
         """Whether it came encrypted: then so goes the reply."""
         return self.header.get("is_msg_encrypted") is True
 
+    @property
+    def transaction_id(self) -> str:
+        """The sender's own."""
+        return str(self.message.get("transaction_id", ""))[:99]
 
-async def received(http: Message, action: str, caller: Caller, here: Services, proof: Verified | None) -> Received:
+    def facts(self) -> dict[str, object]:
+        """How it was signed and what was tolerated, for the intent; with a commitment to the signature as it came."""
+        told = self.proof.facts()
+        if isinstance(self.http.signature, str):
+            told["commitment"] = hashlib.sha256(self.http.signature.encode()).hexdigest()
+        return told | ({"tolerated": list(self.tolerated)} if self.tolerated else {})
+
+    def asking(self, here: "Services") -> Asking:
+        """What its items are answered by."""
+        receiver = str(self.header.get("receiver_id", "")).replace(".", "/")
+        provider = receiver if receiver in {each.provider for each in here.catalogue} else ""
+        return Asking(self.interface, self.names, self.transaction_id, provider, self.purpose, self.facts())
+
+
+async def received(
+    http: Message, operation: Operation, caller: Caller, here: "Services", proof: Verified | None
+) -> Received:
     """Check one envelope.
 
     Args:
@@ -86,49 +132,122 @@ async def received(http: Message, action: str, caller: Caller, here: Services, p
     Raises:
         DciError: the first check that failed.
     """
-    sent = _parsed(http.body, action, here.profile)
-    header = sent["header"]
-    if header["sender_id"] != caller.system.replace("/", "."):
+    sent = _parsed(http.body)
+    policy = here.trust.messages.policy(caller.system)
+    reading = _Reading(operation, _interface(sent, operation, caller, here), policy.dci.tolerant, Names(policy.dci))
+    right, tolerated = reading.fitting(sent)
+    header = right["header"]
+    _check_version(header)
+    sender = caller.system.replace("/", ".")
+    if header.get("sender_id", sender) not in {sender, caller.client_id}:
         raise DciError(403, "err.sender_id.invalid", "sender_id is not the authenticated system.")
     _check_uri(header, caller, here)
-    moment = _check_time(header, here.trust.messages.policy(caller.system).signature.window_s)
-    proof = await _proved(replace(http, envelope=sent), caller, here, proof)
-    envelope = _opened(sent, action, caller, here)
+    moment = _check_time(header, policy.signature.window_s)
+    http = replace(http, envelope=sent)
+    proof = await _proved(http, caller, here, proof)
+    envelope, more = _opened(right, reading, caller, here)
     message = envelope.get("message") or {}
-    items = message.get(ITEMS[action]) or []
-    if header["total_count"] != len(items):
-        raise DciError(400, "rjct.total_count.invalid", "total_count is not the number of items.")
-    if not 1 <= len(items) <= MOST_ITEMS:
-        raise DciError(400, "rjct.total_count.limit_exceeded", f"A message has 1 to {MOST_ITEMS} items.")
-    seen = Seen(header["sender_id"], header["message_id"][:99], _fingerprint(here, envelope), moment)
-    await _claim(here, seen, action)
-    return Received(header, message, items, envelope, http, proof, seen)
+    items = _items(header, message, operation)
+    seen = Seen(sender, header["message_id"][:99], _fingerprint(here, envelope), moment)
+    await _claim(here, seen, operation.action)
+    tolerated = tuple(sorted({*tolerated, *more}))
+    if tolerated:
+        logger.info("tolerated: %s", ", ".join(tolerated), extra={"consumer": caller.system})
+    given = (operation, reading.interface, reading.names, policy.dci.purpose, tolerated)
+    return Received(header, message, items, envelope, http, proof, seen, *given)
 
 
-def _parsed(body: bytes, action: str, profile: Profile) -> Mapping[str, Any]:
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """How one message is read: by which file, how tolerantly, in whose words."""
+
+    operation: Operation
+    interface: Interface
+    tolerant: bool
+    names: Names
+
+    def fitting(self, sent: Mapping[str, Any]) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+        """The envelope put right and in our words, and what had to be put right. Raises DciError."""
+        tolerated: tuple[str, ...] = ()
+        if self.tolerant:
+            sent, tolerated = coerced(sent, self.operation.action, one_record=self.interface.one_record)
+        checker = schemas.validator(request_schema(self.interface, self.operation.path))
+        fault = schemas.first_fault(checker, _screened(sent, self.operation))
+        if fault is not None:
+            raise DciError(400, BAD, f"The message breaks DCI 1.0.0 ({self.interface.name}) at {fault}.")
+        return self.names.inwards(sent), tolerated
+
+
+def _parsed(body: bytes) -> Mapping[str, Any]:
     try:
-        envelope = strict_json.loads(body)
+        envelope = strict_json.loads(body, limit=LARGEST)
     except strict_json.StrictError as error:
-        raise DciError(400, "err.request.bad", f"The body was not read: {error}.") from None
-    return _fitting(envelope, action, profile)
-
-
-def _fitting(envelope: object, action: str, profile: Profile) -> Mapping[str, Any]:
-    path = "~1registry~1sync~1search" if action == "search" else f"~1registry~1{action}"
-    schema = profile.dci_schemas.get(_receiver(envelope), SCHEMA)
-    fault = schemas.first_fault(schemas.validator(f"{schema}#/operations/{path}/request"), envelope)
-    if fault is not None or not isinstance(envelope, dict):
-        raise DciError(400, "err.request.bad", f"The message breaks DCI 1.0.0 at {fault}.")
+        raise DciError(400, BAD, f"The body was not read: {error}.") from None
+    if not isinstance(envelope, dict) or not isinstance(envelope.get("header"), dict):
+        raise DciError(400, BAD, "The message is an object with header and message.")
     return envelope
 
 
-def _receiver(envelope: object) -> str:
-    header = envelope.get("header") if isinstance(envelope, Mapping) else None
-    receiver = header.get("receiver_id") if isinstance(header, Mapping) else None
-    return receiver.replace(".", "/") if isinstance(receiver, str) else ""
+def _screened(sent: Mapping[str, Any], operation: Operation) -> Mapping[str, Any]:
+    """For the schema alone: a GraphQL query is refused item by item, also where the file does not list the type."""
+    message = sent.get("message")
+    items = message.get(operation.items) if isinstance(message, Mapping) and operation.action == "search" else None
+    if not isinstance(items, list) or not isinstance(message, Mapping):
+        return sent
+    return {**sent, "message": {**message, operation.items: [_without_graphql(each) for each in items]}}
 
 
-def _check_uri(header: Mapping[str, Any], caller: Caller, here: Services) -> None:
+def _without_graphql(item: object) -> object:
+    criteria = item.get("search_criteria") if isinstance(item, Mapping) else None
+    if not isinstance(item, Mapping) or not isinstance(criteria, Mapping) or criteria.get("query_type") != "graphql":
+        return item
+    return {**item, "search_criteria": {**criteria, "query_type": "expression", "query": {}}}
+
+
+def _interface(sent: Mapping[str, Any], operation: Operation, caller: Caller, here: "Services") -> Interface:
+    """Whose file it follows: the path's, the one agreed with the sender, the asked registry's, the other party's."""
+    agreed = operation.interface or here.trust.messages.policy(caller.system).dci.interface
+    if agreed:
+        return INTERFACES[agreed]
+    if (asked := of_reg_type(_reg_type(sent, operation))) is not None:
+        return asked
+    for party in (str(sent["header"].get("receiver_id", "")).replace(".", "/"), caller.system):
+        schema = here.profile.dci_schemas.get(party, "")
+        offered = (of_reg_type(each.service.dci_reg_type) for each in here.catalogue if each.provider == party)
+        if (found := of_schema(schema) or next(filter(None, offered), None)) is not None:
+            return found
+    return INTERFACES[GATEWAY_INTERFACE]
+
+
+def _reg_type(sent: Mapping[str, Any], operation: Operation) -> object:
+    message = sent.get("message")
+    items = message.get(operation.items) if isinstance(message, Mapping) and operation.items else None
+    first = items[0] if isinstance(items, list) and items else None
+    for part in ("search_criteria", "subscribe_criteria", "data"):
+        if isinstance(first, Mapping) and isinstance(first.get(part), Mapping):
+            return first[part].get("reg_type", "")
+    return ""
+
+
+def _check_version(header: Mapping[str, Any]) -> None:
+    if header.get("version", VERSION) != VERSION:
+        raise DciError(400, "err.version.not_supported", f"The protocol version here is {VERSION}.")
+
+
+def _items(header: Mapping[str, Any], message: Mapping[str, Any], operation: Operation) -> Sequence[Mapping[str, Any]]:
+    """The list that the action carries; where it has none, the message counts as one, or its codes are counted."""
+    items: Sequence[Mapping[str, Any]] = (message.get(operation.items) or []) if operation.items else [message]
+    stated = header.get("total_count")
+    counts = {len(items), len(message.get("subscription_codes", items))}
+    if stated is not None and stated not in counts:  # the file says where it must be stated
+        raise DciError(400, "rjct.total_count.invalid", "total_count is not the number of items.")
+    most = MOST_ITEMS if operation.reply else MOST_LATER
+    if len(items) > most or not (items or operation.is_callback):
+        raise DciError(400, "rjct.total_count.limit_exceeded", f"A message has 1 to {most} items here.")
+    return items
+
+
+def _check_uri(header: Mapping[str, Any], caller: Caller, here: "Services") -> None:
     """We never call an address because a message names it; one that is not registered is an attempt."""
     stated = header.get("sender_uri")
     system = here.trust.directory.snapshot.systems.get(caller.system)
@@ -149,7 +268,7 @@ def _check_time(header: Mapping[str, Any], window_s: int) -> datetime:
     return aware + window
 
 
-async def _proved(message: Message, caller: Caller, here: Services, http: Verified | None) -> Verified:
+async def _proved(message: Message, caller: Caller, here: "Services", http: Verified | None) -> Verified:
     if here.trust.messages.policy(caller.system).signature.dialect == HTTP and http is not None:
         return http
     try:
@@ -160,18 +279,20 @@ async def _proved(message: Message, caller: Caller, here: Services, http: Verifi
         raise DciError(401, code, error.detail) from None
 
 
-def _opened(sent: Mapping[str, Any], action: str, caller: Caller, here: Services) -> Mapping[str, Any]:
+def _opened(
+    right: Mapping[str, Any], reading: _Reading, caller: Caller, here: "Services"
+) -> tuple[Mapping[str, Any], tuple[str, ...]]:
     """In clear. That the answer can be encrypted, if it must be, is known before anything is asked."""
     try:
-        envelope = here.trust.messages.opened(caller.system, sent)
-        here.trust.messages.closing_key(caller.system, asked=sent["header"].get("is_msg_encrypted") is True)
+        envelope = here.trust.messages.opened(caller.system, right)
+        here.trust.messages.closing_key(caller.system, asked=right["header"].get("is_msg_encrypted") is True)
     except EncryptionRefused as error:
         logger.warning("encrypted message refused: %s", error.reason, extra={"consumer": caller.system})
         raise DciError(400, "err.encryption.invalid", error.detail) from None
-    return envelope if envelope is sent else _fitting(envelope, action, here.profile)
+    return (envelope, ()) if envelope is right else reading.fitting(envelope)
 
 
-async def _claim(here: Services, seen: Seen, action: str) -> None:
+async def _claim(here: "Services", seen: Seen, action: str) -> None:
     try:
         await claim(here.db, seen, datetime.now(UTC), repeatable=action in REPEATABLE)
     except Duplicate:
@@ -182,7 +303,7 @@ async def _claim(here: Services, seen: Seen, action: str) -> None:
         raise DciError(400, "rjct.message_id.duplicate", "This message is being worked on.") from None
 
 
-def _fingerprint(here: Services, envelope: Mapping[str, Any]) -> str:
+def _fingerprint(here: "Services", envelope: Mapping[str, Any]) -> str:
     """Of what was said, in clear: a sender that repeats a message may date, sign and encrypt it anew."""
     header = {name: value for name, value in envelope["header"].items() if name != "message_ts"}
     said = {"header": header, "message": _undated(envelope.get("message") or {})}
@@ -204,38 +325,39 @@ def _list(value: object) -> Sequence[object]:
     return value if isinstance(value, list) else [value]
 
 
-def ack(correlation_id: str) -> Response:
-    """Taken; a callback will follow where the action has one."""
-    message = {"ack_status": "ACK", "timestamp": stamp(), "correlation_id": correlation_id}
-    return Response(orjson.dumps({"message": message}), media_type="application/json")
+def ack(correlation_id: str, status: str = "ACK") -> Response:
+    """Taken: a callback will follow where the action has one (`ACK`), or nothing more will come (`NACK`)."""
+    return Response(orjson.dumps({"message": acknowledgement(status, correlation_id)}), media_type="application/json")
 
 
-def reply(here: Services, to: Received, action: str, message: Mapping[str, Any], completed: int) -> Response:
+def reply(
+    here: "Services", to: Received, message: Mapping[str, Any], *, completed: int, total: int = 0, text: str = ""
+) -> Response:
     """A synchronous reply as the gateway itself: encrypted if the message was, signed as the sender does.
+
+    `text` is told in the header where nothing was completed.
 
     Raises:
         EncryptionRefused: the sender's key to encrypt to went away while the answer was made.
     """
     header = {
-        "version": "1.0.0",
+        "version": VERSION,
         "message_id": str(uuid4()),
         "message_ts": stamp(),
-        "action": action,
+        "action": to.operation.reply,
         "status": "succ" if completed else "rjct",
-        "total_count": len(to.items),
+        "total_count": total or len(to.items),
         "completed_count": completed,
         "sender_id": here.profile.gateway.replace("/", "."),
-        "receiver_id": to.header["sender_id"],
+        "receiver_id": to.header.get("sender_id", to.seen.sender),
         "is_msg_encrypted": False,
     }
-    system = to.header["sender_id"].replace(".", "/")
-    envelope = here.trust.messages.closed(system, {"header": header, "message": message}, asked=to.encrypted)
+    if text and not completed:
+        header["status_reason_message"] = text[:LONGEST]
+    system = to.seen.sender.replace(".", "/")
+    clear = to.names.outwards({"header": header, "message": message})
+    envelope = here.trust.messages.closed(system, clear, asked=to.encrypted)
     if here.trust.messages.policy(system).signature.dialect == HTTP:  # the answer is signed as it leaves
         return Response(orjson.dumps(envelope), media_type="application/json")
     signed = here.trust.messages.signed(system, Message.of(envelope, status=200, request=to.http))
     return Response(signed.body, 200, dict(signed.headers), "application/json")
-
-
-def stamp() -> str:
-    """Now, as DCI writes it."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,8 +1,10 @@
-"""The paths of the DCI edge: routed by `receiver_id` and `reg_type`, or pinned to a system in the path."""
+"""The paths of the DCI edge: routed by `receiver_id` and `reg_type`, pinned to a system in the path, or below the own
+prefix of a partner. Whatever else is asked below `/dci` is answered here too, so that no failure has another shape.
+"""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Annotated
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
@@ -15,61 +17,126 @@ from ..body import read
 from ..refusal import OUT_OF_ORDER, OUTAGES, ProblemError, is_outage
 from ..signing import message_of, proof_of
 from ..v1.deps import caller, services
-from .envelope import DciError, Received, received
-from .events import confirmed, notified, subscribed
+from . import extras, later, status, told_later, updates
+from .envelope import Received, received
+from .events import confirmed, notified, subscribed, unsubscribed
+from .failure import BAD, NOT_FOUND, UNAVAILABLE, DciError, failed
+from .operations import OPERATIONS, Operation
+from .places import places
 from .search import searched
 from .seen import finish
+from .upload import KIND, LARGEST, file_of, takes_files
 
 Handler = Callable[[Received, str, Services], Awaitable[Response]]
+EVERY = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 
 
 async def _confirmed(message: Received, _consumer: str, _here: Services) -> Response:
     return await confirmed(message)
 
 
-ACTIONS: dict[str, tuple[str, Handler]] = {
-    "sync/search": ("search", searched),
-    "subscribe": ("subscribe", subscribed),
-    "on-subscribe": ("on-subscribe", _confirmed),
-    "notify": ("notify", notified),
+HANDLERS: Mapping[str, Handler] = {
+    "search": later.taken,
+    "on-search": told_later.found,
+    "subscribe": subscribed,
+    "on-subscribe": _confirmed,
+    "unsubscribe": unsubscribed,
+    "on-unsubscribe": _confirmed,
+    "notify": notified,
+    "txn/status": status.taken,
+    "txn/on-status": told_later.acknowledged,
+    "sync/search": searched,
+    "sync/txn/status": status.told,
+    "sync/check-enrollment": extras.asked_about,
+    "sync/enrolled": extras.asked_about,
+    "sync/enrollment/updates": updates.updated,
+    "sync/disabled": extras.asked_about,
+    "sync/get-disability-support": extras.asked_about,
+    "sync/get-disability-details": extras.asked_about,
 }
-
-
-SCOPES = {"search": "exchange"}  # all others: `events`
+PREFIXES = ("/registry", "/{system}/registry")
 
 
 def dci_routes() -> APIRouter:
-    """All routes, under both prefixes."""
-    routes = APIRouter(prefix="/dci", tags=["dci"])
-    for path, (action, handler) in ACTIONS.items():
-        for prefix in ("/registry", "/{system}/registry"):
-            routes.add_api_route(f"{prefix}/{path}", _endpoint(action, handler), methods=["POST"])
+    """All routes, under both prefixes, and the one that takes everything else."""
+    routes = APIRouter(tags=["dci"])
+    routes.add_api_route("/.well-known/locations.json", get_locations, methods=["GET"])
+    for path, handler in HANDLERS.items():
+        for prefix in PREFIXES:
+            routes.add_api_route(f"/dci{prefix}/{path}", _endpoint(OPERATIONS[path], handler), methods=["POST"])
+    routes.add_api_route("/dci/{rest:path}", _elsewhere, methods=EVERY, include_in_schema=False)
     return routes
 
 
-def _endpoint(action: str, handler: Handler) -> Callable[..., Awaitable[Response]]:
+async def get_locations(here: Annotated[Services, Depends(services)]) -> dict[str, Any]:
+    """The country's places as a tree."""
+    return places(here.profile)
+
+
+def _endpoint(operation: Operation, handler: Handler) -> Callable[..., Awaitable[Response]]:
     async def endpoint(
         request: Request,
         who: Annotated[Caller, Depends(caller)],
         here: Annotated[Services, Depends(services)],
     ) -> Response:
-        try:
-            _check_scope(who, action)
-            http = message_of(request, await _body(request), here.trust.origin)
-            message = await received(http, action, who, here, proof_of(request))
-            return await _worked(handler, message, who.system, request.path_params.get("system"), here)
-        except DciError as error:
-            return error.response()
-        except EncryptionRefused as error:
-            return DciError(400, "err.encryption.invalid", error.detail).response()
-        except NoEvidence as error:
-            return DciError(503, "err.service.unavailable", error.detail).response()
-        except OUTAGES as error:
-            if not is_outage(error):
-                raise
-            return DciError(503, "err.service.unavailable", OUT_OF_ORDER).response()
+        return await _answered(request, operation, handler, who, here)
 
+    endpoint.__doc__ = f"`/registry/{operation.path}` of SPDCI 1.0.0; see docs/profiles/dci.md."
     return endpoint
+
+
+async def _elsewhere(
+    request: Request, who: Annotated[Caller, Depends(caller)], here: Annotated[Services, Depends(services)]
+) -> Response:
+    """Below the partner's own prefix, else 404 or 405 in DCI's shape."""
+    path = f"/{request.path_params['rest']}"
+    prefix = here.trust.messages.policy(who.system).dci.prefix
+    operation = OPERATIONS.get(path.removeprefix(f"{prefix}/")) if prefix and path.startswith(f"{prefix}/") else None
+    if operation is None:
+        operation = _known(path)
+        if operation is None or request.method == "POST":
+            return failed(path, 404, NOT_FOUND, "There is no such path here; docs/profiles/dci.md lists them.")
+    elif request.method == "POST" and operation.path in HANDLERS:
+        return await _answered(request, operation, HANDLERS[operation.path], who, here)
+    answer = failed(path, 405, BAD, "Send a POST.")
+    answer.headers["allow"] = "POST"
+    return answer
+
+
+def _known(path: str) -> Operation | None:
+    before, found, rest = path.partition("/registry/")
+    return OPERATIONS.get(rest) if found and before.count("/") <= 1 else None
+
+
+async def _answered(request: Request, operation: Operation, handler: Handler, who: Caller, here: Services) -> Response:
+    """The handler's answer, or the failure in the shape of the path."""
+    path = request.url.path
+    try:
+        _check_scope(who, operation)
+        http = message_of(request, await _body(request, operation), here.trust.origin)
+        message = await received(http, operation, who, here, proof_of(request))
+    except (DciError, *OUTAGES) as error:
+        return _failed(error, path, "")
+    try:
+        return await _worked(handler, message, who.system, _pinned(request, who, here), here)
+    except (DciError, EncryptionRefused, NoEvidence, *OUTAGES) as error:
+        return _failed(error, path, message.transaction_id)
+
+
+def _failed(error: Exception, path: str, transaction_id: str) -> Response:
+    """A failure that has a name; any other is the door's."""
+    if isinstance(error, DciError):
+        return error.response(path, transaction_id)
+    if isinstance(error, EncryptionRefused):
+        return failed(path, 400, "err.encryption.invalid", error.detail, transaction_id=transaction_id)
+    if isinstance(error, NoEvidence):
+        answer = failed(path, 503, UNAVAILABLE, error.detail, transaction_id=transaction_id)
+    elif is_outage(error):
+        answer = failed(path, 503, UNAVAILABLE, OUT_OF_ORDER, transaction_id=transaction_id)
+    else:
+        raise error
+    answer.headers["retry-after"] = "5"
+    return answer
 
 
 async def _worked(handler: Handler, message: Received, consumer: str, pinned: str | None, here: Services) -> Response:
@@ -84,10 +151,15 @@ async def _worked(handler: Handler, message: Received, consumer: str, pinned: st
     return answer
 
 
-def _check_scope(who: Caller, action: str) -> None:
-    wanted = SCOPES.get(action, "events")
-    if wanted not in who.scopes:
-        raise DciError(403, "err.request.forbidden", f"This needs a token with scope {wanted}.")
+def _check_scope(who: Caller, operation: Operation) -> None:
+    if operation.scope not in who.scopes:
+        raise DciError(403, "err.request.forbidden", f"This needs a token with scope {operation.scope}.")
+
+
+def _pinned(request: Request, who: Caller, here: Services) -> str | None:
+    """The system of the path, unless the word there is the partner's own prefix (`/sr/registry`)."""
+    system: str | None = request.path_params.get("system")
+    return None if f"/{system}/registry" == here.trust.messages.policy(who.system).dci.prefix else system
 
 
 def _check_pin(system: str | None, message: Received) -> None:
@@ -96,11 +168,18 @@ def _check_pin(system: str | None, message: Received) -> None:
         raise DciError(400, "err.receiver_id.invalid", "receiver_id is not the system of the path.")
 
 
-async def _body(request: Request) -> bytes:
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
-        raise DciError(415, "err.request.bad", "Send Content-Type: application/json.")
+async def _body(request: Request, operation: Operation) -> bytes:
+    stated = request.headers.get("content-type", "")
+    kind = stated.partition(";")[0].strip().lower()
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise DciError(415, BAD, "Send the body without Content-Encoding.")
+    is_file = kind == KIND and takes_files(operation)
+    if kind != "application/json" and not is_file:
+        takes = "application/json, or multipart/form-data with the message as a file"
+        raise DciError(415, BAD, f"Send Content-Type: {takes if takes_files(operation) else 'application/json'}.")
     try:
+        if is_file:
+            return file_of(stated, await read(request, largest=LARGEST), operation)
         return await read(request)
     except ProblemError as error:
-        raise DciError(413, "err.request.bad", error.detail) from None
+        raise DciError(413, BAD, error.detail) from None

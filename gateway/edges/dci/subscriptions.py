@@ -1,154 +1,140 @@
-"""Who wants to be told what: subscriptions, each change with its log entry, and the confirmations they cause."""
+"""Subscribing over DCI: taken and acknowledged at once, worked on by a worker, confirmed by `on-subscribe` and
+`on-unsubscribe`, shown by `txn/status`.
+
+Source: SPDCI OpenAPI 1.0.0 `SubscribeRequest`, `SubscribeResponse`, `UnSubscribeRequest`, `UnSubscribeResponse`.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
 
-from sqlalchemy import insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from ...delivery.transactions import Later, Transaction
+from ...events.cron import CronRefused, checked_frequency
+from ...events.subscriptions import Subscription, SubscriptionRefused, wish
+from ...events.types import type_of
+from ...wiring import Services
+from .confirming import CONFIRM, ended
+from .envelope import Asking
+from .failure import stamp
+from .filtering import filter_of
+from .query import QueryRefused, purpose_of
 
-from adapters.kit.contract import AgencyError, TellsEvents
-from audit import Entry, new_id
-
-from ...db import Database
-from ...delivery import jobs
-from ...gate import utc_now
-from ...trust.trust import Trust
-from .tables import subscription
-
-CONFIRM = "on-subscribe"  # the service under which a system registers where it takes confirmations
-UNSUBSCRIBED = "unsubscribed"  # the kind of job that tells a subscriber that its subscription is over
+SUBSCRIBE, UNSUBSCRIBE = "subscribe", "unsubscribe"
+NOT_CRITERIA, NOT_CODE = "rjct.notify_details.invalid", "rjct.subscription_code.invalid"
 
 
 @dataclass(frozen=True, slots=True)
-class Subscription:
-    """`subscriber` is told the provider's events of this type, for this purpose."""
+class SubscribeAnswers:
+    """Implements `delivery.transactions.Answerer` for `subscribe`: each item is recorded on its own."""
 
-    code: str
-    subscriber: str
-    provider: str
-    event_type: str
-    purpose: str
+    here: Services
+    action: str = CONFIRM
 
-
-class Subscriptions:
-    """Records subscriptions and runs the two jobs that follow: confirm to the subscriber, subscribe at the source."""
-
-    def __init__(self, db: Database, trust: Trust, log: Any, receivers: Any, catalogue: Any) -> None:
-        self._db, self._trust, self._log = db, trust, log
-        self._receivers, self._catalogue = receivers, catalogue
-
-    async def add(self, wanted: Sequence[Subscription]) -> list[str]:
-        """Record them with their jobs, durably; gives the codes in order.
-
-        A repeated wish keeps its code; with another purpose it takes the place of the one before.
-        """
-        now = utc_now()
-        codes = []
-        async with self._db.write() as connection:
-            for each in wanted:
-                codes.append(await self._recorded(connection, each, now))
-                for kind in ("confirm", "subscribe"):
-                    await jobs.add(connection, kind, codes[-1], now=now.timestamp(), lane=jobs.LIVE)
-        return codes
-
-    async def _recorded(self, connection: AsyncConnection, wanted: Subscription, now: datetime) -> str:
-        same = {"subscriber": wanted.subscriber, "provider": wanted.provider, "event_type": wanted.event_type}
-        known = (await connection.execute(select(subscription).filter_by(**same))).one_or_none()
-        if known is not None and known.purpose == wanted.purpose and known.state == "active":
-            return str(known.code)
-        if known is None:
-            await connection.execute(insert(subscription).values(_row(wanted, now)))
-        else:
-            changed = update(subscription).where(subscription.c.code == known.code)
-            await connection.execute(changed.values(purpose=wanted.purpose, state="active"))
-            await jobs.forget(connection, str(known.code))
-        facts = {"consumer": wanted.subscriber, "provider": wanted.provider, "purpose": wanted.purpose}
-        kind = "subscription.recorded" if known is None else "subscription.changed"
-        await self._log.append_in(connection, Entry(new_id(now), kind, now, facts | {"event_type": wanted.event_type}))
-        return wanted.code if known is None else str(known.code)
-
-    async def of_provider(self, provider: str) -> list[Subscription]:
-        """Active subscriptions to a provider's events: one for each subscriber and event type."""
-        async with self._db.read() as connection:
-            table = subscription.c
-            wanted = select(subscription).where(table.provider == provider, table.state == "active")
-            rows = (await connection.execute(wanted.order_by(table.created))).all()
-        return [_subscription(row) for row in rows]
-
-    async def confirm(self, claimed: jobs.Job) -> None:
-        """Tell the subscriber its code, by DCI `on-subscribe`, where it registered to be told."""
-        each = await self._one(claimed.ref)
-        adapter = await self._receivers.callback(each.subscriber, CONFIRM)
-        if adapter is not None:
-            await adapter.send("on-subscribe", _confirmation(each), message_id=each.code)
-        await self._done(claimed)
-
-    async def unsubscribed(self, claimed: jobs.Job) -> None:
-        """Tell the subscriber that its subscription has ended with its agreement, by DCI `on-unsubscribe`."""
-        each = await self._one(claimed.ref)
-        adapter = await self._receivers.callback(each.subscriber, CONFIRM)
-        if adapter is not None:
-            message_id = f"{each.code}:ended"
-            await adapter.send("on-unsubscribe", _ended(each), message_id=message_id)
-        await self._done(claimed)
-
-    async def subscribe(self, claimed: jobs.Job) -> None:
-        """Ask the provider to tell us, if it is an agency that tells events."""
-        each = await self._one(claimed.ref)
-        offers = [offer for offer in self._catalogue if offer.provider == each.provider and offer.adapter]
-        adapter = offers[0].adapter if offers else None
+    async def answer(self, taken: Transaction, place: int, item: Mapping[str, Any]) -> Mapping[str, Any] | Later:
+        """One item's part: the subscription with its code, or why there is none."""
+        del place
+        shown = {"reference_id": item["reference_id"], "timestamp": stamp(), "locale": item.get("locale", "eng")}
+        asking = Asking.read(taken.head, self.here.trust.messages.policy(taken.consumer).dci)
         try:
-            if isinstance(adapter, TellsEvents):
-                await adapter.subscribe(self._trust.origin)
-        except AgencyError as error:
-            async with self._db.write() as connection:
-                await jobs.again(connection, claimed, error.code or "source_down", now=utc_now().timestamp())
-            return
-        await self._done(claimed)
+            wanted = wished(item["subscribe_criteria"], taken.consumer, asking, self.here)
+            (code,) = await self.here.subscriptions.add([wanted])
+        except (QueryRefused, CronRefused) as error:
+            return shown | rejected(NOT_CRITERIA, f"{error}.")
+        except SubscriptionRefused as error:
+            return shown | rejected(error.code, error.detail)
+        subscribed = {"code": code, "status": "subscribe", "timestamp": stamp()}
+        return shown | {"status": "succ", "subscriptions": [subscribed]}
 
-    async def _one(self, code: str) -> Subscription:
-        async with self._db.read() as connection:
-            row = (await connection.execute(select(subscription).where(subscription.c.code == code))).one()
-        return _subscription(row)
+    async def told(self, taken: Transaction, item: Mapping[str, Any], exchange_id: str) -> Mapping[str, Any]:
+        """No subscription waits for an agency."""
+        raise LookupError(f"a subscription waits for nobody: {taken.id}, {len(item)}, {exchange_id}")
 
-    async def _done(self, claimed: jobs.Job) -> None:
-        async with self._db.write() as connection:
-            await jobs.finish(connection, claimed.kind, claimed.ref)
+    def whole(self, taken: Transaction, answers: Sequence[Mapping[str, Any]]) -> tuple[str, Mapping[str, Any]]:
+        """The SubscribeResponse."""
+        ids = {"transaction_id": taken.transaction_id, "correlation_id": taken.id}
+        state = "succ" if any(each["status"] == "succ" for each in answers) else "rjct"
+        return state, ids | {"subscribe_response": list(answers)}
 
-
-def wish(subscriber: str, provider: str, event_type: str, purpose: str) -> Subscription:
-    """A subscription that is not recorded yet."""
-    return Subscription(str(uuid4()), subscriber, provider, event_type, purpose)
-
-
-def _row(each: Subscription, now: datetime) -> dict[str, object]:
-    return {
-        "code": each.code,
-        "subscriber": each.subscriber,
-        "provider": each.provider,
-        "event_type": each.event_type,
-        "purpose": each.purpose,
-        "state": "active",
-        "created": now.timestamp(),
-    }
+    async def still(self, taken: Transaction, item: Mapping[str, Any], answer: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A confirmation tells nothing of anybody."""
+        del taken, item
+        return answer
 
 
-def _subscription(row: Any) -> Subscription:
-    return Subscription(row.code, row.subscriber, row.provider, row.event_type, row.purpose)
+@dataclass(frozen=True, slots=True)
+class UnsubscribeAnswers:
+    """Implements `delivery.transactions.Answerer` for `unsubscribe`: each code on its own."""
+
+    here: Services
+    action: str = "on-unsubscribe"
+
+    async def answer(self, taken: Transaction, place: int, item: Mapping[str, Any]) -> Mapping[str, Any] | Later:
+        """How one code stands now; it was ended before the message was acknowledged, or long ago."""
+        del place
+        code = str(item["code"])
+        try:
+            await self.here.subscriptions.end(taken.consumer, code)
+        except KeyError:
+            return {"code": code, "reason": NOT_CODE}
+        except SubscriptionRefused as error:
+            ended_at = (await self.here.subscriptions.one(code)).ended or 0.0
+            return {"code": code, "reason": "" if ended_at >= taken.created else error.code}
+        return {"code": code, "reason": ""}
+
+    async def told(self, taken: Transaction, item: Mapping[str, Any], exchange_id: str) -> Mapping[str, Any]:
+        """No subscription waits for an agency."""
+        raise LookupError(f"a subscription waits for nobody: {taken.id}, {len(item)}, {exchange_id}")
+
+    def whole(self, taken: Transaction, answers: Sequence[Mapping[str, Any]]) -> tuple[str, Mapping[str, Any]]:
+        """The UnSubscribeResponse: one status for all codes, `rjct` with the first reason where none was ended."""
+        message = ended(
+            taken.transaction_id, taken.id, [each["code"] for each in answers if each["reason"] != NOT_CODE]
+        )
+        if any(not each["reason"] for each in answers):
+            return "succ", message
+        return "rjct", message | rejected(
+            answers[0]["reason"], "None of the codes is a subscription of yours in force."
+        )
+
+    async def still(self, taken: Transaction, item: Mapping[str, Any], answer: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A confirmation tells nothing of anybody."""
+        del taken, item
+        return answer
 
 
-def _ended(each: Subscription) -> Mapping[str, object]:
-    at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    ended = {"code": each.code, "status": "unsubscribe"}
-    told = {"transaction_id": each.code, "correlation_id": each.code, "timestamp": at, "status": "succ"}
-    return told | {"subscription_status": [ended]}
+def wished(criteria: Mapping[str, Any], consumer: str, asking: Asking, here: Services) -> Subscription:
+    """What one item wants.
+
+    Raises:
+        QueryRefused, CronRefused: it cannot be meant; the text says why.
+    """
+    times = criteria.get("frequency") or {}
+    purpose = purpose_of(criteria, asking.purpose)
+    if purpose not in here.profile.purposes:
+        raise QueryRefused("the purpose is unknown here")
+    return wish(
+        consumer,
+        asking.provider,
+        type_of(str(criteria["reg_event_type"])),
+        purpose,
+        filter=filter_of(criteria, here.person_ref, here.profile, asking.names),
+        frequency=checked_frequency(str(times.get("frequency", ""))),
+        starts=_moment(times.get("start_time")) or 0.0,
+        ends=_moment(times.get("end_time")),
+    )
 
 
-def _confirmation(each: Subscription) -> Mapping[str, object]:
-    at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    subscribed = {"code": each.code, "status": "subscribe", "timestamp": at}
-    response = {"reference_id": each.code, "timestamp": at, "status": "succ", "subscriptions": [subscribed]}
-    return {"transaction_id": each.code, "correlation_id": each.code, "subscribe_response": [response]}
+def rejected(code: str, text: str) -> dict[str, Any]:
+    """The members of a rejected item."""
+    return {"status": "rjct", "status_reason_code": code, "status_reason_message": text[:999]}
+
+
+def _moment(text: object) -> float | None:
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(str(text))
+    except ValueError:
+        raise QueryRefused("start_time and end_time are dates with times") from None
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()

@@ -1,6 +1,6 @@
-"""What the DCI edge remembers: message ids for a while, and who subscribed to what."""
+"""What the DCI edge remembers: message ids for a while."""
 
-from sqlalchemy import Boolean, Column, Float, Index, MetaData, String, Table, UniqueConstraint
+from sqlalchemy import Boolean, Column, Float, Index, MetaData, String, Table
 
 metadata = MetaData()
 
@@ -15,17 +15,4 @@ dci_message = Table(
     Column("claimed_until", Float, nullable=False, server_default="0"),  # until then somebody works on it
     Column("expires", Float, nullable=False, server_default="0"),  # its message_ts is too old to be shown again
     Index("dci_message_expires", "expires"),
-)
-
-subscription = Table(
-    "subscription",
-    metadata,
-    Column("code", String(36), primary_key=True),
-    Column("subscriber", String(120), nullable=False),  # LK/GOV/DME/ESS
-    Column("provider", String(120), nullable=False),  # LK/GOV/WBB/SRIS
-    Column("event_type", String(80), nullable=False),
-    Column("purpose", String(80), nullable=False),
-    Column("state", String(12), nullable=False),  # active | ended
-    Column("created", Float, nullable=False),
-    UniqueConstraint("subscriber", "provider", "event_type"),
 )

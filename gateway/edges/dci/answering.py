@@ -1,0 +1,278 @@
+"""One item of a search: whom it names, an exchange for each, and what of it is told.
+
+Every person named is an exchange of their own, decided and recorded like any other; the item's answer is put together
+from what was released. `Answered` is plain JSON, so that an answer may wait sealed until it is told.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from ...catalogue import Offer
+from ...errors import ExchangeError, NoEvidence
+from ...model import Answer, Ask, ClaimAsked
+from ...pipeline import exchange
+from ...wiring import Services
+from ..limited import between
+from ..refusal import ProblemError
+from ..v1.asking import check_subject, checked_ask
+from .claimed import claimed
+from .envelope import Asking, stamp
+from .failure import LONGEST
+from .operations import Interface
+from .paging import SORT, Order, read_order
+from .people import Wanted, wanted
+from .query import QueryRefused, purpose_of, read_query
+
+REFUSED = "rjct.search_criteria.invalid"  # DCI has no code for a refusal by agreement or consent (docs/divergences.md)
+EMPTY_OUTCOMES = frozenset({"no_data", "unknown_person"})  # the register answered, and has nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A record that was released. `person` is its place among those the item names."""
+
+    person: int
+    record: Mapping[str, Any]
+    evidence: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """One item's end. `status` is succ or rjct; `code` DCI's reason, `text` what is told beside it."""
+
+    reference_id: str
+    locale: str
+    status: str
+    code: str = ""
+    text: str = ""
+    about: Mapping[str, str] = field(default_factory=dict)  # reg_type and reg_record_type
+    kept: tuple[Kept, ...] = ()
+    evidence: tuple[Mapping[str, Any], ...] = ()  # of people without a record
+    pagination: Mapping[str, int] | None = None
+
+    def wire(self, interface: Interface) -> dict[str, Any]:
+        """The item as the interface's file has it."""
+        shown: dict[str, Any] = {"reference_id": self.reference_id, "timestamp": stamp(), "status": self.status}
+        shown |= {"status_reason_code": self.code} if self.code else {}
+        shown |= {"status_reason_message": self.text[:LONGEST]} if self.text else {}
+        shown |= {"pagination": dict(self.pagination)} if self.pagination else {}
+        if self.status == "succ":
+            shown |= self._data(one=interface.one_record)
+        return shown | {"locale": self.locale}
+
+    def _data(self, *, one: bool) -> dict[str, Any]:
+        records: list[Mapping[str, Any]] = [each.record for each in self.kept]
+        if one and not records:
+            return {}  # the file has no shape for none
+        proofs = [*(each.evidence for each in self.kept), *self.evidence]
+        evidence = {"evidence": proofs[0] if len(proofs) == 1 else proofs} if proofs else {}
+        return {
+            "data": {"version": "1.0.0", **self.about, "reg_records": records[0] if one else records, **evidence},
+        }
+
+    def document(self) -> dict[str, Any]:
+        """As JSON, to be kept sealed until it is told."""
+        return asdict(self)
+
+    @classmethod
+    def read(cls, document: Mapping[str, Any]) -> "Answered":
+        """From `document`."""
+        kept = tuple(Kept(**each) for each in document["kept"])
+        return cls(**{**document, "kept": kept, "evidence": tuple(document["evidence"])})
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """An item that can be put: a question for each person, in the order of `people`."""
+
+    asks: tuple[Ask, ...]
+    people: tuple[Wanted, ...]
+    order: Order
+    about: Mapping[str, str]
+
+
+async def answered(item: Mapping[str, Any], consumer: str, message: Asking, here: Services) -> Answered:
+    """The item's end, whatever it is.
+
+    Raises:
+        NoEvidence: the log took no entry; the whole message may come again.
+    """
+    shown = Answered(str(item["reference_id"]), item.get("locale", "eng"), "rjct")
+    try:
+        wish = await read_wish(item["search_criteria"], consumer, message, here)
+        ends = [await _one(ask, consumer, here) for ask in wish.asks]
+        return replace(_told(shown, wish, ends), about=wish.about)
+    except QueryRefused as error:
+        return replace(shown, code=error.code, text=f"bad_request.query: {error}.")
+    except ProblemError as error:
+        return replace(shown, code=REFUSED, text=f"{error.code}: {error.detail}")
+
+
+async def read_wish(
+    criteria: Mapping[str, Any], consumer: str, message: Asking, here: Services, *, now: bool = True
+) -> Wish:
+    """What the item asks for. Without a claim it asks for every field of the service, and the decision narrows.
+
+    `claim` is our extension member of the criteria; `authorize.purpose.code` or `consent.purpose.code` names the
+    purpose.
+
+    Args:
+        now: the answer has to come at once.
+
+    Raises:
+        QueryRefused, ProblemError: it cannot be put.
+    """
+    offer = offer_for(criteria, message, here)
+    people = wanted(read_query(criteria), here.profile, message.names)
+    order = read_order(criteria, one=message.interface.one_record)
+    claim = criteria.get("claim")
+    plain = Ask(
+        consumer=consumer,
+        service=offer.service.id,
+        purpose=purpose_of(criteria, message.purpose),
+        subject=people[0].subject,
+        as_at=here.today(),
+        fields=frozenset() if claim else offer.service.fields,
+        claim=_claim(claim) if claim else None,
+        action="verify" if claim else "read",
+        signature=message.facts,
+        message={
+            "interface": message.interface.name,
+            "transaction": here.person_ref.case_ref(message.transaction_id),
+        },
+    )
+    if not claim:
+        _check_attributes(people, order, offer.service.fields)
+    asks = [await _about(each, plain, criteria, here, now=now) for each in people]
+    return Wish(tuple(asks), tuple(people), order, _types(criteria, plain, offer.service.record_schema))
+
+
+async def _about(person: Wanted, plain: Ask, criteria: Mapping[str, Any], here: Services, *, now: bool) -> Ask:
+    check_subject(person.subject, here.profile)
+    ask = checked_ask(replace(plain, subject=person.subject), here.catalogue, here.profile, now=now)
+    return replace(ask, claimed=await claimed(criteria, ask.subject, here))
+
+
+def _check_attributes(people: Sequence[Wanted], order: Order, fields: frozenset[str]) -> None:
+    listed = ", ".join(sorted(fields))
+    if any(not each.attributes <= fields for each in people):
+        raise QueryRefused(f"conditions are on fields of the service: {listed}")
+    if not order.attributes <= fields:
+        raise QueryRefused(f"records are sorted by fields of the service: {listed}", SORT)
+
+
+def _types(criteria: Mapping[str, Any], ask: Ask, record_schema: str) -> dict[str, str]:
+    name = record_schema.rpartition("/")[2].partition(".")[0]
+    ours = f"sandhi:{ask.claim.name if ask.claim else name}:v1"
+    stated = {each: str(criteria[each]) for each in ("reg_type", "reg_record_type") if each in criteria}
+    return {"reg_record_type": ours} | stated
+
+
+def offer_for(criteria: Mapping[str, Any], message: Asking, here: Services) -> Offer:
+    """The service that is asked: by `reg_type`, and by `receiver_id` where that names a provider.
+
+    Raises:
+        ProblemError: there is none.
+    """
+    wanted_type = last_part(criteria.get("reg_type", ""))
+    found = [
+        each
+        for each in here.catalogue
+        if each.service.actions & {"read", "verify"}
+        and message.provider in {"", each.provider}
+        and (last_part(each.service.dci_reg_type) == wanted_type or (message.provider and not wanted_type))
+    ]
+    if not found:
+        raise ProblemError("bad_request.service", "reg_type names no registry here; see docs/profiles/dci.md.")
+    return found[0]
+
+
+def last_part(reg_type: object) -> str:
+    """`ns:org:RegistryType:Civil` -> `civil`: what registry types are compared by."""
+    return str(reg_type).rpartition(":")[2].lower()
+
+
+def _claim(claim: object) -> ClaimAsked:
+    if not isinstance(claim, Mapping) or not isinstance(claim.get("name"), str):
+        raise QueryRefused("claim is {name, parameters}")
+    parameters = claim.get("parameters", {})
+    if not isinstance(parameters, Mapping):
+        raise QueryRefused("claim.parameters is an object")
+    return ClaimAsked(claim["name"], parameters)
+
+
+async def _one(ask: Ask, consumer: str, here: Services) -> Answer | ExchangeError:
+    try:
+        with between(here, consumer, ask.service):
+            return await exchange(ask, here.gate)
+    except NoEvidence:
+        raise  # 503 for the whole message, which may then come again
+    except ExchangeError as error:
+        return error
+
+
+def _told(shown: Answered, wish: Wish, ends: Sequence[Answer | ExchangeError]) -> Answered:
+    if len(ends) == 1 and isinstance(ends[0], ExchangeError):
+        return refused(shown, ends[0])
+    answers = [(place, each) for place, each in enumerate(ends) if isinstance(each, Answer)]
+    _check_granted(wish, [each for _, each in answers])
+    found = [
+        Kept(place, dict(each.released), proof_of(each))
+        for place, each in answers
+        if each.outcome == "answered" and wish.people[place].fits(each.released)
+    ]
+    page = wish.order.page(found, lambda each: each.record)
+    others = [proof_of(each) for _, each in answers if each.outcome != "answered"]
+    pagination = wish.order.told(len(found)) if wish.order.paged else None
+    codes = Counter(each.told[1] if isinstance(each, ExchangeError) else each.outcome for each in ends)
+    status = "succ" if answers or codes.keys() <= EMPTY_OUTCOMES else "rjct"
+    return replace(
+        shown,
+        status=status,
+        code="" if status == "succ" else REFUSED,
+        text=_said(codes, [each for _, each in answers], matched=len(found)),
+        kept=tuple(page),
+        evidence=tuple(others),
+        pagination=pagination if status == "succ" else None,
+    )
+
+
+def _check_granted(wish: Wish, answers: Sequence[Answer]) -> None:
+    """A condition on what was withheld would tell it."""
+    withheld = {each.field for answer in answers for each in answer.withheld}
+    if any(each.attributes & withheld for each in wish.people):
+        raise QueryRefused("a condition is on a field that the agreement or the legal basis does not grant")
+    if wish.order.attributes & withheld:
+        raise QueryRefused("the sort is by a field that the agreement or the legal basis does not grant", SORT)
+
+
+def refused(shown: Answered, error: ExchangeError) -> Answered:
+    """The end of an item whose one exchange failed, as far as this caller may know."""
+    _status, code, detail = error.told
+    if code in EMPTY_OUTCOMES:
+        return replace(shown, status="succ", text=code)
+    return replace(shown, status="rjct", code=REFUSED, text=f"{code}: {detail}", kept=(), evidence=(), pagination=None)
+
+
+def _said(codes: Mapping[str, int], answers: Sequence[Answer], *, matched: int) -> str:
+    if len(answers) == 1 and sum(codes.values()) == 1:
+        (answer,) = answers
+        if answer.outcome != "answered":
+            return answer.outcome
+        if not matched:
+            return "no_match"
+        withheld = ", ".join(f"{each.field}: {each.reason}" for each in answer.withheld)
+        return f"withheld: {withheld}" if withheld else ""
+    return ", ".join(f"{code} {count}" for code, count in sorted(codes.items()))
+
+
+def proof_of(answer: Answer) -> dict[str, Any]:
+    """What the caller keeps beside a record: extension member `evidence` of `data`."""
+    return {
+        "exchange_id": answer.exchange_id,
+        "as_of": answer.as_of.isoformat(),
+        "match": answer.match,
+        "receipt": answer.receipt,
+    }

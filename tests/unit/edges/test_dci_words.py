@@ -1,0 +1,132 @@
+"""Tolerance, names, interfaces and the published profile: tables that code and documents share."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import schemas
+from gateway.edges.dci.failure import DciError
+from gateway.edges.dci.names import Names
+from gateway.edges.dci.operations import INTERFACES, OPERATIONS, operation_at, reply_schema, request_schema
+from gateway.edges.dci.tolerance import COERCIONS, coerced
+from gateway.edges.dci.upload import file_of
+from gateway.trust.errors import RegistrationRefused
+from gateway.trust.policy import DciPolicy, Policy, compared
+
+ROOT = Path(__file__).parents[3]
+PROFILE = ROOT / "docs/profiles/dci-tax-pension-education"
+
+
+@pytest.mark.parametrize("interface", INTERFACES.values(), ids=list(INTERFACES))
+def test_every_path_has_a_request_and_an_answer_in_every_file_that_has_it(interface: Any) -> None:
+    for path, each in OPERATIONS.items():
+        if each.interface in {"", interface.name}:
+            assert schemas.validator(request_schema(interface, path))
+            assert schemas.validator(reply_schema(interface, path))
+
+
+def test_the_longest_path_that_fits_is_meant() -> None:
+    found = operation_at("/dci/registry/sync/txn/status")
+    assert found is not None
+    assert found.path == "sync/txn/status"
+    assert operation_at("/dci/registry/nothing") is None
+
+
+@pytest.mark.parametrize(
+    ("sent", "right", "name"),
+    [
+        ({"header": {"total_count": "12"}}, {"header": {"total_count": 12}}, "number-as-text"),
+        ({"header": {"meta": ""}}, {"header": {}}, "empty-object"),
+        ({"header": {"receiver_id": None}}, {"header": {}}, "null-member"),
+        ({"header": {"status": "success"}}, {"header": {"status": "succ"}}, "status-word"),
+        ({"header": {"version": "1.0"}}, {"header": {"version": "1.0.0"}}, "version"),
+        ({"header": {"is_msg_encrypted": "False"}}, {"header": {"is_msg_encrypted": False}}, "flag-as-text"),
+        ({"header": {"action": "search"}}, {"header": {"action": "on-search"}}, "reply-action"),
+        ({"message": {"transaction_id": 5}}, {"message": {"transaction_id": "5"}}, "id-as-number"),
+        (
+            {"message": {"timesstamp": "2026-01-01T00:00:00Z"}},
+            {"message": {"timestamp": "2026-01-01T00:00:00Z"}},
+            "misspelt-member",
+        ),
+        (
+            {"message": {"timestamp": "2026-01-01T00:00:00"}},
+            {"message": {"timestamp": "2026-01-01T00:00:00Z"}},
+            "time-without-zone",
+        ),
+        ({"message": {"x": [{"locale": "en"}]}}, {"message": {"x": [{}]}}, "locale"),
+        (
+            {"message": {"search_response": [{"data": {"reg_records": {"a": None}}}]}},
+            {"message": {"search_response": [{"data": {"reg_records": [{"a": None}]}}]}},
+            "records-wrapped",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_each_coercion_puts_right_what_its_name_says(sent: dict[str, Any], right: dict[str, Any], name: str) -> None:
+    assert name in COERCIONS
+    assert coerced(sent, "on-search") == (right, (name,))
+
+
+def test_a_good_message_needs_none_and_what_cannot_be_meant_stays() -> None:
+    good = {"header": {"total_count": 1, "meta": {}}, "message": {"transaction_id": "t", "x": [{"locale": "eng"}]}}
+    assert coerced(good, "search") == (good, ())
+    odd = {"header": {"total_count": "many", "message_ts": "yesterday"}, "message": {"notify_event": [1, None]}}
+    assert coerced(odd, "notify") == (odd, ())
+
+
+def test_names_are_changed_both_ways_where_types_stand_and_nowhere_else() -> None:
+    names = Names(DciPolicy(names=("reg_type:a:b=c:d", "event_type:LiveBirth=live_birth", "id_type:UIN=NIC")))
+    theirs = {"message": {"search_request": [{"search_criteria": {"reg_type": "a:b", "query": {"type": "UIN"}}}]}}
+    ours = {"message": {"search_request": [{"search_criteria": {"reg_type": "c:d", "query": {"type": "NIC"}}}]}}
+    assert names.inwards(theirs) == ours
+    assert names.outwards(ours) == theirs
+    event = {
+        "message": {"notify_event": [{"data": {"reg_event_type": "live_birth", "reg_records": {"reg_type": "c:d"}}}]}
+    }
+    (told,) = names.outwards(event)["message"]["notify_event"]
+    assert told["data"] == {"reg_event_type": "LiveBirth", "reg_records": {"reg_type": "c:d"}}
+
+
+def test_a_policy_says_how_a_partner_speaks_and_tolerance_counts_as_weaker() -> None:
+    policy = Policy.read({"dci": {"tolerant": True, "prefix": "/sr/registry", "names": ["id_type:UIN=NIC"]}})
+    assert Policy.read(policy.document()) == policy
+    assert compared(Policy(), policy).lowered == ("dci.tolerant no -> yes",)
+    for wrong in ({"interface": "XX"}, {"prefix": "sr"}, {"names": ["UIN=NIC"]}, {"purpose": "A B"}):
+        with pytest.raises(RegistrationRefused, match="dci"):
+            Policy.read({"dci": wrong})
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"--x\r\n\r\n--x--", b'--x\r\nContent-Disposition: form-data; name="other"\r\n\r\n1\r\n--x--\r\n']
+)
+def test_a_form_that_is_no_upload_is_refused(body: bytes) -> None:
+    with pytest.raises(DciError):
+        file_of("multipart/form-data; boundary=x", body, OPERATIONS["search"])
+
+
+def test_the_page_of_tolerance_lists_what_the_code_does() -> None:
+    page = (ROOT / "docs/profiles/dci-tolerance.md").read_text("utf-8")
+    assert dict(re.findall(r"^\| `([a-z-]+)` \| (.+) \|$", page, re.MULTILINE)) == dict(COERCIONS)
+
+
+def test_the_source_page_has_a_row_for_each_fix() -> None:
+    page = (ROOT / "schemas/dci/SOURCE.md").read_text("utf-8")
+    for interface in INTERFACES.values():
+        name = interface.schema.removeprefix("dci/")
+        fixes: Any = schemas.load(interface.schema)["fixes"]
+        assert page.count(f"| `{name}` |") == 1 + len(fixes) - 1  # its origin, and its own fixes; one is of all
+
+
+def test_the_published_profile_has_the_members_of_the_canonical_records() -> None:
+    listed = (PROFILE / "schemas.yaml").read_text("utf-8")
+    rows = re.findall(r"- (\w+\.jsonld) +# schemas/(canonical/\S+)", listed)
+    assert len(rows) == 3
+    for name, canonical in rows:
+        members = {
+            each["@id"].removeprefix("sandhi:") for each in json.loads((PROFILE / name).read_text())["rdfs:property"]
+        }
+        properties: Any = schemas.load(canonical)["properties"]
+        assert members == set(properties)
