@@ -3,58 +3,74 @@
 import asyncio
 import json
 import uuid
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from datetime import date
-from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import NotRequired, Self, TypedDict, Unpack
 
 import httpx
 
+from .agreed import Agreed
 from .errors import Unreachable
-from .session import Credentials, Patience, Reply, Session
-from .values import Answer, Batch, BatchLine, Claim, Delivery, Recorded, Subject
+from .later import Later
+from .patience import Patience
+from .session import Credentials, Reply, Session
+from .values import Answer, Batch, BatchLine, Claim, Delivery, Period, Subject
 
-MOST_CONSENTS = 10_000  # lines of one request
+FIRST_PAUSE = 0.05  # seconds between two looks at work under way
 
 
-class Client:
-    """Use as `async with Client.from_file(path) as client:`. Safe for concurrent use within one event loop."""
+class Asking(TypedDict):
+    """What every question says; exactly one of `fields` and `claim`.
+
+    `fields`: canonical field names. `claim`: a derived answer. `period`: which days a record shall be about. `as_at`:
+    the day the answer shall be true for; today where it is left out. `case`: our own reference, for the log.
+    `officer`: our own name for whoever of our people asks; the log keeps a keyed hash of it.
+    """
+
+    service: str
+    purpose: str
+    fields: NotRequired[Iterable[str] | None]
+    claim: NotRequired[Claim | None]
+    period: NotRequired[Period | None]
+    as_at: NotRequired[date | None]
+    case: NotRequired[str | None]
+    officer: NotRequired[str | None]
+
+
+class Opening(TypedDict, total=False):
+    """How a client is opened.
+
+    `transport`: another httpx transport, e.g. one over aiohttp where much is asked at once; it does its own TLS.
+    `patience`: how often and how long to try. `timeout`: seconds one request may take. `sign_messages`: sign every call
+    by RFC 9421, and take no answer that is not signed for it.
+    """
+
+    transport: httpx.AsyncBaseTransport | None
+    patience: Patience | None
+    timeout: float
+    sign_messages: bool
+
+
+class Client(Agreed, Later):
+    """Use as `async with Client.from_file(path) as client:`. Safe for concurrent use within one event loop.
+
+    `sandhi_client.sync.Client` has the same calls without `async`.
+    """
 
     def __init__(self, session: Session) -> None:
         self.session = session
 
     @classmethod
-    def from_file(
-        cls,
-        path: str | Path,
-        *,
-        transport: httpx.AsyncBaseTransport | None = None,
-        patience: Patience | None = None,
-        timeout: float = 60.0,
-        sign_messages: bool = False,
-    ) -> Self:
+    def from_file(cls, path: str | Path, **opening: Unpack[Opening]) -> Self:
         """From `{"gateway", "client_id", "system", "private_jwk"}`, as `sandhi system add` writes it; `certificate` and
-        `ca` may name PEM files besides, relative to that file.
-
-        Args:
-            transport: another httpx transport, e.g. one over aiohttp where much is asked at once; it does its own TLS.
-            patience: how often and how long to try.
-            timeout: seconds one request may take.
-            sign_messages: sign every call by RFC 9421, and take no answer that is not signed for it.
+        `ca` may name PEM files besides, relative to that file. `Opening` has the rest.
 
         Raises:
             ValueError: the file is not such a document, or a PEM file cannot be used.
         """
-        session = Session(
-            Credentials.read(Path(path)),
-            transport=transport,
-            patience=patience,
-            timeout=timeout,
-            sign_messages=sign_messages,
-        )
-        return cls(session)
+        return cls(Session(Credentials.read(Path(path)), **opening))
 
     @property
     def system(self) -> str:
@@ -77,83 +93,88 @@ class Client:
         """Any signed call, e.g. `call("GET", "/v1/catalogue")`. Raises SandhiError."""
         return await self.session.call(method, path, json=json, repeatable=repeatable)
 
-    async def exchange(
-        self,
-        *,
-        service: str,
-        purpose: str,
-        subject: Subject,
-        fields: Iterable[str] | None = None,
-        claim: Claim | None = None,
-        as_at: date | None = None,
-        case: str | None = None,
-    ) -> Answer:
-        """One question about one person, answered now, with the gateway's signature checked.
+    async def exchange(self, *, subject: Subject, emergency: str | None = None, **asking: Unpack[Asking]) -> Answer:
+        """One question about one person, answered now, with the gateway's signature checked; `Asking` has the rest.
 
         Args:
-            fields, claim: exactly one of them: canonical field names, or a derived answer.
-            as_at: the day the answer shall be true for; today where it is left out.
-            case: our own reference, for the log.
+            emergency: break-glass: why it cannot wait, 10 to 500 characters. The agency's and our own data-protection
+                officers are told at once, and a person reviews each use.
 
         Raises:
             Problem: `code` is from the gateway's outcome table.
             NoToken, Unreachable, AnswerNotSigned.
         """
-        body = _question(service, purpose, fields, claim, as_at, case) | {"subject": subject.wire()}
+        body = _about(subject, emergency, asking)
         reply = await self.session.call("POST", "/v1/exchanges", json=body)
         return Answer.read(await self.session.checked(reply))
+
+    async def exchange_later(self, *, subject: Subject, emergency: str | None = None, **asking: Unpack[Asking]) -> str:
+        """The same question to an agency that answers later; `job(id)` has the answer, decided again when it comes."""
+        body = _about(subject, emergency, asking)
+        reply = await self.session.call("POST", "/v1/exchanges/later", json=body, repeatable=False)
+        return str(reply.json()["exchange_id"])
 
     async def batch(
         self,
         *,
-        service: str,
-        purpose: str,
         lines: Iterable[tuple[str, Subject]],
-        fields: Iterable[str] | None = None,
-        claim: Claim | None = None,
-        as_at: date | None = None,
-        case: str | None = None,
+        progress: Callable[[Batch], None] | None = None,
+        **asking: Unpack[Asking],
     ) -> AsyncIterator[BatchLine]:
         """One question about many people: start, wait, and give the lines in the order asked. Never a missing line.
 
         To survive an own restart in between, keep the id that `batch_start` gives and go on with `batch_finished`
         and `batch_results`.
+
+        Args:
+            progress: called with the batch (`done` of `lines`) whenever it was looked at.
         """
-        started = await self.batch_start(
-            service=service, purpose=purpose, lines=lines, fields=fields, claim=claim, as_at=as_at, case=case
-        )
-        await self.batch_finished(started.id)
+        started = await self.batch_start(lines=lines, **asking)
+        await self.batch_finished(started.id, progress=progress)
         async for line in self.batch_results(started.id):
             yield line
 
     async def batch_start(
-        self,
-        *,
-        service: str,
-        purpose: str,
-        lines: Iterable[tuple[str, Subject]],
-        fields: Iterable[str] | None = None,
-        claim: Claim | None = None,
-        as_at: date | None = None,
-        case: str | None = None,
+        self, *, lines: Iterable[tuple[str, Subject]], idempotency_key: str | None = None, **asking: Unpack[Asking]
     ) -> Batch:
-        """Hand a batch in; the gateway keeps it from here on. `lines` are (our own name for the line, person)."""
-        body = _question(service, purpose, fields, claim, as_at, case)
+        """Hand a batch in; the gateway keeps it from here on. `lines` are (our own name for the line, person).
+
+        Args:
+            idempotency_key: the same key is the same batch, however often it is sent; a fresh one where it is left out,
+                so that a cut answer never makes two.
+        """
+        body = _question(asking)
         body["lines"] = [{"line": line, "subject": subject.wire()} for line, subject in lines]
-        reply = await self.session.call("POST", "/v1/batches", json=body, repeatable=False)
-        return Batch.read(reply.json())
+        body["idempotency_key"] = idempotency_key or str(uuid.uuid4())
+        return Batch.read((await self.session.call("POST", "/v1/batches", json=body)).json())
 
     async def batch_status(self, batch_id: str) -> Batch:
         """How far it is."""
         return Batch.read((await self.session.call("GET", f"/v1/batches/{batch_id}")).json())
 
-    async def batch_finished(self, batch_id: str, *, longest_pause: float = 2.0) -> Batch:
-        """Wait until it is no longer running; asks again after pauses that grow to `longest_pause` seconds."""
-        pause = 0.05
-        while (batch := await self.batch_status(batch_id)).state == "running":
-            await asyncio.sleep(pause)
-            pause = min(pause * 1.5, longest_pause)
-        return batch
+    async def batch_finished(
+        self,
+        batch_id: str,
+        *,
+        longest_pause: float = 2.0,
+        progress: Callable[[Batch], None] | None = None,
+        within: float | None = None,
+    ) -> Batch:
+        """Wait until it is no longer running; asks again after pauses that grow to `longest_pause` seconds.
+
+        Raises:
+            TimeoutError: it was running for `within` seconds; the gateway goes on with it.
+        """
+        pause = FIRST_PAUSE
+        async with asyncio.timeout(within):
+            while True:
+                batch = await self.batch_status(batch_id)
+                if progress:
+                    progress(batch)
+                if batch.state != "running":
+                    return batch
+                await asyncio.sleep(pause)
+                pause = min(pause * 1.5, longest_pause)
 
     async def batch_results(self, batch_id: str, *, after: int = 0) -> AsyncIterator[BatchLine]:
         """The lines of a finished batch, in the order asked; a cut download goes on where it stopped.
@@ -190,6 +211,7 @@ class Client:
         record: Mapping[str, object],
         idempotency_key: str | None = None,
         case: str | None = None,
+        officer: str | None = None,
     ) -> Delivery:
         """Hand one record to the system that offers `service`. The same key gives the same delivery, however often.
 
@@ -203,75 +225,46 @@ class Client:
             "record": record,
             "idempotency_key": idempotency_key or str(uuid.uuid4()),
         }
-        if case:
-            body["case"] = case
+        body |= {name: value for name, value in (("case", case), ("officer", officer)) if value}
         return Delivery.read((await self.session.call("POST", "/v1/deliveries", json=body)).json())
 
     async def delivery(self, delivery_id: str) -> Delivery:
         """How far a delivery is."""
         return Delivery.read((await self.session.call("GET", f"/v1/deliveries/{delivery_id}")).json())
 
-    async def record_consents(self, lines: Iterable[Mapping[str, object]]) -> list[Recorded]:
-        """Record consents that people gave our member: `schemas/own/consent.v1.json`, any number of them.
+    async def delivery_finished(
+        self, delivery_id: str, *, longest_pause: float = 5.0, within: float | None = None
+    ) -> Delivery:
+        """Wait until it is handed over, refused, or given up; a receiver that is away is tried for a day.
 
-        Give each its own `id`: then sending it again changes nothing, so that an import that was cut is simply
-        repeated. Needs scope `consent`.
-
-        Returns:
-            A result for each, in order; `refused` lines say why and stop no other.
+        Raises:
+            TimeoutError: it was under way for `within` seconds; the gateway goes on with it.
         """
-        results: list[Recorded] = []
-        rest = iter(lines)
-        while part := list(islice(rest, MOST_CONSENTS)):
-            content = b"".join(_line(each) for each in part)
-            headers = {"content-type": "application/x-ndjson"}
-            reply = await self.session.call("POST", "/v1/consents", content=content, headers=headers)
-            results += [Recorded.read(json.loads(line)) for line in reply.body.splitlines() if line]
-        return results
-
-    async def withdraw_consent(self, subject: Subject, *, purposes: Iterable[str] = ()) -> list[Recorded]:
-        """Withdraw what a person gave our member, for these purposes or altogether: nothing leaves on it any more."""
-        body = {"subject": subject.wire(), "purposes": sorted(purposes)}
-        reply = await self.session.call("POST", "/v1/consents/withdraw", json=body)
-        return [Recorded.read(each) for each in reply.json()["withdrawn"]]
-
-    async def record_agreement(self, document: Mapping[str, object], signatures: Mapping[str, str]) -> dict[str, Any]:
-        """Hand in an agreement with the signature of each member that is a party (compact JWS, by member id)."""
-        body = {"document": document, "signatures": signatures}
-        return _document(await self.session.call("POST", "/v1/agreements", json=body))
-
-    async def agreements(self) -> Sequence[Mapping[str, Any]]:
-        """The agreements we are a party of."""
-        found: Sequence[Mapping[str, Any]] = _document(await self.session.call("GET", "/v1/agreements"))["agreements"]
+        pause = FIRST_PAUSE
+        async with asyncio.timeout(within):
+            while not (found := await self.delivery(delivery_id)).finished:
+                await asyncio.sleep(pause)
+                pause = min(pause * 1.5, longest_pause)
         return found
 
 
-def _question(
-    service: str,
-    purpose: str,
-    fields: Iterable[str] | None,
-    claim: Claim | None,
-    as_at: date | None,
-    case: str | None,
-) -> dict[str, object]:
+def _about(subject: Subject, emergency: str | None, asking: Asking) -> dict[str, object]:
+    body = _question(asking) | {"subject": subject.wire()}
+    return body | ({"emergency": {"reason": emergency}} if emergency is not None else {})
+
+
+def _question(asking: Asking) -> dict[str, object]:
+    fields, claim = asking.get("fields"), asking.get("claim")
     if (fields is None) == (claim is None):
         raise ValueError("ask for either fields or a claim")
-    body: dict[str, object] = {"service": service, "purpose": purpose}
+    body: dict[str, object] = {"service": asking["service"], "purpose": asking["purpose"]}
     if fields is not None:
         body["fields"] = sorted(fields)
     if claim is not None:
         body["claim"] = {"name": claim.name, "parameters": dict(claim.parameters)}
-    if as_at is not None:
+    if as_at := asking.get("as_at"):
         body["as_at"] = as_at.isoformat()
-    if case:
-        body["case"] = case
-    return body
-
-
-def _line(value: Mapping[str, object]) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode() + b"\n"
-
-
-def _document(reply: Reply) -> dict[str, Any]:
-    document: dict[str, Any] = reply.json()
-    return document
+    if period := asking.get("period"):
+        body["period"] = {"from": period.start.isoformat(), "to": period.end.isoformat()}
+    named = {"case": asking.get("case"), "officer": asking.get("officer")}
+    return body | {name: value for name, value in named.items() if value}

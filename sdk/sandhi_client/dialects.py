@@ -1,7 +1,7 @@
-"""The ways in which the gateway may sign what it sends us: which one was agreed when our system was registered.
+"""The ways to sign DCI messages, both directions: which one was agreed when our system was registered.
 
-One function a dialect; each raises ValueError unless the gateway signed exactly this. None falls back to another.
-Source: the gateway's docs/profiles/signatures.md.
+`signed` makes the message that we send. `prove` raises ValueError unless the gateway signed exactly this; no dialect
+falls back to another. Source: the gateway's docs/profiles/signatures.md.
 """
 
 import base64
@@ -18,6 +18,7 @@ from .jcs import canonical
 from .keys import OwnKey, PublicKeys, read_header, unb64
 
 NONE = "none"
+LIFETIME = 300  # seconds
 _PARAMETERS = re.compile(
     r'namespace="dci", kidId="(?P<sender>[^"|]+)\|(?P<kid>[^"]+)\|ed25519", algorithm="ed25519", '
     r'created="(?P<created>[0-9]{1,11})", expires="(?P<expires>[0-9]{1,11})", '
@@ -29,6 +30,51 @@ _PARAMETERS = re.compile(
 def envelope_signature(header: Mapping[str, Any], message: Mapping[str, Any], key: OwnKey) -> str:
     """The `signature` member of a DCI envelope that we send (`dci-jws`)."""
     return key.detached(canonical({"header": dict(header), "message": dict(message)}))
+
+
+def signed(
+    dialect: str, header: Mapping[str, Any], message: Mapping[str, Any], key: OwnKey
+) -> tuple[bytes, dict[str, str]]:
+    """Body and headers of a message of ours. `rfc9421` is the session's to sign (`sign_messages`).
+
+    Raises:
+        ValueError: no such dialect, or not with a key of this algorithm.
+    """
+    if dialect not in CHECKS:
+        raise ValueError(f"the dialect is one of {', '.join(CHECKS)}")
+    envelope: dict[str, Any] = {"header": dict(header), "message": dict(message)}
+    headers = {"content-type": "application/json"}
+    if dialect == "dci-jws":
+        envelope = {"signature": envelope_signature(header, message, key), **envelope}
+    elif dialect == "dci-params":
+        envelope = {"signature": _with_parameters(envelope, key), **envelope}
+    elif dialect == "jws-body":
+        envelope = {"signature": key.compact(_sorted(envelope)), **envelope}
+    body = _sorted(envelope)
+    return body, headers | ({"signature": key.detached(body)} if dialect == "jws-header" else {})
+
+
+def _with_parameters(envelope: Mapping[str, Any], key: OwnKey) -> str:
+    if key.alg != "EdDSA":
+        raise ValueError("dci-params needs an EdDSA key")
+    created = int(time.time())
+    lines = _parameter_lines(envelope, created, created + LIFETIME)
+    signature = base64.b64encode(key.signature(lines)).decode()
+    return (
+        f'namespace="dci", kidId="{envelope["header"]["sender_id"]}|{key.kid}|ed25519", algorithm="ed25519", '
+        f'created="{created}", expires="{created + LIFETIME}", headers="(created) (expires) digest", '
+        f'signature="{signature}"'
+    )
+
+
+def _parameter_lines(envelope: Mapping[str, Any], created: object, expires: object) -> bytes:
+    text = json.dumps(envelope, sort_keys=True, separators=(",", ":"))
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return f"(created): {created}\n(expires): {expires}\ndigest: {digest}".encode()
+
+
+def _sorted(value: Mapping[str, Any]) -> bytes:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
 
 
 def kid_of(dialect: str, received: Exchanged, envelope: Mapping[str, Any]) -> str:
@@ -77,10 +123,8 @@ def _dci_params(_received: Exchanged, envelope: Mapping[str, Any], keys: PublicK
     if not int(found["created"]) - 60 <= time.time() <= int(found["expires"]):
         raise ValueError("made too far from now")
     covered = {"header": envelope["header"], "message": envelope.get("message")}
-    text = json.dumps(covered, sort_keys=True, separators=(",", ":"))
-    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-    lines = f"(created): {found['created']}\n(expires): {found['expires']}\ndigest: {digest}"
-    _agree(keys.made(found["kid"], lines.encode(), base64.b64decode(found["signature"], validate=True)))
+    lines = _parameter_lines(covered, found["created"], found["expires"])
+    _agree(keys.made(found["kid"], lines, base64.b64decode(found["signature"], validate=True)))
 
 
 def _rfc9421(received: Exchanged, _envelope: Mapping[str, Any], keys: PublicKeys) -> None:

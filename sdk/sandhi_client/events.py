@@ -1,4 +1,4 @@
-"""Incoming notifications: the gateway calls the address we registered, with a DCI `notify` that it signed.
+"""Incoming messages: the gateway calls the address we registered, with a DCI `notify` (or `on-search`) that it signed.
 
 Framework-free: give the body's bytes in, send the acknowledgement's bytes out.
 
@@ -21,7 +21,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypedDict, Unpack
 
 from . import dialects
 from .errors import EventRefused
@@ -53,32 +53,40 @@ class Notice:
     events: tuple[Event, ...]
 
 
+class Accepting(TypedDict, total=False):
+    """What is taken.
+
+    `accepted_from`: the one sender id to accept, in the dotted spelling; any signed one if None. `window`: seconds by
+    which `message_ts` may be off. `dialect`: how the gateway signs to us, as agreed with it. `url`: our address as it
+    is registered, which `rfc9421` covers. `key`: ours with `use: enc`; then a message in clear is refused.
+    """
+
+    accepted_from: str | None
+    window: float
+    dialect: str
+    url: str
+    key: EncryptionKey | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A verified message of any action (`on-search`, `on-subscribe`, `txn-on-status`, ...), in clear."""
+
+    message_id: str
+    header: Mapping[str, Any]
+    message: Mapping[str, Any]
+
+
 class Incoming:
     """Verifies notifications with the gateway's published keys."""
 
-    def __init__(
-        self,
-        session: Session,
-        *,
-        accepted_from: str | None = None,
-        window: float = WINDOW,
-        dialect: str = "dci-jws",
-        url: str = "",
-        key: EncryptionKey | None = None,
-    ) -> None:
-        """
-        Args:
-            accepted_from: the one sender id to accept, in the dotted spelling; any signed one if None.
-            window: seconds by which `message_ts` may be off.
-            dialect: how the gateway signs to us, as agreed with it.
-            url: our address as it is registered, which `rfc9421` covers.
-            key: ours with `use: enc`; then a message in clear is refused.
-        """
+    def __init__(self, session: Session, **accepting: Unpack[Accepting]) -> None:
         self._session = session
-        self._dialect, self._url, self._key = dialect, url, key
+        self._dialect, self._url = accepting.get("dialect", "dci-jws"), accepting.get("url", "")
+        self._key = accepting.get("key")
         self._receiver = session.credentials.system.replace("/", ".")
-        self._sender = accepted_from
-        self._window = window
+        self._sender = accepting.get("accepted_from")
+        self._window = accepting.get("window", WINDOW)
 
     async def verified(self, body: bytes, headers: Mapping[str, str] | None = None) -> Notice:
         """The notification, if the gateway signed exactly this, for us, now.
@@ -89,14 +97,27 @@ class Incoming:
         Raises:
             EventRefused: `code` is the DCI error for the acknowledgement.
         """
+        sent = await self.message("notify", body, headers)
+        return _notice(sent.header, sent.message)
+
+    async def message(self, action: str, body: bytes, headers: Mapping[str, str] | None = None) -> Sent:
+        """The message of this action, if the gateway signed exactly this, for us, now.
+
+        Args:
+            action: what the address is for: `notify`, `on-search`, `on-subscribe`, `on-unsubscribe`, `txn-on-status`.
+            headers: of the request; needed for the dialects that sign in a header.
+
+        Raises:
+            EventRefused: `code` is the DCI error for the acknowledgement.
+        """
         envelope = _strict(body)
         header, message = envelope.get("header"), envelope.get("message")
-        if not isinstance(header, dict) or not isinstance(message, dict) or header.get("action") != "notify":
-            raise EventRefused("err.request.bad", "not a notify envelope")
+        if not isinstance(header, dict) or not isinstance(message, dict) or header.get("action") != action:
+            raise EventRefused("err.request.bad", f"not a {action} envelope")
         lower = {name.lower(): value for name, value in (headers or {}).items()}
         await self._check_signature(envelope, Exchanged("POST", self._url, lower, body))
         self._check_header(header)
-        return _notice(header, self._opened(header, message))
+        return Sent(str(header.get("message_id", "")), header, self._opened(header, message))
 
     async def _check_signature(self, envelope: Mapping[str, Any], received: Exchanged) -> None:
         if self._dialect == dialects.NONE:
@@ -132,9 +153,9 @@ class Incoming:
             raise EventRefused("err.request.bad", "message_ts is too far from now")
 
 
-def acknowledgement(notice: Notice) -> bytes:
-    """The ACK to answer with, status 200: the notification is stored."""
-    return _ack("ACK", notice.message_id)
+def acknowledgement(taken: Notice | Sent) -> bytes:
+    """The ACK to answer with, status 200: the message is stored."""
+    return _ack("ACK", taken.message_id)
 
 
 def refusal(refused: EventRefused) -> bytes:

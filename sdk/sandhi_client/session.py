@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import secrets
 import ssl
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -14,9 +13,10 @@ from typing import Any
 import httpx
 
 from . import http_signatures
-from .errors import AnswerNotSigned, NoToken, Problem, Unreachable
+from .errors import AnswerNotSigned, NoToken, Problem, Unreachable, problem_of
 from .http_signatures import Exchanged
 from .keys import OwnKey, PublicKeys, detached_header
+from .patience import Patience, retry_after
 from .sealed import EncryptionKey
 
 EARLY = 30.0  # seconds before its end at which a token is renewed
@@ -64,20 +64,6 @@ class Credentials:
         except OSError as error:
             raise ValueError(f"certificate or ca of {self.client_id} cannot be used: {error.strerror}") from None
         return context
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How often and how long to try: pauses double from `first` to `longest` seconds, with jitter."""
-
-    attempts: int = 5
-    first: float = 0.2
-    longest: float = 5.0
-
-    def pause(self, attempt: int, told: str | None) -> float:
-        """Seconds before the next attempt; the gateway's `Retry-After` wins if it is longer."""
-        own = min(self.longest, self.first * (1 << attempt)) * (0.5 + secrets.randbelow(500) / 1000)
-        return max(own, min(float(told), self.longest)) if told and told.isdecimal() else own
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +170,7 @@ class Session:
             problem = _problem(response)
             if last or not self._worth_another(problem, attempt):
                 raise problem
-            await asyncio.sleep(self._patience.pause(attempt, response.headers.get("retry-after")))
+            await asyncio.sleep(self._patience.pause(attempt, problem.retry_after))
         raise Unreachable("no attempt was allowed")
 
     @asynccontextmanager
@@ -245,7 +231,7 @@ class Session:
         if problem.status == 401:  # rotated, revoked or restarted: a new token tells, once
             self._renew_at = 0.0
             return attempt == 0
-        return problem.status in BUSY and problem.code in LATER
+        return problem.status in BUSY and problem.code in LATER and self._patience.bears(problem.retry_after)
 
     async def _once(self, method: str, path: str, content: bytes | None, headers: Mapping[str, str]) -> httpx.Response:
         url = self._origin + path
@@ -283,6 +269,7 @@ class Session:
         """An open path; the token endpoint gets a fresh assertion and proof at every attempt."""
         for attempt in range(self._patience.attempts):
             form, headers = self._token_request(path) if method == "POST" else (None, {})
+            wanted = None
             try:
                 response = await self._http.request(method, self._origin + path, data=form, headers=headers)
             except httpx.TransportError as error:
@@ -291,7 +278,10 @@ class Session:
             else:
                 if response.status_code not in BUSY:
                     return response
-            await asyncio.sleep(self._patience.pause(attempt, None))
+                wanted = retry_after(response.headers)
+                if not self._patience.bears(wanted):
+                    break
+            await asyncio.sleep(self._patience.pause(attempt, wanted))
         raise Unreachable(f"{method} {path}: busy")
 
     def _token_request(self, path: str) -> tuple[dict[str, str], dict[str, str]]:
@@ -310,7 +300,7 @@ def _encoded(value: object) -> bytes:
 
 
 def _problem(response: httpx.Response) -> Problem:
-    return Problem(response.status_code, _object(response))
+    return problem_of(response.status_code, _object(response), retry_after(response.headers))
 
 
 def _object(response: httpx.Response) -> dict[str, Any]:

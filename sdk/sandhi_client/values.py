@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, NamedTuple, Self
 
+FINAL = frozenset({"handed", "refused", "failed", "unknown"})  # states of a delivery
+
 
 class Identifier(NamedTuple):
     """One number of a person; `type` is a code of the country profile (`NIC`, `TIN`, ...)."""
@@ -45,6 +47,13 @@ class Claim:
 
     name: str
     parameters: Mapping[str, object] = field(default_factory=dict)
+
+
+class Period(NamedTuple):
+    """Both days included."""
+
+    start: date
+    end: date
 
 
 class Withheld(NamedTuple):
@@ -138,13 +147,28 @@ class BatchLine:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """How far a batch is. `state` is `running`, `done` or `erased`; `document` has the counts."""
+    """How far a batch is: `done` of `lines`. `state` is `running`, `done`, `failed` or `erased`."""
 
     id: str
     exchange_id: str
     state: str
     receipt: str
     document: Mapping[str, Any]
+
+    @property
+    def lines(self) -> int:
+        """How many people were asked about."""
+        return int(self.document.get("lines", 0))
+
+    @property
+    def done(self) -> int:
+        """How many lines have their outcome."""
+        return int(self.document.get("done", 0))
+
+    @property
+    def outcomes(self) -> Mapping[str, int]:
+        """Outcome -> how many lines have it."""
+        return dict(self.document.get("outcomes") or {})
 
     @classmethod
     def read(cls, body: Mapping[str, Any]) -> Self:
@@ -167,6 +191,11 @@ class Delivery:
     receiver_state: str
     receipt: str = ""
     withheld: tuple[Withheld, ...] = ()
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more will become of it by itself."""
+        return self.state in FINAL
 
     @classmethod
     def read(cls, body: Mapping[str, Any]) -> Self:
@@ -192,6 +221,58 @@ class Recorded:
     def read(cls, body: Mapping[str, Any]) -> Self:
         """From the JSON form."""
         return cls(*(str(body.get(name, "")) for name in ("id", "outcome", "receipt", "detail")))
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One service that we may call, under one agreement in force.
+
+    Attributes:
+        provider: its system.
+        claims: derived answers we may ask for.
+        sends: what of the person may be disclosed to the agency in the question.
+        ways: way to ask (`sync`, `batch`, `delivery`, `feed`) -> paths of the gateway that take it.
+        quota: budget -> the most that may be asked; empty where nothing was agreed.
+        linked: the source is connected now.
+        document: the whole of it, with the conditions (`requires_case`, `legal_bases`, ...).
+    """
+
+    service: str
+    provider: str
+    agreement: str
+    purposes: tuple[str, ...]
+    actions: tuple[str, ...]
+    fields: tuple[str, ...]
+    claims: tuple[str, ...]
+    sends: tuple[str, ...]
+    ways: Mapping[str, tuple[str, ...]]
+    quota: Mapping[str, int]
+    linked: bool
+    document: Mapping[str, Any]
+
+    @classmethod
+    def read(cls, body: Mapping[str, Any]) -> Self:
+        """From the JSON form."""
+        given: dict[str, Any] = {name: body[name] for name in ("service", "provider", "agreement", "quota", "linked")}
+        given |= {name: tuple(body[name]) for name in ("purposes", "actions", "fields", "claims", "sends")}
+        return cls(**given, ways={name: tuple(paths) for name, paths in body["ways"].items()}, document=body)
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """What we may call, and the whole document: every service, claim, purpose and identifier type there is.
+
+    `empty_because` says in words why there is nothing that we may call; empty where there is something.
+    """
+
+    offers: tuple[Offer, ...]
+    empty_because: str
+    document: Mapping[str, Any]
+
+    @classmethod
+    def read(cls, body: Mapping[str, Any]) -> Self:
+        """From the JSON form."""
+        return cls(tuple(Offer.read(each) for each in body["yours"]), body.get("empty_because", ""), body)
 
 
 def _withheld(body: Mapping[str, Any]) -> tuple[Withheld, ...]:

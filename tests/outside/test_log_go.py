@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from audit import Entry, FileMemory, Log, Signer, new_id
 from audit.databases import in_database
 from audit.export import export
-from audit.places import checked
+from audit.places import checked, checked_database
 from audit.stored import logs_in
 from audit.tables import metadata
 from gateway.db import Database
@@ -83,6 +83,8 @@ async def test_go_accepts_checkpoint_tiles_and_entries(
     async with opened(tmp_path, signer) as (db, log):
         await append(db, log, size)
         await exported(db, tmp_path / "tiles")
+        (stored,) = await checked_database(db.engine.url.render_as_string(hide_password=False), [signer.vkey])
+    assert (stored.ok, stored.size, stored.signed) == (True, size, size)
     found = await run(tlogcheck, "fsck", signer.vkey, tmp_path / "tiles")
     assert found.stdout.startswith(f"ok {size} "), found.stderr
     (ours,) = await asyncio.to_thread(checked, str(tmp_path / "tiles"), [signer.vkey])

@@ -1,25 +1,46 @@
-"""`/v1/catalogue`: what can be asked here, by whom it is provided, and for which purposes."""
+"""`/v1/catalogue`: what the calling system may call, and everything there is here."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 
 from adapters.kit.claims import CLAIMS, Claim
+from consent import store
 
 from ...catalogue import Offer
+from ...gate import utc_now
 from ...wiring import Services
 from .deps import Caller, caller, services
+from .offered import WAYS, offered, why_empty
 
 router = APIRouter(tags=["catalogue"])
 
 
 @router.get("/catalogue")
 async def get_catalogue(
-    _who: Annotated[Caller, Depends(caller)],
+    request: Request,
+    who: Annotated[Caller, Depends(caller)],
     here: Annotated[Services, Depends(services)],
-) -> dict[str, object]:
-    """Every service with its fields, claims and identifiers; `linked` is false while the source is not connected."""
+) -> dict[str, Any]:
+    """What the caller may call, and everything there is.
+
+    `yours` has a line for each service of each agreement in force: purposes, actions, fields, claims, quota, and the
+    ways to ask (`sync`, `later`, `batch`, `delivery`, `feed`) with the paths that take them. It is what was agreed:
+    each call is decided anew, with the person's consent where that is the basis. `empty_because` says why `yours` is
+    empty. `services` is every service here with its fields, claims and identifiers; `linked` is false while the source
+    is not connected.
+    """
+    now = utc_now()
+    async with here.db.read() as connection:
+        agreements = [each.agreement for each in await store.agreements_for(connection, who.system)]
+    yours = offered(agreements, here.catalogue, request.app.openapi()["paths"], now)
+    wanted = {WAYS[way].scope for line in yours for way in line["ways"]}
     return {
+        "system": who.system,
+        "scopes": sorted(who.scopes),
+        "missing_scopes": sorted(wanted - who.scopes),
+        "yours": yours,
+        "empty_because": "" if yours else why_empty(who.system, agreements, now),
         "services": [_shown(offer) for offer in here.catalogue],
         "claims": {claim.name: _claim(claim) for claim in CLAIMS.values()},
         "purposes": dict(here.profile.purposes),

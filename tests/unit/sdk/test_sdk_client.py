@@ -2,151 +2,30 @@
 
 import json
 import re
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+import time
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Response
 from sandhi_client import (
     AnswerNotSigned,
-    Claim,
     Client,
-    Identifier,
-    Name,
     NoToken,
-    Patience,
+    Period,
     Problem,
-    Subject,
+    TooMany,
     Unreachable,
 )
 
-from gateway.edges.body import json_lines, read_json
 from gateway.edges.signing import signed_json
 from gateway.edges.v1.problems import problem
 from gateway.trust import register
 from gateway.trust.keys import add_to_ring, new_key
 from tests.small_gateway import Place, a_gateway, client_file, served
-from tests.trusting import NOW, ORIGIN, SR, Clock, Pair
-
-SOMEBODY = Subject((Identifier("NIC", "199012304567"),), (Name("sin", "Sinh", "කමලා පෙරේරා"),), date(1990, 5, 2))
-ANSWER = {
-    "exchange_id": "01a2",
-    "outcome": "answered",
-    "record": {"confirmed": True},
-    "withheld": [{"field": "sex", "reason": "not_granted"}],
-    "source": "national_id.identity",
-    "source_code": "ok",
-    "as_of": "2026-10-31",
-    "match": "exact",
-    "receipt": "log:1:01a2",
-}
-QUICK = Patience(attempts=3, first=0.001, longest=0.002)
-
-
-@dataclass
-class Made:
-    """What the made-up routes saw, and how they shall behave."""
-
-    seen: list[Any] = field(default_factory=list)
-    tokens: set[str] = field(default_factory=set)
-    trouble: list[Response] = field(default_factory=list)  # answered first, one a call
-    polls: int = 0
-    signed: Callable[[dict[str, Any], Place], Response] = lambda body, place: signed_json(body, place.trust)
-
-
-def routes(app: FastAPI, made: Made, place: Place) -> None:
-    @app.post("/v1/exchanges")
-    async def exchanges(request: Request) -> Response:
-        made.tokens.add(request.headers["authorization"])
-        made.seen.append(await read_json(request))
-        return made.trouble.pop(0) if made.trouble else made.signed(ANSWER, place)
-
-    @app.post("/v1/batches")
-    async def batches(request: Request) -> dict[str, object]:
-        made.seen.append(await read_json(request))
-        return {"batch_id": "b1", "exchange_id": "b1", "state": "running"}
-
-    @app.get("/v1/batches/b1")
-    async def batch() -> dict[str, object]:
-        made.polls += 1
-        state = "running" if made.polls < 3 else "done"
-        return {"batch_id": "b1", "exchange_id": "b1", "state": state, "receipt": "log:9:x"}
-
-    @app.get("/v1/batches/b1/results")
-    async def results() -> Response:
-        if made.trouble:
-            return made.trouble.pop(0)
-        lines = [
-            {"line": "a", "outcome": "answered", "claims": {"active": True}, "source": "s", "as_of": "2026-09-30"},
-            {"line": "b", "outcome": "unknown_person", "detail": "Nobody.", "source": "s"},
-            {"line": "c", "outcome": "source_stale", "detail": "Old.", "source": "s"},
-        ]
-        return Response("".join(json.dumps(line) + "\n" for line in lines), media_type="application/x-ndjson")
-
-    @app.post("/v1/deliveries")
-    async def deliveries(request: Request) -> dict[str, object]:
-        made.seen.append(await read_json(request))
-        return {
-            "delivery_id": "d1",
-            "exchange_id": "d1",
-            "service": "ess.referral",
-            "state": "accepted",
-            "outcome": None,
-        }
-
-    @app.post("/v1/consents")
-    async def consents(request: Request) -> Response:
-        lines = [line async for line in json_lines(request)]
-        made.seen.append(len(lines))
-        told = [{"line": place + 1, "id": str(place), "outcome": "recorded"} for place in range(len(lines))]
-        return Response("".join(json.dumps(line) + "\n" for line in told), media_type="application/x-ndjson")
-
-    @app.post("/v1/consents/withdraw")
-    async def withdraw(request: Request) -> dict[str, object]:
-        made.seen.append(await read_json(request))
-        return {"withdrawn": [{"id": "c1", "outcome": "withdrawn", "receipt": "log:3:x"}]}
-
-
-@pytest.fixture
-async def place(tmp_path: Path) -> AsyncIterator[Place]:
-    async with a_gateway(tmp_path, clock=Clock(datetime.now(UTC))) as built:
-        yield built
-
-
-@pytest.fixture
-async def made(place: Place) -> Made:
-    found = Made()
-    routes(place.app, found, place)
-    return found
-
-
-async def a_client(place: Place, folder: Path, *, alg: str = "ES256") -> Client:
-    key = new_key(alg)
-    pair = Pair(alg, key.kid, key.material.private_key)
-    await place.register(SR, pair)
-    transport = httpx.ASGITransport(place.app)
-    return Client.from_file(client_file(folder, ORIGIN, SR, key), transport=transport, patience=QUICK)
-
-
-@pytest.fixture
-async def client(place: Place, tmp_path: Path) -> AsyncIterator[Client]:
-    async with await a_client(place, tmp_path) as found:
-        yield found
-
-
-async def asked(client: Client) -> Any:
-    return await client.exchange(
-        service="national_id.identity",
-        purpose="employment-support.eligibility",
-        subject=SOMEBODY,
-        fields=["sex", "confirmed"],
-        as_at=date(2026, 10, 31),
-        case="c-1",
-    )
+from tests.trusting import NOW, SR, Clock, Pair
+from tests.unit.sdk.made_up import QUICK, SOMEBODY, Made, a_client, asked, passing
 
 
 async def test_an_answer_comes_typed_and_the_question_has_the_documented_shape(client: Client, made: Made) -> None:
@@ -199,13 +78,30 @@ async def test_a_refused_token_is_renewed_once(client: Client, made: Made, place
 
 
 async def test_a_busy_gateway_is_asked_again(client: Client, made: Made) -> None:
-    made.trouble += [problem("source_down", "slow"), problem("no_evidence", "full")]
+    made.trouble += [passing("source_down"), passing("no_evidence")]
     assert (await asked(client)).outcome == "answered"
     assert len(made.seen) == 3
 
 
+async def test_the_gateways_own_word_for_later_is_kept(client: Client, made: Made) -> None:
+    made.trouble.append(passing("too_many_requests", "1"))
+    before = time.monotonic()
+    assert (await asked(client)).outcome == "answered"
+    assert time.monotonic() - before >= 1
+
+
+@pytest.mark.parametrize("told", ["31", "Sat, 01 Jan 2050 00:00:00 GMT"])
+async def test_a_long_wait_is_left_to_the_caller_who_learns_how_long(client: Client, made: Made, told: str) -> None:
+    made.trouble.append(passing("too_many_requests", told))
+    with pytest.raises(TooMany) as refused:
+        await asked(client)
+    assert refused.value.retryable
+    assert (refused.value.retry_after or 0) > 30
+    assert len(made.seen) == 1
+
+
 async def test_patience_ends(client: Client, made: Made) -> None:
-    made.trouble += [problem("source_down", "slow")] * 3
+    made.trouble += [passing("source_down") for _ in range(3)]
     with pytest.raises(Problem) as refused:
         await asked(client)
     assert (refused.value.status, refused.value.code) == (503, "source_down")
@@ -251,80 +147,32 @@ async def test_a_suspended_system_is_told_by_the_token_endpoint(client: Client, 
         await asked(client)
 
 
+async def test_everything_a_question_can_say_is_sent(client: Client, made: Made) -> None:
+    await client.exchange(
+        service="s",
+        purpose="p",
+        subject=SOMEBODY,
+        fields=["a"],
+        period=Period(date(2026, 1, 1), date(2026, 6, 30)),
+        officer="clerk-7",
+        emergency="the child is in hospital",
+    )
+    said = {name: made.seen[0][name] for name in ("period", "officer", "emergency")}
+    assert said == {
+        "period": {"from": "2026-01-01", "to": "2026-06-30"},
+        "officer": "clerk-7",
+        "emergency": {"reason": "the child is in hospital"},
+    }
+
+
 async def test_exactly_one_of_fields_and_claim(client: Client) -> None:
     with pytest.raises(ValueError, match="either"):
         await client.exchange(service="s", purpose="p", subject=SOMEBODY)
 
 
-async def test_a_batch_gives_every_line_in_order(client: Client, made: Made) -> None:
-    lines = [(name, SOMEBODY) for name in "abc"]
-    claim = Claim("contribution_status", {"months": 6})
-    found = [
-        line async for line in client.batch(service="pension.contributions", purpose="p", claim=claim, lines=lines)
-    ]
-    assert [(line.line, line.outcome) for line in found] == [
-        ("a", "answered"),
-        ("b", "unknown_person"),
-        ("c", "source_stale"),
-    ]
-    assert (found[0].claims, found[0].as_of, found[1].as_of) == ({"active": True}, date(2026, 9, 30), None)
-    assert made.polls == 3
-    assert made.seen[0]["claim"] == {"name": "contribution_status", "parameters": {"months": 6}}
-
-
-async def test_results_go_on_after_the_lines_we_have(client: Client, made: Made) -> None:
-    assert [line.line async for line in client.batch_results("b1", after=2)] == ["c"]
-
-
-class Cutting(httpx.AsyncBaseTransport):
-    """Cuts the first download after one line."""
-
-    def __init__(self, inner: httpx.AsyncBaseTransport, times: int = 1, after: int = 1) -> None:
-        self.inner, self.times, self.after = inner, times, after
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        response = await self.inner.handle_async_request(request)
-        if not request.url.path.endswith("/results") or self.times == 0:
-            return response
-        self.times -= 1
-        return httpx.Response(200, headers={"content-type": "application/x-ndjson"}, stream=_Cut(response, self.after))
-
-
-class _Cut(httpx.AsyncByteStream):
-    def __init__(self, response: httpx.Response, after: int) -> None:
-        self.response, self.after = response, after
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        body = await self.response.aread()
-        yield b"".join(line + b"\n" for line in body.splitlines()[: self.after])
-        raise httpx.ReadError("cut")
-
-
-@pytest.mark.parametrize("after", [1, 2])
-async def test_a_cut_download_goes_on_where_it_stopped(client: Client, made: Made, after: int) -> None:
-    client.session._http._transport = Cutting(client.session._http._transport, after=after)
-    assert [line.line async for line in client.batch_results("b1")] == ["a", "b", "c"]
-
-
-async def test_a_download_that_never_gets_further_is_given_up(client: Client, made: Made) -> None:
-    client.session._http._transport = Cutting(client.session._http._transport, times=9, after=0)
-    with pytest.raises(Unreachable):
-        _ = [line async for line in client.batch_results("b1")]
-
-
-async def test_results_of_a_running_batch_are_a_conflict(client: Client, made: Made) -> None:
-    made.trouble.append(problem("conflict", "still running"))
-    with pytest.raises(Problem) as refused:
-        _ = [line async for line in client.batch_results("b1")]
-    assert refused.value.code == "conflict"
-
-
-async def test_a_delivery_carries_its_key(client: Client, made: Made) -> None:
-    sent = await client.deliver(
-        service="ess.referral", purpose="p", subject=SOMEBODY, record={"a": 1}, idempotency_key="k-1"
-    )
-    assert (sent.id, sent.state, sent.outcome) == ("d1", "accepted", "")
-    assert made.seen[0]["idempotency_key"] == "k-1"
+async def test_lists_are_fetched_page_after_page(client: Client, made: Made) -> None:
+    assert [each["id"] async for each in client.consents()] == ["a/1", "b", "c"]
+    assert made.seen == [None, "a/1", "b"]
 
 
 async def test_consents_go_in_parts_and_come_back_in_order(client: Client, made: Made) -> None:

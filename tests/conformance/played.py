@@ -1,0 +1,165 @@
+"""A whole gateway asked by every interface and operation, and by the ESS suite; what came of it, for the statement."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from gateway.edges.dci.operations import INTERFACES, OPERATIONS
+from gateway.trust.keys import private_jwk
+from tests.conformance.ess.running import run
+from tests.conformance.ess.suite import Report
+from tests.conformance.ess.talk import EXPRESSION, Failed, Talk
+from tests.conformance.ess.target import Number, Target
+from tests.dci_house import NIC, ORIGIN, PURPOSE, UNKNOWN, Client, House, dci_house
+from tests.dci_played import REG_TYPES, Envelope, Recorder, callback_header, local, stamp
+
+SERVED = frozenset({"sync/search", "sync/check-enrollment", "sync/txn/status", "search", "subscribe", "unsubscribe"})
+EXTRAS: Mapping[str, tuple[str, str]] = {  # path -> action, member of the message
+    "sync/check-enrollment": ("enrollementstatus", "enrolled_criteria"),
+    "sync/enrolled": ("search", "enrolled_criteria"),
+    "sync/disabled": ("search", "disabled_criteria"),
+    "sync/get-disability-support": ("search", "disabled_criteria"),
+    "sync/get-disability-details": ("search", "disabled_criteria"),
+}
+
+EVENTS = {"DR": "REGISTER"}  # the only one that its file knows
+
+
+class Received:
+    """What the gateway sent to a partner's own address: the suite's callbacks."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+
+    async def wait(self, action: str, transaction_id: str) -> Mapping[str, Any]:
+        """See `tests.conformance.ess.talk.Callbacks`."""
+        for _ in range(1000):
+            for _name, told, envelope, _headers, _body in self._house.callbacks.received:
+                if (told, envelope["message"]["transaction_id"]) == (action, transaction_id):
+                    return envelope
+            await asyncio.sleep(0.01)
+        raise Failed(f"no {action} came")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Operations by interface that were exchanged, each message valid by its file; and the suite's report.
+
+    Attributes:
+        provided: asked of the gateway, and its callbacks.
+        consumed: that the gateway asked of registries, and took from them.
+        faults: messages that were not valid.
+    """
+
+    provided: Mapping[str, frozenset[str]]
+    consumed: Mapping[str, frozenset[str]]
+    faults: tuple[str, ...]
+    report: Report
+
+
+async def played(folder: Path) -> Outcome:
+    """Everything once, in a fresh folder."""
+    async with dci_house(folder) as house:
+        ours = Recorder()
+        house.registries.recorder = ours
+        for name in INTERFACES:
+            await _asked(house, house.clients[name])
+        await _answered_later(house, ours)
+        theirs, faults = dict(house.recorder.seen), (*house.recorder.faults, *ours.faults)
+        report = await ess_report(house, "dci-jws")
+    return Outcome(_by_interface(theirs), _by_interface(ours.seen), faults, report)
+
+
+async def ess_report(house: House, dialect: str) -> Report:
+    """The ESS suite as the house's ESS client."""
+    partner = house.clients["ESS"]
+    await partner.agree(signature={"dialect": dialect, "required": True})
+    async with local(house.app, ORIGIN) as http:
+        return await run(Talk(_target(partner), http, Received(house)))
+
+
+def _target(partner: Client) -> Target:
+    return Target(
+        url=f"{ORIGIN}/dci/registry",
+        sender_id=partner.id,
+        receiver_id="LK.GOV.REG.ESS",
+        token_url=f"{ORIGIN}/oauth2/client/token",
+        client_id=partner.id,
+        client_secret=partner.secret,
+        jwks_url=f"{ORIGIN}/.well-known/jwks.json",
+        key=private_jwk(partner.key),
+        dialect=partner.dialect,
+        known=Number("UIN", NIC),
+        unknown=Number("UIN", UNKNOWN),
+        criteria={"authorize": {"purpose": {"code": PURPOSE}}},
+        required=SERVED,
+    )
+
+
+async def _asked(house: House, client: Client) -> None:
+    """Every operation of one interface, with its callbacks."""
+    if client.interface != "FR":  # its registry answers later; see `_answered_later`
+        await client.ends()
+        ack = await client.search(path="search")
+        await house.worked()
+        await _status(house, client, ack["correlation_id"])
+    for path, (action, member) in EXTRAS.items():
+        if OPERATIONS[path].interface == client.interface:
+            criteria = {"query": {"person_identifier": {"eq": NIC}}, "authorize": {"purpose": {"code": PURPOSE}}}
+            message = {"transaction_id": str(uuid4()), member: criteria}
+            await client.call(path, client.header(action), message)
+    await _subscribed(house, client)
+
+
+async def _status(house: House, client: Client, correlation_id: str) -> None:
+    """At once, and by callback."""
+    await client.status(correlation_id)
+    asked = {"reference_id": "s1", "txn_type": "search", "attribute_type": "correlation_id"}
+    request = asked | {"attribute_value": correlation_id}
+    message = {"transaction_id": str(uuid4()), "txnstatus_request": request}
+    await client.call("txn/status", client.header("txn-status"), message)
+    await house.worked()
+
+
+async def _subscribed(house: House, client: Client) -> None:
+    """Subscribe, be told the code, end it, be told that."""
+    criteria = {
+        "reg_type": f"ns:org:RegistryType:{REG_TYPES[client.interface]}",
+        "reg_event_type": EVENTS.get(client.interface, "enrolment"),
+        "filter_type": "expression",
+        "filter": {"type": EXPRESSION, "value": {"expression": {"query": {}}}},
+        "notify_record_type": "Member",
+        "frequency": {"start_time": stamp(), "end_time": "2099-12-31T00:00:00Z", "frequency": "real-time"},
+        "authorize": {"purpose": {"code": PURPOSE}},
+    }
+    transaction = str(uuid4())
+    item = {"reference_id": "w1", "timestamp": stamp(), "subscribe_criteria": criteria, "locale": "eng"}
+    message: Envelope = {"transaction_id": transaction, "subscribe_request": [item]}
+    await client.call("subscribe", client.header("subscribe"), message)
+    told = await Received(house).wait("on-subscribe", transaction)
+    codes = [each["code"] for one in told["message"]["subscribe_response"] for each in one.get("subscriptions", [])]
+    ending = str(uuid4())
+    message = {"transaction_id": ending, "timestamp": stamp(), "subscription_codes": codes}
+    await client.call("unsubscribe", client.header("unsubscribe", len(codes)), message)
+    await Received(house).wait("on-unsubscribe", ending)
+
+
+async def _answered_later(house: House, ours: Recorder) -> None:
+    """FR: the registry acknowledges, and brings its answer to the gateway."""
+    client, registry = house.clients["FR"], house.clients["FR registry"]
+    ack = await client.search(path="search")
+    await house.worked()
+    message = house.registries.answer("FR", house.registries.later.pop())
+    head = callback_header("on-search", sender_id=registry.id, total_count=1)
+    ours.asked("FR", "on-search", {"header": head, "message": message})
+    registry.dialect = "none"
+    await registry.call("on-search", head, message, recorded=False)
+    await house.worked()
+    await _status(house, client, ack["correlation_id"])
+
+
+def _by_interface(seen: Mapping[tuple[str, str], int]) -> dict[str, frozenset[str]]:
+    return {name: frozenset(path for interface, path in seen if interface == name) for name in INTERFACES}
