@@ -159,11 +159,13 @@ def agreement() -> Agreement:
 
 
 @asynccontextmanager
-async def a_house(url: str, folder: Path, *, deadline_s: float = 30.0) -> AsyncIterator[House]:
-    """Open it on an empty database."""
+async def a_house(
+    url: str, folder: Path, *, deadline_s: float = 30.0, key: Ed25519PrivateKey | None = None
+) -> AsyncIterator[House]:
+    """Open it on an empty database, or with the same `key` once more on the one it had."""
     db = Database(url)
     await upgraded(db)
-    signer = Signer("test/log", Ed25519PrivateKey.generate(), FileMemory(folder / "signed"))
+    signer = Signer("test/log", key or Ed25519PrivateKey.generate(), FileMemory(folder / "signed"))
     log = await Log.open(db.engine, signer, write_lock=db.write_lock, allow_unsafe=True)
     fund, agreements, clock = Fund(), [agreement()], [AT]
     catalogue = Catalogue(Offer(each, PROVIDER, fund) for each in SERVICES)

@@ -12,7 +12,7 @@ from sqlalchemy import Row
 from adapters.kit.contract import Subject
 
 from ..model import Ask, ClaimAsked, Period
-from .deliveries import subject_of
+from .handovers import subject_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,7 @@ def pattern_json(pattern: Ask) -> dict[str, object]:
         "as_at": pattern.as_at.isoformat(),
         "case": pattern.case,
         "action": pattern.action,
+        **({"officer": pattern.officer} if pattern.officer else {}),
     }
 
 
@@ -87,4 +88,5 @@ def pattern_of(row: Row[Any]) -> Ask:
         period=Period(date.fromisoformat(period[0]), date.fromisoformat(period[1])) if period else None,
         case=asked["case"],
         action=asked["action"],
+        officer=asked.get("officer", ""),
     )

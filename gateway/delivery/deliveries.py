@@ -2,31 +2,35 @@
 
 The intent, the delivery and its job are one transaction; so are the outcome entry, the delivery's
 state and the end of the job (`outbox`). Between them lies `pipeline.push`.
+
+What its receiver did not take for a day is *held*: the exchange is not over, the record stays sealed, and a person
+decides whether it is tried again, under the same id, or dropped (`letters`).
 """
 
 import asyncio
-import dataclasses
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import date
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row, select, update
-
-from adapters.kit.contract import Handed, Identifier, Name, Subject
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..db import Database
 from ..errors import ExchangeError, OnHold, RefusedByRules, Unknown, shown_as
 from ..gate import REFUSED, Gate
-from ..model import Ask, Closing, Handover, Opened, Permit
+from ..model import Closing, Handover, Opened
 from ..pipeline import failed, push
 from ..trust.seal import Seal
 from . import jobs
+from .closing import ClosingGate, Places, StillWanted, final, wanted, whole
 from .entries import failed_outcome
+from .handovers import packed, unpacked
 from .outbox import FINAL, Ended, Outbox, Taken
 from .tables import delivery
+
+FULL_S = 1.0  # until it is looked whether the receiver has a place
 
 
 class KeyReused(Exception):
@@ -39,7 +43,7 @@ class Delivery:
 
     id: str
     service: str
-    state: str  # queued | sending | handed | refused | failed | unknown
+    state: str  # queued | sending | held | handed | refused | failed | unknown
     outcome: str
     receiver_state: str
     withheld: Sequence[tuple[str, str]]  # field, reason
@@ -68,15 +72,24 @@ class Deliveries:
     def __init__(self, db: Database, gate: Gate, seal: Seal, wake: asyncio.Event) -> None:
         self.db, self.gate, self.seal, self.wake = db, gate, seal, wake
         self._outbox = Outbox(db, gate.log)
+        self._places = Places()
+        self.still_wanted: StillWanted = wanted
 
-    async def accept(self, handover: Handover) -> Delivery:
+    async def accept(
+        self, handover: Handover, *, lane: int = jobs.LIVE, not_before: float = 0.0, resends: str = ""
+    ) -> Delivery:
         """Take a handover: durable on return, refused at once if the rules already say no, and again when repeated.
+
+        Args:
+            not_before: when it is wanted, in seconds since 1970, where that is not at once.
+            resends: the delivery that this one is sent instead of; the log says so.
 
         Raises:
             KeyReused: the idempotency key was used with another body.
             RefusedByRules, NoEvidence: see `gateway.errors`.
         """
-        opened, taken = self._opened(handover)
+        opened, taken = self._opened(handover, resends)
+        taken = replace(taken, lane=lane, not_before=not_before)
         if not await self._outbox.take(taken):  # this key was here before
             return await self._known(handover)
         await self._judged(opened, handover)
@@ -104,30 +117,63 @@ class Deliveries:
         if row.state in FINAL or row.sealed is None:
             await self._drop(claimed)
             return
-        handover = _unpacked(self.seal.opened(f"delivery:{row.id}", row.sealed), row)
+        handover = unpacked(self.seal.opened(f"delivery:{row.id}", row.sealed), row)
         opened = Opened(row.id, self.gate.person_ref(handover.subject))
-        closing = ClosingGate(self.gate, self._outbox)
-        if row.state == "sending" and not self._may_repeat(handover.service):
+        closing = ClosingGate(self.gate, self._outbox, self.still_wanted)
+        if not self._places.enter(handover.service):  # one slow receiver does not take all places of a lane
+            await self._wait(claimed)
+            return
+        try:
+            await self._push(claimed, row.state, opened, handover, closing)
+        finally:
+            self._places.leave(handover.service)
+
+    async def _push(
+        self, claimed: jobs.Job, state: str, opened: Opened, handover: Handover, closing: ClosingGate
+    ) -> None:
+        if state == "sending" and not self._may_repeat(handover.service):
             cut = Unknown("The message was cut while it was sent; look at it, it is not sent again by itself.")
             await closing.closed(opened, handover, Closing(cut.code, reasons=("cut between sending and its record",)))
             return
-        await self._outbox.sending(row.id)
+        await self._outbox.sending(opened.exchange_id)
         try:
-            await push(opened, handover, closing, last_try=claimed.last_try)
+            await push(opened, handover, closing, last_try=False)
         except ExchangeError as error:
-            if error.retryable and not claimed.last_try:
+            if error.retryable:
                 await self._later(claimed, error)
 
     async def give_up(self, claimed: jobs.Job) -> None:
-        """Close a delivery whose last try failed as `unknown`.
+        """A fault of ours on the last try: it is held, as what no receiver took."""
+        async with self.db.write() as connection:
+            await _held(connection, claimed.ref, self.gate.clock().timestamp())
+
+    async def drop(self, claimed: jobs.Job) -> None:
+        """End a held delivery that nobody wants sent any more (the job `drop`): its outcome is why it was held.
 
         From its own intent, so that it ends even when nobody offers the service any more.
         """
+        row = await self._outbox.row(claimed.ref)
         (intent,) = await self.gate.log.find([UUID(claimed.ref)])
         entry = failed_outcome(self.gate, intent.entry.facts)
-        entry = replace(entry, facts={**entry.facts, "reasons": ["the last try failed"]})
-        closed = {"state": "unknown", "outcome": "unknown", "sealed": None, "updated": entry.at.timestamp()}
+        outcome = row.outcome or "unknown"
+        entry = replace(entry, facts={**entry.facts, "outcome": outcome, "reasons": ["held, then dropped by a person"]})
+        closed = {"state": final(outcome), "outcome": outcome, "sealed": None, "updated": entry.at.timestamp()}
         await self._outbox.end(Ended(claimed.ref, closed, entry))
+        await self._drop(claimed)
+
+    async def resend(self, claimed: jobs.Job) -> None:
+        """Send a delivery once more of which it is not known whether it arrived (the job `resend`).
+
+        An exchange of its own, which names the first one; running twice is one delivery.
+        """
+        row = await self._outbox.row(claimed.ref)
+        if row.state == "unknown" and row.sealed is not None:
+            first = unpacked(self.seal.opened(f"delivery:{row.id}", row.sealed), row)
+            with suppress(RefusedByRules):  # the log has it
+                await self.accept(replace(first, idempotency_key=f"resend:{row.id}"), resends=row.id)
+            async with self.db.write() as connection:
+                await connection.execute(update(delivery).where(delivery.c.id == row.id).values(sealed=None))
+        await self._drop(claimed)
 
     def _may_repeat(self, service: str) -> bool:
         return bool(self.gate.catalogue.offer(service).service.extra.get("repeatable", True))
@@ -137,7 +183,7 @@ class Deliveries:
             key = self._key(handover)
             found = select(delivery).where(delivery.c.consumer == handover.consumer, delivery.c.idempotency_key == key)
             row = (await connection.execute(found)).one()
-        if row.body_hash != self.seal.fingerprint(_packed(handover)):
+        if row.body_hash != self.seal.fingerprint(packed(handover)):
             raise KeyReused
         if row.outcome == RefusedByRules.code and row.state in FINAL:
             raise _refusal(row)
@@ -146,19 +192,21 @@ class Deliveries:
     def _key(self, handover: Handover) -> str:
         return self.seal.fingerprint(f"idempotency key:{handover.idempotency_key}".encode())
 
-    def _opened(self, handover: Handover) -> tuple[Opened, Taken]:
+    def _opened(self, handover: Handover, resends: str) -> tuple[Opened, Taken]:
         opened, intent = self.gate.intent(handover)
-        now, packed = self.gate.clock().timestamp(), _packed(handover)
+        if resends:
+            intent = replace(intent, facts={**intent.facts, "resends": resends})
+        now, content = self.gate.clock().timestamp(), packed(handover)
         row = {
             "id": opened.exchange_id,
             "consumer": handover.consumer,
             "idempotency_key": self._key(handover),
-            "body_hash": self.seal.fingerprint(packed),
+            "body_hash": self.seal.fingerprint(content),
             "service": handover.service,
             "purpose": handover.purpose,
             "state": "queued",
             "withheld": [],
-            "sealed": self.seal.sealed(f"delivery:{opened.exchange_id}", packed),
+            "sealed": self.seal.sealed(f"delivery:{opened.exchange_id}", content),
             "created": now,
             "updated": now,
         }
@@ -166,7 +214,7 @@ class Deliveries:
 
     async def _judged(self, opened: Opened, handover: Handover) -> None:
         try:
-            await self.gate.drawn(opened, handover, await self.gate.permit(handover))
+            await self.gate.drawn(opened, handover, whole(handover, await self.gate.permit(handover)))
         except ExchangeError as error:
             if error.retryable:  # the worker asks again
                 return
@@ -177,72 +225,30 @@ class Deliveries:
     async def _later(self, claimed: jobs.Job, error: ExchangeError) -> None:
         now = self.gate.clock().timestamp()
         async with self.db.write() as connection:
-            held = isinstance(error, OnHold)
-            queued = {"state": "queued", "outcome": "" if held else error.code, "updated": now}
+            on_hold = isinstance(error, OnHold)
+            queued = {"state": "queued", "outcome": "" if on_hold else error.code, "updated": now}
             await connection.execute(update(delivery).where(delivery.c.id == claimed.ref).values(queued))
-            if held:
+            if on_hold:
                 await jobs.hold(connection, claimed, now=now)
-            else:
+            elif not claimed.last_try:
                 await jobs.again(connection, claimed, error.code, now=now)
+            else:
+                await _held(connection, claimed.ref, now)
+                await jobs.bury(connection, claimed, error.code)
+
+    async def _wait(self, claimed: jobs.Job) -> None:
+        async with self.db.write() as connection:
+            await jobs.hold(connection, claimed, now=self.gate.clock().timestamp(), for_s=FULL_S)
 
     async def _drop(self, claimed: jobs.Job) -> None:
         async with self.db.write() as connection:
             await jobs.finish(connection, "delivery", claimed.ref)
 
 
-class ClosingGate:
-    """The gate of a delivery: its outcome entry, its state and the end of its job are one transaction."""
-
-    def __init__(self, gate: Gate, outbox: Outbox) -> None:
-        self._gate, self._outbox = gate, outbox
-        self._reference = ""
-        self.drawn = gate.drawn
-        self.opened, self.fetch, self.normalise = gate.opened, gate.fetch, gate.normalise
-
-    async def permit(self, ask: Ask | Handover) -> Permit:
-        """Steps 2 and 5; a suspended agreement only holds up what was taken under it. Raises OnHold."""
-        try:
-            return await self._gate.permit(ask)
-        except RefusedByRules as refusal:
-            if await self._gate.on_hold(ask):
-                raise OnHold(refusal.detail, reasons=refusal.reasons) from refusal
-            raise
-
-    async def hand(self, handover: Handover, record: Mapping[str, object], item_id: str) -> Handed:
-        """Step 3; keeps the receiver's own id for the item."""
-        handed = await self._gate.hand(handover, record, item_id)
-        self._reference = handed.reference
-        return handed
-
-    async def closed(self, opened: Opened, ask: Ask | Handover, closing: Closing) -> str:
-        """Step 6 of a delivery; shielded like the gate's own."""
-        return await asyncio.shield(self._closed(opened, ask, closing))
-
-    async def _closed(self, opened: Opened, ask: Ask | Handover, closing: Closing) -> str:
-        entry = self._gate.outcome(opened, ask, closing)
-        values: dict[str, Any] = {
-            "state": _final(closing.outcome),
-            "outcome": closing.outcome,
-            "may_know": closing.may_know,
-            "withheld": _withheld(closing),
-            "reference": self._reference[:120],
-            "sealed": None,
-            "updated": self._gate.clock().timestamp(),
-        }
-        said = closing.source_code if closing.outcome == "answered" else None
-        return await self._outbox.end(Ended(opened.exchange_id, values, entry, said))
-
-
-def _withheld(closing: Closing) -> list[list[str]]:
-    """What the permit narrowed, of a record that was handed over."""
-    if closing.permit is None or closing.outcome != "answered":
-        return []
-    return [[each.field, each.reason] for each in closing.permit.withheld]
-
-
-def _final(outcome: str) -> str:
-    named = {"answered": "handed", "unknown": "unknown", "refused_by_rules": "refused", "refused_by_source": "refused"}
-    return named.get(outcome, "failed")
+async def _held(connection: AsyncConnection, delivery_id: str, now: float) -> None:
+    """Of what is not over: it waits for a person."""
+    open_ = update(delivery).where(delivery.c.id == delivery_id, delivery.c.state.not_in(FINAL))
+    await connection.execute(open_.values(state="held", updated=now))
 
 
 def _shown(row: Row[Any]) -> Delivery:
@@ -264,35 +270,3 @@ def _refusal(row: Row[Any]) -> RefusedByRules:
     refusal = RefusedByRules(REFUSED)
     refusal.exchange_id, refusal.may_know_existence = row.id, row.may_know
     return refusal
-
-
-def _packed(handover: Handover) -> bytes:
-    found = dataclasses.asdict(handover)
-    del found["signature"]  # the same delivery may be signed anew; the intent says how the first one was
-    return json.dumps(found, sort_keys=True, default=str, ensure_ascii=False).encode()
-
-
-def _unpacked(packed: bytes, row: Row[Any]) -> Handover:
-    found = json.loads(packed)
-    return Handover(
-        consumer=row.consumer,
-        service=found["service"],
-        purpose=found["purpose"],
-        subject=subject_of(found["subject"]),
-        record=found["record"],
-        idempotency_key=found["idempotency_key"],
-        case=found["case"],
-        action=found["action"],
-    )
-
-
-def subject_of(found: Mapping[str, object]) -> Subject:
-    """A subject as `dataclasses.asdict` and JSON left it."""
-    identifiers, names, born = found["identifiers"], found["names"], found["birth_date"]
-    assert isinstance(identifiers, list)
-    assert isinstance(names, list)
-    return Subject(
-        tuple(Identifier(**each) for each in identifiers),
-        tuple(Name(**each) for each in names),
-        date.fromisoformat(str(born)) if born else None,
-    )

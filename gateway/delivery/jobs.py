@@ -18,9 +18,9 @@ LEASE_S = 60.0
 FIRST_PAUSE_S = 2.0
 LONGEST_PAUSE_S = 3600.0
 HELD_S = 60.0
-MOST_ATTEMPTS = 30  # with the pauses below: about a day
+MOST_ATTEMPTS = 60  # with the pauses of `again`, the shortest of them: more than a day
 
-LIVE, BULK = 0, 1
+LIVE, BULK, EVENTS = 0, 1, 2  # each lane has its own places in a worker, so none starves another
 JITTER = SystemRandom()
 
 
@@ -47,9 +47,16 @@ async def add(connection: AsyncConnection, kind: str, ref: str, *, now: float, l
 
 
 async def add_all(
-    connection: AsyncConnection, kind: str, refs: Sequence[str], *, now: float, lane: int, held_s: float = 0.0
+    connection: AsyncConnection,
+    kind: str,
+    refs: Sequence[str],
+    *,
+    now: float,
+    lane: int,
+    held_s: float = 0.0,
+    not_before: float = 0.0,
 ) -> None:
-    """`add` for any number."""
+    """`add` for any number; `not_before` is when the work is wanted, where that is not now."""
     rows = [
         {
             "kind": kind,
@@ -57,7 +64,7 @@ async def add_all(
             "lane": lane,
             "state": "ready",
             "attempts": 0,
-            "not_before": now,
+            "not_before": max(now, not_before),
             "lease_until": now + held_s,
             "failure": "",
             "created": now,
@@ -110,15 +117,22 @@ async def again(connection: AsyncConnection, claimed: Job, failure: str, *, now:
     await connection.execute(update(job).where(job.c.id == claimed.id).values(values))
 
 
-async def hold(connection: AsyncConnection, claimed: Job, *, now: float) -> None:
+async def hold(connection: AsyncConnection, claimed: Job, *, now: float, for_s: float = HELD_S) -> None:
     """Nothing failed, but it has to wait: this was no try."""
-    values = {"not_before": now + HELD_S, "lease_until": 0.0, "attempts": max(0, claimed.attempts - 1)}
+    values = {"not_before": now + for_s, "lease_until": 0.0, "attempts": max(0, claimed.attempts - 1)}
     await connection.execute(update(job).where(job.c.id == claimed.id).values(values))
 
 
 async def forget(connection: AsyncConnection, ref: str) -> None:
     """Forget what was done for this, so that it can be done again."""
     await connection.execute(delete(job).where(job.c.ref == ref, job.c.state == "done"))
+
+
+async def revive(connection: AsyncConnection, kind: str, refs: Sequence[str], *, now: float) -> None:
+    """Let what was dead be tried again from the beginning: a person has mended the cause."""
+    dead = update(job).where(job.c.kind == kind, job.c.ref.in_(refs), job.c.state == "dead")
+    fresh = {"state": "ready", "attempts": 0, "not_before": now, "lease_until": 0.0, "failure": ""}
+    await connection.execute(dead.values(fresh))
 
 
 async def bury(connection: AsyncConnection, claimed: Job, failure: str) -> None:

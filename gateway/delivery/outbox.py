@@ -4,6 +4,7 @@ Four writes make a delivery: taken (with its intent and its job), let go to the 
 outcome, in the transaction that ends the job). A crash between them leaves a state that says how far it came.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +31,8 @@ class Taken:
 
     row: Mapping[str, Any]
     intent: Entry
+    lane: int = jobs.LIVE
+    not_before: float = 0.0  # when it is wanted, where that is not at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +68,7 @@ class Outbox:
             added = set((await connection.execute(adding, [dict(each.row) for each in some])).scalars())
             fresh = [each for each in some if each.row["id"] in added]
             if fresh:
-                refs, now = [each.row["id"] for each in fresh], max(each.row["created"] for each in fresh)
-                await jobs.add_all(connection, KIND, refs, now=now, lane=jobs.LIVE, held_s=HELD_S)
+                await _jobs_of(connection, fresh)
                 await self._log.append_all_in(connection, [each.intent for each in fresh])
         return [each.row["id"] in added for each in some]
 
@@ -112,6 +114,14 @@ async def note(connection: AsyncConnection, delivery_id: str, state: str, *, ran
     newer = update(delivery).where(delivery.c.id == delivery_id, delivery.c.receiver_rank < rank + 1)
     done = await connection.execute(newer.values(receiver_state=state[:40], receiver_rank=rank + 1, updated=now))
     return bool(done.rowcount)
+
+
+async def _jobs_of(connection: AsyncConnection, fresh: Sequence[Taken]) -> None:
+    now, wanted = max(each.row["created"] for each in fresh), defaultdict(list)
+    for each in fresh:
+        wanted[each.lane, each.not_before].append(each.row["id"])
+    for (lane, not_before), refs in wanted.items():
+        await jobs.add_all(connection, KIND, refs, now=now, lane=lane, held_s=HELD_S, not_before=not_before)
 
 
 async def _ended_before(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from audit import EntryConflict, Log
 from ..db import Database
 from ..gate import Gate
 from .entries import failed_outcome
-from .tables import job
+from .tables import job, waiting
 
 
 async def take_over_leases(db: Database) -> None:
@@ -30,7 +30,10 @@ async def close_open_intents(db: Database, log: Log, gate: Gate, *, before: date
         before: only those older than this, where other processes may be at work on younger ones.
     """
     async with db.read() as connection:
-        alive = set((await connection.execute(select(job.c.ref).where(job.c.state == "ready"))).scalars())
+        at_work = select(job.c.ref).where(job.c.state.in_(("ready", "dead")))  # what is dead waits for a person
+        alive = set((await connection.execute(at_work)).scalars())
+        later = select(waiting.c.id).where(waiting.c.state == "waiting")  # nothing to do until the agency answers
+        alive |= set((await connection.execute(later)).scalars())
     cut = [each.entry_id for each in await log.open_intents(before) if each.exchange_id not in alive]
     closed = 0
     for intent in await log.find(cut):

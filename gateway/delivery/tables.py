@@ -103,3 +103,121 @@ batch_decision = Table(
     Column("decision", String, nullable=False),
     Index("batch_decision_person", "person_ref"),
 )
+
+# A message of a system that is answered later, by a message of ours to its registered address (`transactions`). The
+# states are DCI's words, which the native interface shows too: rcvd | pdng | succ | rjct.
+txn = Table(
+    "txn",
+    metadata,
+    Column("id", String(36), primary_key=True),  # the correlation id of its acknowledgement
+    Column("consumer", String(120), nullable=False),
+    Column("kind", String(20), nullable=False),  # search | subscribe | unsubscribe | txn-status
+    Column("transaction_id", String(99), nullable=False),  # the sender's own
+    Column("body_hash", String(64), nullable=False),  # keyed: another body under the same id is a conflict
+    Column("state", String(8), nullable=False),
+    Column("items", Integer, nullable=False),
+    Column("callback", String(80), nullable=False),  # the service under which the sender registered its address
+    Column("callback_id", String(36), nullable=False, default=""),  # the row of `callback` that answers it
+    Column("sealed", LargeBinary, nullable=True),  # what of the message is no item
+    Column("sealed_answer", LargeBinary, nullable=True),  # the message that answers it
+    Column("created", Float, nullable=False),
+    Column("updated", Float, nullable=False),
+    Column("expires", Float, nullable=False),
+    UniqueConstraint("consumer", "kind", "transaction_id"),
+    Index("txn_expires", "expires"),
+)
+
+txn_item = Table(
+    "txn_item",
+    metadata,
+    Column("txn_id", String(36), ForeignKey("txn.id"), primary_key=True),
+    Column("n", Integer, primary_key=True),
+    Column("reference_id", String(99), nullable=False),
+    Column("state", String(8), nullable=False),  # open | waiting | done
+    Column("sealed", LargeBinary, nullable=True),
+    Column("sealed_answer", LargeBinary, nullable=True),
+)
+
+# A message of ours to a registered system; it keeps its id however often it is sent.
+callback = Table(
+    "callback",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("system", String(120), nullable=False),
+    Column("service", String(80), nullable=False),  # the name under which the system registered the address
+    Column("action", String(20), nullable=False),
+    Column("state", String(8), nullable=False),  # queued | handed | held | dropped
+    Column("sealed", LargeBinary, nullable=True),  # until it is handed
+    Column("created", Float, nullable=False),
+    Column("updated", Float, nullable=False),
+)
+
+# An exchange whose agency answers later. What it released is kept until `expires`, for the caller to fetch.
+waiting = Table(
+    "waiting",
+    metadata,
+    Column("id", String(36), primary_key=True),  # the exchange id
+    Column("consumer", String(120), nullable=False),
+    Column("provider", String(120), nullable=False),
+    Column("reference", String(99), nullable=False),  # what the agency's answer will name
+    Column("service", String(120), nullable=False),
+    Column("purpose", String(80), nullable=False),
+    Column("asked", JSON, nullable=False),  # as a batch's
+    Column("state", String(10), nullable=False),  # asking | waiting | told | ended
+    Column("outcome", String(20), nullable=False, default=""),
+    Column("may_know", Boolean, nullable=False, default=False),
+    Column("sealed", LargeBinary, nullable=True),  # whom it is about, as long as anything is kept
+    Column("sealed_told", LargeBinary, nullable=True),  # what the agency told, until it is decided
+    Column("sealed_answer", LargeBinary, nullable=True),  # what was released
+    Column("txn_id", String(36), nullable=False, default=""),  # the item that waits for it
+    Column("n", Integer, nullable=False, default=0),
+    Column("due", Float, nullable=False),
+    Column("created", Float, nullable=False),
+    Column("updated", Float, nullable=False),
+    UniqueConstraint("provider", "reference"),
+    Index("waiting_due", "state", "due"),
+)
+
+# A batch that stretches over days: slices, each of them a batch of its own (`campaigns`).
+campaign = Table(
+    "campaign",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("consumer", String(120), nullable=False),
+    Column("service", String(120), nullable=False),
+    Column("provider", String(120), nullable=False),
+    Column("purpose", String(80), nullable=False),
+    Column("asked", JSON, nullable=False),  # as a batch's
+    Column("state", String(12), nullable=False),  # running | paused | done | failed | erased
+    Column("lines", Integer, nullable=False),
+    Column("per_day", Integer, nullable=False),
+    Column("fresh_s", Float, nullable=False),  # how old an answer may be when the campaign ends
+    Column("key_hash", String(64), nullable=False),
+    Column("body_hash", String(64), nullable=False),
+    Column("created", Float, nullable=False),
+    Column("updated", Float, nullable=False),
+    Column("expires", Float, nullable=False),
+    UniqueConstraint("consumer", "key_hash"),
+)
+
+campaign_slice = Table(
+    "campaign_slice",
+    metadata,
+    Column("campaign_id", String(36), ForeignKey("campaign.id"), primary_key=True),
+    Column("n", Integer, primary_key=True),
+    Column("lines", Integer, nullable=False),
+    Column("round", Integer, nullable=False, default=0),  # how often it was asked again because it had grown old
+    Column("state", String(8), nullable=False),  # open | asked | done
+    Column("batch_id", String(36), nullable=False, default=""),
+    Column("asked_at", Float, nullable=False, default=0),
+    Column("sealed", LargeBinary, nullable=True),
+)
+
+# How much of an agency's quota of a day campaigns have used; the day is the country's.
+agency_use = Table(
+    "agency_use",
+    metadata,
+    Column("provider", String(120), primary_key=True),
+    Column("day", String(10), primary_key=True),
+    Column("used", Integer, nullable=False),
+)

@@ -1,4 +1,4 @@
-"""The worker: claims jobs and runs them, deliveries beside batches, until it is told to stop."""
+"""The worker: claims jobs and runs them, deliveries beside batches beside events, until it is told to stop."""
 
 import asyncio
 import logging
@@ -16,7 +16,7 @@ Handler = Callable[[jobs.Job], Awaitable[None]]
 
 @dataclass(slots=True)
 class Worker:
-    """Runs jobs of two lanes side by side, so that a batch of hours never starves a delivery.
+    """Runs jobs of each lane side by side: neither a batch of hours nor a flood of events starves a delivery.
 
     Attributes:
         handlers: what runs each kind of job; must be safe to run twice.
@@ -30,7 +30,7 @@ class Worker:
     wake: Mapping[int, asyncio.Event]
     clock: Callable[[], float]
     give_up: Mapping[str, Handler] = field(default_factory=dict)
-    width: Mapping[int, int] = field(default_factory=lambda: {jobs.LIVE: 64, jobs.BULK: 2})
+    width: Mapping[int, int] = field(default_factory=lambda: {jobs.LIVE: 64, jobs.BULK: 2, jobs.EVENTS: 64})
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -40,15 +40,16 @@ class Worker:
 
     async def _lane(self, lane: int) -> None:
         running: set[asyncio.Task[None]] = set()
+        wake = self.wake.get(lane) or asyncio.Event()
         try:
             while True:
-                self.wake[lane].clear()  # before looking, or a call in between would be lost
+                wake.clear()  # before looking, or a call in between would be lost
                 claimed = await self._claimed(lane, self.width[lane] - len(running))
                 for each in claimed:
                     task = asyncio.create_task(self.run_one(each))
                     running.add(task)
                     task.add_done_callback(running.discard)
-                await self._pause(lane, running, full=len(running) >= self.width[lane], idle=not claimed)
+                await self._pause(wake, running, full=len(running) >= self.width[lane], idle=not claimed)
         finally:
             await asyncio.gather(*running, return_exceptions=True)
 
@@ -62,11 +63,11 @@ class Worker:
             log.exception("jobs cannot be claimed; trying again")
             return []
 
-    async def _pause(self, lane: int, running: set[asyncio.Task[None]], *, full: bool, idle: bool) -> None:
+    async def _pause(self, wake: asyncio.Event, running: set[asyncio.Task[None]], *, full: bool, idle: bool) -> None:
         if full:
             await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
         elif idle:
-            waiter = asyncio.create_task(self.wake[lane].wait())
+            waiter = asyncio.create_task(wake.wait())
             await asyncio.wait({waiter, *running}, timeout=IDLE_S, return_when=asyncio.FIRST_COMPLETED)
             waiter.cancel()
 

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -17,19 +16,21 @@ from consent import State, agreement_of, canonical, store
 from consent.signing import SignedAgreement
 from gateway.delivery import jobs
 from gateway.delivery.batch_values import Line
+from gateway.delivery.callbacks import Callbacks
 from gateway.delivery.tables import job
-from gateway.edges.dci.subscriptions import Subscriptions, wish
-from gateway.edges.dci.tables import subscription
+from gateway.edges.dci.confirming import Confirming
 from gateway.errors import RefusedByRules
+from gateway.events.subscriptions import Subscriptions, wish
+from gateway.events.tables import subscription
 from gateway.model import Ask
 from gateway.oversight.ending import JOB, Ending
 from gateway.oversight.notices import Notices
 from gateway.recording import Recording
 from tests.agreeing import document
 from tests.durable_house import CONSUMER, PROVIDER, House, a_house, handover, subject
+from tests.telling_house import subscriptions_of
 
 WBB, EPF = "LK/GOV/WBB", "LK/GOV/EPF"
-NOBODY: Any = None  # no source is asked to tell events here
 
 
 @pytest.fixture
@@ -175,7 +176,9 @@ async def subscribed(house: House, subscriptions: Subscriptions) -> str:
 async def test_the_end_ends_subscriptions_and_a_suspension_does_not(house: House, verb: str, state: str) -> None:
     await recorded(house)
     callback = Callback()
-    subscriptions = Subscriptions(house.db, NOBODY, house.log, callback, [])
+    subscriptions = subscriptions_of(house.db, house.log, house.deliveries.seal)
+    callbacks = Callbacks(house.db, house.deliveries.seal, callback.callback, lambda: house.clock[0])
+    confirming = Confirming(house.db, callbacks, subscriptions)
     code = await subscribed(house, subscriptions)
     await Ending(house.db, house.log, lambda: house.clock[0]).run(await changed(house, verb))
     async with house.db.write() as connection:
@@ -183,7 +186,10 @@ async def test_the_end_ends_subscriptions_and_a_suspension_does_not(house: House
         assert (await connection.execute(query)).scalar_one() == state
         waiting = [each for each in await jobs.claim(connection, now=9e9, most=9) if each.kind == "unsubscribed"]
     for each in waiting:
-        await subscriptions.unsubscribed(each)
+        await confirming.unsubscribed(each)
+        async with house.db.write() as connection:
+            (telling,) = [one for one in await jobs.claim(connection, now=9e9, most=9) if one.kind == "callback"]
+        await callbacks.run(telling)
     told = [message for action, message in callback.told if action == "on-unsubscribe"]
     assert len(told) == (state == "ended")
     assert len(await house.log.search(Wanted(kind="subscription.ended"))) == (state == "ended")
@@ -194,7 +200,7 @@ async def test_the_end_ends_subscriptions_and_a_suspension_does_not(house: House
 
 async def test_a_subscription_ends_when_its_agreement_runs_out_and_can_be_made_again(house: House) -> None:
     await recorded(house, valid_until="2027-01-01T00:00:00Z")
-    subscriptions = Subscriptions(house.db, NOBODY, house.log, Callback(), [])
+    subscriptions = subscriptions_of(house.db, house.log)
     code = await subscribed(house, subscriptions)
     ending = Ending(house.db, house.log, lambda: house.clock[0])
     assert await ending.sweep() == 0

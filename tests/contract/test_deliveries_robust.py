@@ -111,7 +111,9 @@ async def test_a_record_that_narrowing_broke_is_never_sent(house: House) -> None
     assert [item.id for item in house.fund.taken] == [whole.id]
 
 
-async def test_a_delivery_whose_last_try_failed_ends_even_when_nobody_offers_its_service(house: House) -> None:
+async def test_a_delivery_whose_last_try_failed_is_held_and_ends_even_when_nobody_offers_its_service(
+    house: House,
+) -> None:
     taken = await house.deliveries.accept(handover())
     del house.gate.catalogue._offers["fund.push"]
     with pytest.raises(UnknownService):
@@ -119,6 +121,10 @@ async def test_a_delivery_whose_last_try_failed_ends_even_when_nobody_offers_its
     async with house.db.write() as connection:
         await connection.execute(update(job).values(attempts=jobs.MOST_ATTEMPTS - 1))
     await house.work()
+    shown = await house.deliveries.show(CONSUMER, taken.id)
+    assert (shown.state, shown.outcome) == ("held", "")
+    assert await close_open_intents(house.db, house.log, house.gate) == 0  # the exchange is not over
+    await house.deliveries.drop(jobs.Job(0, "drop", taken.id, 1))
     shown = await house.deliveries.show(CONSUMER, taken.id)
     assert (shown.state, shown.outcome) == ("unknown", "unknown")
     assert shown.receipt
