@@ -92,6 +92,12 @@ class Callers:
         self._check(presented, scheme, known, now)
         return known.caller
 
+    def noted(self, caller: Caller, presented: Presented, now: datetime) -> Caller:
+        """The caller, whose certificate was the credential; noted for the forecast and the posture page."""
+        ends = presented.certificate.not_after if presented.certificate else None
+        self._uses.note(Use(caller.system, "mtls", now, ends))
+        return caller
+
     def _check(self, presented: Presented, scheme: str, known: _Known, now: datetime) -> None:
         binding = known.binding
         try:

@@ -8,9 +8,13 @@ rewritten is the country profile's: `person_key = "NIC"` and `[identifier.NIC] r
 import hmac
 import re
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any, Protocol
+from unicodedata import normalize
 
 from .errors import NoIdentifier
+
+INVISIBLE = str.maketrans("", "", "\u200b\u200c\u200d\ufeff")  # joiners of Sinhala and Tamil: typed or left out
 
 
 class Numbered(Protocol):
@@ -22,11 +26,22 @@ class Numbered(Protocol):
     def value(self) -> str: ...
 
 
+class Named(Protocol):
+    """One spelling of a name."""
+
+    @property
+    def value(self) -> str: ...
+
+
 class Subject(Protocol):
     """Whoever has identifiers, e.g. `adapters.kit.contract.Subject`."""
 
     @property
     def identifiers(self) -> Sequence[Numbered]: ...
+    @property
+    def names(self) -> Sequence[Named]: ...
+    @property
+    def birth_date(self) -> date | None: ...
 
 
 class PersonRef:
@@ -38,9 +53,11 @@ class PersonRef:
             profile: the country profile as read from its TOML file.
             pepper: 32 random bytes that never change and never enter the database.
         """
-        self._key = str(profile["person_key"])
+        self.key = str(profile["person_key"])
+        """The type of identifier that tells people apart."""
         self._keyed = hmac.new(pepper, digestmod="sha256")  # copied for each text: setting the key costs most
         self._case_key = hmac.digest(pepper, b"case reference", "sha256")
+        self._officer_key = hmac.digest(pepper, b"officer reference", "sha256")
         self._rewrites = {
             kind: [(re.compile(rule["pattern"], re.ASCII), str(rule["replace"])) for rule in table.get("rewrite", ())]
             for kind, table in profile.get("identifier", {}).items()
@@ -54,7 +71,7 @@ class PersonRef:
         Raises:
             NoIdentifier: the subject has none.
         """
-        chosen = next((each for each in subject.identifiers if each.type == self._key), None)
+        chosen = next((each for each in subject.identifiers if each.type == self.key), None)
         chosen = chosen or next(iter(subject.identifiers), None)
         if chosen is None or not chosen.value.strip():
             raise NoIdentifier("The subject needs at least one identifier.")
@@ -65,18 +82,31 @@ class PersonRef:
         normal = self.normal(identifier.type, identifier.value)
         return self._hash(f"\x00number\x00{identifier.type}\x00{normal}")[:32]  # no type begins with NUL
 
-    def numbers(self, subject: Subject) -> frozenset[str]:
-        """`number_ref` of each identifier."""
-        return frozenset(map(self.number_ref, subject.identifiers))
+    def numbers(self, subject: Subject, *, found_by_name: bool = True) -> frozenset[str]:
+        """What a person is found by: `number_ref` of each identifier, and of each name together with the birth date.
 
-    def unbound(self, subject: Subject) -> frozenset[str]:
-        """`number_ref` of each identifier but the person key: nothing in the pseudonym says whose these are."""
-        key = next((each for each in subject.identifiers if each.type == self._key), None)
+        A birth date with a name finds a person as a number does (decision record 0076); either alone finds nobody.
+
+        Args:
+            found_by_name: False where names and a birth date are only told, and nobody looks for a person by them.
+        """
+        return frozenset(map(self.number_ref, subject.identifiers)) | self._born(subject, found_by_name)
+
+    def unbound(self, subject: Subject, *, found_by_name: bool = True) -> frozenset[str]:
+        """`numbers` without the person key: nothing in the pseudonym says whose these are."""
+        key = next((each for each in subject.identifiers if each.type == self.key), None)
         others = [each for each in subject.identifiers if each is not key]
         refs = frozenset(map(self.number_ref, others))
-        if key and any(each.type == self._key for each in others):
-            return refs - {self.number_ref(key)}  # the same number once more
-        return refs
+        if key and any(each.type == self.key for each in others):
+            refs -= {self.number_ref(key)}  # the same number once more
+        return refs | self._born(subject, found_by_name)
+
+    def _born(self, subject: Subject, found_by_name: bool) -> frozenset[str]:
+        """32 hexadecimal digits for each name with the birth date; none unless both are there."""
+        if not found_by_name or subject.birth_date is None or not subject.names:
+            return frozenset()
+        born = f"\x00born\x00{subject.birth_date.isoformat()}\x00"
+        return frozenset(self._hash(born + _plain(each.value))[:32] for each in subject.names)
 
     def _hash(self, text: str) -> str:
         hashed = self._keyed.copy()
@@ -91,6 +121,13 @@ class PersonRef:
         """
         return hmac.digest(self._case_key, case.encode("utf-8", "surrogatepass"), "sha256").hex()[:32]
 
+    def officer_ref(self, officer: str) -> str:
+        """How the log knows who asked within a consumer: 32 hexadecimal digits, the same for the same name.
+
+        The name is the consumer's own for somebody who works there; search by an officer asks for the hash of it.
+        """
+        return hmac.digest(self._officer_key, officer.encode("utf-8", "surrogatepass"), "sha256").hex()[:32]
+
     def normal(self, kind: str, value: str) -> str:
         """The one spelling of an identifier: no spaces, capitals, then the profile's first matching rewrite."""
         plain = "".join(value.split()).upper()
@@ -98,3 +135,8 @@ class PersonRef:
             if match := pattern.fullmatch(plain):
                 return match.expand(replace)
         return plain
+
+
+def _plain(name: str) -> str:
+    """One spelling of a name however it was typed: capitals, spaces, and code points of the same letters."""
+    return " ".join(normalize("NFKC", name.translate(INVISIBLE)).casefold().split())

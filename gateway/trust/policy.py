@@ -14,9 +14,13 @@ from .errors import RegistrationRefused
 DIALECTS = frozenset({"dci-jws", "dci-params", "jws-body", "jws-header", "rfc9421", "none"})
 BEYOND = frozenset({"RS256"})  # what a partner's dialect may be allowed beyond our own algorithms
 THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
+INTERFACES = frozenset({"", "SR", "ESS", "CRVS", "IBR", "DR", "FR"})
+PREFIX = re.compile(r"(?:/[A-Za-z0-9._-]{1,60}){0,4}", re.ASCII)
+RENAMED = re.compile(r"(?:reg_type|record_type|event_type|attribute|id_type):[!-<>-~]{1,120}=[!-<>-~]{1,120}", re.ASCII)
+PURPOSE = re.compile(r"[a-z0-9][a-z0-9.-]{0,79}", re.ASCII)
 KEYS_URL = re.compile(r"https?://[A-Za-z0-9._:\[\]-]+/[!-~]{0,400}", re.ASCII)
 LONGEST_WINDOW = 3600
-WEAKER_WHEN_TRUE = ("client_secret", "bearer", "signature.tolerant")
+WEAKER_WHEN_TRUE = ("client_secret", "bearer", "signature.tolerant", "dci.tolerant")
 STRONGER_WHEN_TRUE = ("signature.required", "encryption.outgoing", "encryption.required")
 
 Part = TypeVar("Part")
@@ -50,6 +54,26 @@ class EncryptionPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class DciPolicy:
+    """How the system speaks DCI.
+
+    Attributes:
+        interface: whose published file its messages follow: SR, ESS, CRVS, IBR, DR or FR; empty: by what they ask for.
+        tolerant: what `edges.dci.tolerance` lists is put right and recorded; never emitted.
+        prefix: what stands before its paths here, beside `/registry`: `/sr`, `/crvs/registry`; empty: nothing else.
+        names: its words for ours, `kind:theirs=ours` with kind reg_type, record_type, event_type, attribute or id_type;
+            both ways: `event_type:LiveBirth=live_birth`.
+        purpose: what a message is for that names no purpose; empty: such a message is refused.
+    """
+
+    interface: str = ""
+    tolerant: bool = False
+    prefix: str = ""
+    names: tuple[str, ...] = ()
+    purpose: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """How much the system may ask: calls per second (sustained and burst) and calls at once. 0: the setting's value."""
 
@@ -76,6 +100,7 @@ class Policy:
     signature: SignaturePolicy = field(default_factory=SignaturePolicy)
     encryption: EncryptionPolicy = field(default_factory=EncryptionPolicy)
     limits: Limits = field(default_factory=Limits)
+    dci: DciPolicy = field(default_factory=DciPolicy)
 
     def document(self) -> dict[str, Any]:
         """As JSON."""
@@ -167,7 +192,7 @@ KIND_NAMES = {bool: "true or false", int: "a whole number", float: "a number", s
 
 
 def _member(default: Any, value: Any, place: str) -> Any:
-    if isinstance(default, SignaturePolicy | EncryptionPolicy | Limits):
+    if isinstance(default, SignaturePolicy | EncryptionPolicy | Limits | DciPolicy):
         return _part(type(default), value, f"{place}.")
     if isinstance(default, tuple):
         if not isinstance(value, list | tuple) or not all(isinstance(each, str) for each in value):
@@ -198,3 +223,18 @@ def _check(policy: Policy) -> None:
         raise RegistrationRefused("jwks_uri is an https address with a path")
     if not (0 <= limits.per_second <= 1e6 and 0 <= limits.burst <= 10**6 and 0 <= limits.concurrent <= 10**5):
         raise RegistrationRefused("limits are not negative, and at most 1000000 calls a second and 100000 at once")
+    _check_dci(policy.dci)
+
+
+def _check_dci(dci: DciPolicy) -> None:
+    if dci.interface not in INTERFACES:
+        raise RegistrationRefused(f"dci.interface is empty or one of {', '.join(sorted(INTERFACES - {''}))}")
+    if not PREFIX.fullmatch(dci.prefix):
+        raise RegistrationRefused("dci.prefix is empty, or a path of up to four parts like /sr/registry")
+    if len(dci.names) > 200 or not all(map(RENAMED.fullmatch, dci.names)):
+        raise RegistrationRefused(
+            "dci.names are up to 200 texts kind:theirs=ours; the kinds are reg_type, record_type, event_type, "
+            "attribute and id_type"
+        )
+    if dci.purpose and not PURPOSE.fullmatch(dci.purpose):
+        raise RegistrationRefused("dci.purpose is the code of a purpose, like employment-support.eligibility")

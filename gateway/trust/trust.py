@@ -10,6 +10,7 @@ from adapters.kit.dial_rules import DialRules
 
 from . import signatures
 from .addresses import MayDial
+from .by_certificate import certified
 from .callbacks import CallbackProofs
 from .caller import Caller, Callers, Presented
 from .directory import Database, Directory, Snapshot
@@ -91,6 +92,11 @@ class Trust:
         if published != self._published:
             self._published = published
         return await self._callers.authenticated(presented, self._published, now)
+
+    async def certified(self, presented: Presented) -> Caller:
+        """Who is calling, by the certificate of the connection alone. Raises CredentialRefused."""
+        now = self.clock()
+        return self._callers.noted(certified(await self.directory.fresh(), presented, now), presented, now)
 
     async def token(self, asked: Asked) -> Answer:
         """A token for a client, or the OAuth error."""

@@ -1,0 +1,119 @@
+"""What X-Road tells of itself: members, services, and how each is called.
+
+Source: PR-META 2.15 sections 2 and 3, PR-MREST 0.5 annexes A and B.
+"""
+
+from collections.abc import Iterable, Iterator
+
+import orjson
+from fastapi import Request
+from fastapi.responses import Response
+from lxml import etree
+
+from ...catalogue import Offer
+from ...trust import register
+from ...trust.caller import Caller
+from ...trust.parties import Member, System
+from ...wiring import Services
+from .asking import agreed_purposes, known_offer, offers_of, service_code
+from .codes import BAD_REQUEST, UNKNOWN_MEMBER, XRoadError
+from .identifiers import PARTS, Provider, provider_of, segment
+from .openapi import service_document
+
+JSON_NAMES = ("xroad_instance", "member_class", "member_code", "subsystem_code")
+XROAD = "http://x-road.eu/xsd/xroad.xsd"
+IDENTIFIERS = "http://x-road.eu/xsd/identifiers"
+
+
+async def list_methods(provider: Provider, who: Caller, request: Request, here: Services) -> object:
+    """Every service of the provider."""
+    del who, request
+    await check_known(provider, here)
+    return {"service": [_method(provider, each) for each in offers_of(provider.id, here).values()]}
+
+
+async def allowed_methods(provider: Provider, who: Caller, request: Request, here: Services) -> object:
+    """Those that an agreement in force lets the caller ask."""
+    del request
+    await check_known(provider, here)
+    return {"service": [_method(provider, each) for each in await allowed_offers(provider, who, here)]}
+
+
+async def get_openapi(provider: Provider, who: Caller, request: Request, here: Services) -> object:
+    """How one service is called."""
+    del who
+    code = request.query_params.get("serviceCode", "")
+    if not code:
+        raise XRoadError(BAD_REQUEST, "Name the service: getOpenAPI?serviceCode=...")
+    return service_document(await known_offer(provider, segment(code), here), here.profile)
+
+
+async def allowed_offers(provider: Provider, who: Caller, here: Services) -> list[Offer]:
+    """What the caller may ask this provider."""
+    found = offers_of(provider.id, here).values()
+    return [each for each in found if await agreed_purposes(who.system, each, here)]
+
+
+async def check_known(provider: Provider, here: Services) -> None:
+    """Raise XRoadError unless the provider is registered here, or speaks for an agency that is linked."""
+    if provider.id not in (await here.trust.register()).systems and not offers_of(provider.id, here):
+        raise XRoadError(UNKNOWN_MEMBER, "No such provider is registered here; see listClients.")
+
+
+def _method(provider: Provider, offer: Offer) -> dict[str, object]:
+    return {
+        **provider.named(JSON_NAMES),
+        "object_type": "SERVICE",
+        "service_code": service_code(offer),
+        "service_type": "OPENAPI",
+        "endpoint_list": [{"method": "POST", "path": "/"}],
+    }
+
+
+async def list_clients(request: Request, here: Services) -> Response:
+    """The members and systems in force; of another instance there are none."""
+    instance = request.query_params.get("xRoadInstance", here.profile.country)
+    found = [each for each in await parties(here) if each[0][0] == instance]
+    if "application/json" in request.headers.get("accept", "").lower():
+        return Response(orjson.dumps({"member": [_json(*each) for each in found]}), media_type="application/json")
+    root = etree.Element(f"{{{XROAD}}}clientList", nsmap={"xrd": XROAD, "id": IDENTIFIERS})
+    for parts, name, system in found:
+        _xml(root, parts, name, system)
+    return Response(etree.tostring(root, xml_declaration=True, encoding="UTF-8"), media_type="text/xml; charset=utf-8")
+
+
+Party = tuple[tuple[str, ...], str, str]
+
+
+async def parties(here: Services) -> list[Party]:
+    """(parts of the id, the member's name, the system's name or empty) of everyone who takes part, by id."""
+    async with here.db.read() as connection:
+        members = await register.members(connection)
+    active = {each.id: each for each in members if each.state == "active"}
+    snapshot = await here.trust.register()
+    return sorted(_parties(active, snapshot.callers.values()))
+
+
+def _parties(members: dict[str, Member], systems: Iterable[System]) -> Iterator[Party]:
+    for member in members.values():
+        yield tuple(member.id.split("/")), member.name, ""
+    for system in systems:
+        yield provider_of(system.id).parts, members[system.member_id].name, system.name
+
+
+def _json(parts: tuple[str, ...], name: str, system: str) -> dict[str, object]:
+    kind = "SUBSYSTEM" if len(parts) == 4 else "MEMBER"
+    named = dict(zip(JSON_NAMES, parts, strict=False))
+    told: dict[str, object] = {"id": {"object_type": kind, **named}, "name": name}
+    return told | ({"subsystem_name": system} if system else {})
+
+
+def _xml(root: etree._Element, parts: tuple[str, ...], name: str, system: str) -> None:
+    member = etree.SubElement(root, f"{{{XROAD}}}member")
+    kind = "SUBSYSTEM" if len(parts) == 4 else "MEMBER"
+    id_ = etree.SubElement(member, f"{{{XROAD}}}id", {f"{{{IDENTIFIERS}}}objectType": kind})
+    for tag, text in zip(PARTS, parts, strict=False):
+        etree.SubElement(id_, f"{{{IDENTIFIERS}}}{tag}").text = text
+    etree.SubElement(member, f"{{{XROAD}}}name").text = name
+    if system:
+        etree.SubElement(member, f"{{{XROAD}}}subsystemName").text = system
