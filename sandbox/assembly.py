@@ -13,6 +13,7 @@ from .agencies import (
     civil_registration,
     driving_licence,
     education,
+    employment_offices,
     ess,
     health,
     messaging,
@@ -20,6 +21,7 @@ from .agencies import (
     offices,
     pension,
     population_register,
+    social_tax,
     tax,
 )
 from .faults import Faults
@@ -28,11 +30,15 @@ from .gateway_keys import GatewayKeys
 from .months import month_of, month_text
 from .person import World
 from .population.census import census
+from .programme_side import AGENCIES as PROGRAMME_AGENCIES
+from .programme_side import ProgrammeSide
 from .world import Registers
 
 AGENCIES = (
     *("national_id", "civil_registration", "tax", "pension", "education", "driving_licence", "health"),
-    *("ess", "offices", "messaging", "population_register"),
+    "employment_offices",
+    *("ess", "offices", "messaging", "population_register", "social_tax"),
+    *PROGRAMME_AGENCIES,
 )
 
 
@@ -90,7 +96,11 @@ class Assembly:
         self._deaths = control.Deaths(registers, places.folder("civil_registration") / "deaths.db")
         self._messages = messaging.Store(places.folder("messaging") / "messages.db")
         self._settings: dict[str, str] = {}
-        self._apps = self._answering() | self._working()
+        self.programmes = ProgrammeSide(
+            registers, self._clients, url=places.url, folder=places.folder, gateway=places.gateway
+        )
+        self._settings |= self.programmes.exported()
+        self._apps = self._answering() | self._working() | self.programmes.apps(self._keys, self.faults)
         routes = [Mount(prefix(name), app=app) for name, app in self._apps.items()]
         routes.append(Mount("/control", app=control.build(self.steps, self.faults)))
         self.app = Starlette(routes=routes, lifespan=self._life)
@@ -105,7 +115,11 @@ class Assembly:
         licences = driving_licence.make_settings(places.url("driving_licence"))
         certificates = health.make_settings(places.url("health"), places.folder("health"))
         people = population_register.make_settings(places.url("population_register"))
-        for made in (identity, civil, income, school, licences, certificates, people):
+        board = social_tax.make_settings(places.url("social_tax"))
+        centres = employment_offices.make_settings(
+            places.url("employment_offices"), places.folder("employment_offices"), day=records.date
+        )
+        for made in (identity, civil, income, school, licences, certificates, people, centres, board):
             self._settings |= made.exported()
         return {
             "national_id": national_id.build(records, identity, faults["national_id"]),
@@ -114,6 +128,8 @@ class Assembly:
             "education": education.build(records, school, faults["education"]),
             "driving_licence": driving_licence.build(records, licences, faults["driving_licence"]),
             "health": health.build(records, certificates, faults["health"]),
+            "employment_offices": employment_offices.build(records, centres, faults["employment_offices"]),
+            "social_tax": social_tax.build(records, board, faults["social_tax"]),
             "population_register": population_register.build(records, people, faults["population_register"]),
         }
 
@@ -157,10 +173,12 @@ class Assembly:
         await hooks.start()
         self._apps["messaging"].state.resume()
         self._ess.start()
+        self.programmes.start()
         try:
             yield
         finally:
             await self._ess.close()
+            await self.programmes.close()
             await hooks.close()
             await fund.close()
             await self._clients.close()

@@ -26,6 +26,7 @@ ITEMS = {
     "subscribe": "subscribe_request",
     "on-subscribe": "subscribe_response",
     "search": "search_request",
+    "disburse": "disbursements",  # G2P Connect, the same envelope
 }
 MOST_ITEMS = 1000
 ESS = "ns:org:RegistryType:ESS"
@@ -83,10 +84,12 @@ class Door:
     Args:
         own_id, sender_id: DCI ids of the receiving agency and of its one partner.
         skew_s: how far `message_ts` may be from the clock, in seconds.
+        schema: the published messages of the agency's kind of registry.
     """
 
-    def __init__(self, own_id: str, sender_id: str, keys: Keys, *, skew_s: float = 300.0) -> None:
+    def __init__(self, own_id: str, sender_id: str, keys: Keys, *, skew_s: float = 300.0, schema: str = SCHEMA) -> None:
         self._own_id, self._sender_id, self._keys, self._skew_s = own_id, sender_id, keys, skew_s
+        self._schema = schema
 
     async def received(self, request: Request, path: str) -> Received:
         """One message of an operation, e.g. `/registry/notify`.
@@ -94,7 +97,7 @@ class Door:
         Raises:
             Refused: the first check that failed.
         """
-        envelope = _envelope(await _body(request), path)
+        envelope = _envelope(await _body(request), path, self._schema)
         header, message = envelope["header"], envelope["message"]
         self._check_parties(header)
         items = message.get(ITEMS.get(header["action"], ""), [message])
@@ -138,11 +141,11 @@ async def _body(request: Request) -> object:
         raise Refused(400, "err.request.bad", f"the body is not acceptable JSON: {error}") from None
 
 
-def _envelope(body: object, path: str) -> dict[str, Any]:
+def _envelope(body: object, path: str, schema: str) -> dict[str, Any]:
     pointer = f"/operations/{path.replace('/', '~1')}/request"
-    fault = schemas.first_fault(schemas.validator(f"{SCHEMA}#{pointer}"), body)
+    fault = schemas.first_fault(schemas.validator(f"{schema}#{pointer}"), body)
     if fault is not None or not isinstance(body, dict) or "message" not in body:
-        raise Refused(400, "err.request.bad", f"the message breaks DCI ESS 1.0.0 at {fault}")
+        raise Refused(400, "err.request.bad", f"the message breaks DCI 1.0.0 at {fault}")
     if body["header"].get("is_msg_encrypted") or "ciphertext" in body["message"]:
         raise Refused(400, "err.encryption.invalid", "no encryption is agreed with this sender")
     return body

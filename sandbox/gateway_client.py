@@ -142,6 +142,31 @@ class GatewayClient:
             raise GatewayRefused(200, _code(answer))
         return str(acknowledged.get("correlation_id", ""))
 
+    async def exchange(self, body: Mapping[str, object]) -> dict[str, Any]:
+        """Ask one question about one person; the record as it was released. Raises as `deliver`."""
+        answer = await self._called("POST", "/v1/exchanges", lambda: json.dumps(body).encode())
+        record: dict[str, Any] = answer.get("record") or {}
+        return record
+
+    async def record_consent(self, consent: Mapping[str, object]) -> None:
+        """Record what a person agreed to (`own/consent.v1.json`); again changes nothing. Raises as `deliver`."""
+        await self._called("POST", "/v1/consents", lambda: json.dumps(consent, ensure_ascii=False).encode())
+
+    async def search(self, receiver: str, criteria: Mapping[str, object]) -> dict[str, Any]:
+        """One DCI search through the gateway; the one `search_response` item. Raises as `deliver`."""
+
+        def content() -> bytes:
+            who = self._who()
+            item = {"reference_id": "1", "timestamp": dci.stamp(), "search_criteria": dict(criteria), "locale": "eng"}
+            message = {"transaction_id": secrets.token_urlsafe(12), "search_request": [item]}
+            header = dci.header("search", who.system.replace("/", "."), receiver, message)
+            return json.dumps(dci.signed(header, message, who.key), ensure_ascii=False).encode()
+
+        answer = await self._called("POST", "/dci/registry/sync/search", content)
+        (found,) = answer["message"]["search_response"]
+        item: dict[str, Any] = found
+        return item
+
     async def _called(self, method: str, path: str, content: Callable[[], bytes | None]) -> dict[str, Any]:
         ends, pause, denied = time.monotonic() + self._patience_s, FIRST_PAUSE_S, 0
         while True:

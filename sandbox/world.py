@@ -62,7 +62,9 @@ class Registers:
         self._ess: dict[str, EssRecord] = {}
         self._driving: dict[str, DrivingRecord] = {}
         self._certificates: dict[str, MedicalCertificate] = {}
+        self._certified: dict[str, MedicalCertificate] = {}  # the same, by NIC
         self._registrations: dict[str, SrRecord] = {}
+        self._districts: dict[str, str] = {}  # of registered people, by NIC
         self._reality: dict[str, Reality] = {}
         for person in watch(population(people, seed, day)):
             self._add(person)
@@ -112,6 +114,10 @@ class Registers:
         """The medical certificate with this number."""
         return self._certificates.get(number)
 
+    def certificate_of(self, nic: str) -> MedicalCertificate | None:
+        """The medical certificate of the person with this number."""
+        return self._certified.get(nic)
+
     def ess_by_nic(self, nic: str) -> EssRecord | None:
         """The employment support record at the start, before anybody is pushed."""
         return self._ess.get(nic)
@@ -119,6 +125,10 @@ class Registers:
     def ess_enrolments(self) -> Mapping[str, EssRecord]:
         """All of them, by number."""
         return MappingProxyType(self._ess)
+
+    def district_of(self, nic: str) -> str | None:
+        """The district that a registered person lives in, as the registry has it."""
+        return self._districts.get(nic)
 
     def registrations(self) -> Mapping[str, SrRecord]:
         """The social registry's member records, by member id; in no order."""
@@ -151,9 +161,10 @@ class Registers:
         if driving := driving_record(person, self.seed, self.date):
             self._driving[person.nic] = driving
         if certificate := medical_certificate(person, self.seed, self.date):
-            self._certificates[certificate.number] = certificate
+            self._certificates[certificate.number] = self._certified[certificate.nic] = certificate
         for record in person.registrations:
             self._registrations[record.member_id] = record
+            self._districts[person.nic] = record.gn_division[:5]
             self._reality[person.nic] = Reality(person.birth_date, person.world)
 
     def _add_civil(self, record: CivilRecord) -> None:

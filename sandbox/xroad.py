@@ -11,10 +11,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from .agencies.education.envelope import Message, SoapFault, answer, fault, opened
-from .agencies.education.xml import MOST_BYTES, BadXml, read
 from .faults import Faults, Faulty, WrongAnswers
+from .soap import Message, SoapFault, answer, fault, opened
 from .strict import BodyTooLarge, bounded
+from .strict_xml import MOST_BYTES, BadXml, read
 
 
 class BadQuestion(Exception):

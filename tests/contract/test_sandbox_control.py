@@ -257,7 +257,8 @@ async def test_what_agencies_issue_is_written_for_the_gateway_to_read(scene: Sce
     assert all(isinstance(value, str) for value in written.values())
     assert written["ESS_URL"] == f"{scene.url}/ess"
     assert {name.partition("_")[0] for name in written} == {
-        *("NATIONAL", "CIVIL", "TAX", "PENSION", "EDUCATION", "ESS", "MESSAGING", "DRIVING", "HEALTH")
+        *("NATIONAL", "CIVIL", "TAX", "PENSION", "EDUCATION", "ESS", "MESSAGING", "DRIVING", "HEALTH"),
+        *("SAMURDHI", "ELDERS", "DISABILITY", "KIDNEY", "PUBLIC", "SOCIAL", "EMPLOYMENT"),
     }
     assert stat.S_IMODE((tmp_path / "settings.json").stat().st_mode) == 0o600
 

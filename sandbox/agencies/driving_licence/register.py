@@ -8,9 +8,9 @@ from typing import Any, Final, Protocol
 from lxml import etree
 from starlette.applications import Starlette
 
-from sandbox.agencies.education.xml import SCHEMAS, schema
 from sandbox.faults import Faults
 from sandbox.population.licences import DrivingRecord
+from sandbox.strict_xml import SCHEMAS, schema
 from sandbox.xroad import Operation, Provider
 
 from .settings import DrivingSettings

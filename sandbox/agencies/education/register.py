@@ -9,14 +9,10 @@ from typing import Any, Protocol
 from lxml import etree
 
 from sandbox.person import EducationRecord, Enrolment, Qualification
-
-from .xml import SCHEMAS
+from sandbox.strict_xml import SCHEMAS
+from sandbox.xroad import BadQuestion
 
 EHIS = "{http://producers.ehis.xtee.riik.ee/producer/ehis}"
-
-
-class BadQuestion(Exception):
-    """The body fits the schema and still asks nothing that can be answered."""
 
 
 class Records(Protocol):

@@ -4,8 +4,8 @@ import json
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sandbox.agencies.education.xml import SCHEMAS
 from sandbox.population.certificates import MedicalCertificate
+from sandbox.strict_xml import SCHEMAS
 
 CERTIFICATE: Final = "urn:sandhi:fhir:certificate-number"
 PERSON: Final = "urn:sandhi:fhir:nic"

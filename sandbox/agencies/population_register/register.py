@@ -6,9 +6,9 @@ from typing import Final, Protocol
 from lxml import etree
 from starlette.applications import Starlette
 
-from sandbox.agencies.education.xml import schema
 from sandbox.faults import Faults
 from sandbox.person import NationalIdRecord
+from sandbox.strict_xml import schema
 from sandbox.xroad import Operation, Provider
 
 from .settings import PopulationSettings

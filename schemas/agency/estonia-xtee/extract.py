@@ -1,4 +1,4 @@
-"""Write `ehis.xsd`, `liiklusregister.xsd`, `rr.xsd`: the operations the adapters use, cut out of the published WSDLs.
+"""Write `ehis.xsd`, `liiklusregister.xsd`, `rr.xsd`, `tsd.xsd`, `tor.xsd`: the operations the adapters use, cut out of the published WSDLs.
 
 Every definition is copied as it stands; what is left out is not reachable from the message
 elements. Imports of X-Road's own schemas keep their addresses: whoever loads a schema maps them
@@ -15,6 +15,8 @@ XROAD = "http://x-road.eu/xsd/"
 MESSAGES = {
     "ehis": ("tootukassaleKehtivadV2", "tootukassaleKehtivadV2Response", "kmaLopetanud", "kmaLopetanudResponse"),
     "liiklusregister": ("pol_juhtoigusRequest", "pol_juhtoigusResponse"),
+    "tsd": ("skaSotsmaks", "skaSotsmaksResponse", "xteePalgaandmed", "xteePalgaandmedResponse"),
+    "tor": ("TORIK", "TORIKResponse"),
     "rr": ("RR405IsikNimi", "RR405IsikNimiResponse", "RR412", "RR412Response"),
 }
 HERE = Path(__file__).parent

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from lxml import etree
 
-SCHEMAS = Path(__file__).parents[3] / "schemas"
+SCHEMAS = Path(__file__).parents[1] / "schemas"
 MOST_BYTES = 1024 * 1024
 DEEPEST = 64
 XSI = "{http://www.w3.org/2001/XMLSchema-instance}"

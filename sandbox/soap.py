@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from .xml import schema
+from .strict_xml import schema
 
 SOAP = "{http://schemas.xmlsoap.org/soap/envelope/}"
 XROAD = "{http://x-road.eu/xsd/xroad.xsd}"

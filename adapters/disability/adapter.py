@@ -1,0 +1,5 @@
+"""Disability allowance system over DCI IBR: all of it is the kit's."""
+
+from adapters.kit.programme import build
+
+__all__ = ["build"]

@@ -1,0 +1,5 @@
+"""Samurdhi programme system over DCI IBR: all of it is the kit's."""
+
+from adapters.kit.programme import build
+
+__all__ = ["build"]

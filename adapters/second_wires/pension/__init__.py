@@ -1,0 +1,1 @@
+"""Contributions over X-Road: `skaSotsmaks` of the tax board; see README.md."""
