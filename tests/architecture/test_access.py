@@ -6,6 +6,7 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,8 @@ from tests.small_gateway import client_file, served
 
 PAGE = (ROOT / "docs/access.md").read_text("utf-8")
 WHO = dict(table(PAGE[PAGE.index("| route | who |") :]))
-SCOPES = sorted({who.partition(": ")[2] for who in WHO.values() if who.startswith("system: ")})
+SPEAKING = ("system: ", "party: ", "operation: ", "keeper: ")
+SCOPES = sorted({who.partition(": ")[2] for who in WHO.values() if who.startswith(SPEAKING)})
 MEMBER = "LK/GOV/WBB"
 EXCHANGE = {
     "service": "national_id.identity",
@@ -47,6 +49,12 @@ BODIES: dict[str, Any] = {
     "POST /v1/officers/{officer_id}/state": {"state": "suspended"},
     "POST /v1/officers/{officer_id}/roles": {"role": "data_manager", "member": MEMBER},
     "POST /v1/approvals": PROPOSAL,
+    "POST /v1/adapters": {"member": MEMBER, "system": f"{MEMBER}/X", "files": {}},
+    "POST /v1/adapters/check": {"files": {}},
+    "POST /v1/adapters/{adapter}/inputs": {"stage": "test", "values": {"X": "x"}},
+    "POST /v1/adapters/{adapter}/outages": {"starts_at": "2026-01-01T00:00:00Z", "ends_at": "2026-01-02T00:00:00Z"},
+    "POST /v1/adapters/{adapter}/versions/{number}/release": {"way": "active", "reason": "x"},
+    "POST /v1/adapters/{adapter}/versions/{number}/share": {"share": 1},
     "POST /v1/emergencies/{exchange_id}/review": {"verdict": "justified", "remark": "x"},
     "POST /v1/approvals/{approval_id}/reject": {"remark": "x"},
     "POST /v1/assisted/uses": HELP,
@@ -120,6 +128,11 @@ def rows(who: str, *, below: str = "/v1") -> Iterator[tuple[str, str, str, str]]
             yield method, path, word, name
 
 
+def shared() -> Iterator[tuple[str, str, str, str]]:
+    """What both a system and an officer may do."""
+    return chain(rows("party"), rows("operation"), rows("keeper"))
+
+
 async def test_the_table_has_every_route_and_no_other(house: House) -> None:
     assert set(WHO) == routes_of(house.app)
 
@@ -134,7 +147,7 @@ async def test_who_is_not_known_gets_past_no_door_but_the_open_ones(house: House
                 assert answer.status_code != 401, name
             elif path.startswith(("/v1", "/v2", "/dci")):
                 assert answer.status_code == 401, name
-            elif who in {"officer", "citizen"}:
+            elif who.partition(":")[0] in {"officer", "citizen"}:
                 assert (answer.status_code, "/sign-in" in answer.headers["location"]) == (303, True), name
             else:
                 assert answer.status_code >= 400, name
@@ -156,6 +169,15 @@ async def test_an_officer_s_session_opens_no_route_of_systems(house: House) -> N
         assert (await browser.http.request(method, path, headers=headers, content=b"{}")).status_code == 401, name
 
 
+async def test_where_a_certificate_is_the_credential_a_session_opens_nothing(house: House) -> None:
+    _, browser = await house.officer("amara", "operator")
+    headers = {"origin": house.origin, "x-csrf-token": await browser.csrf(), "authorization": "DPoP x", "dpop": "y"}
+    found = list(rows("certificate", below="/"))
+    assert len(found) > 40
+    for method, path, _, name in found:
+        assert (await browser.http.request(method, path, headers=headers, content=b"{}")).status_code == 401, name
+
+
 async def test_a_system_gets_as_far_as_its_scopes(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = int(listening.getsockname()[1])
@@ -167,7 +189,7 @@ async def test_a_system_gets_as_far_as_its_scopes(tmp_path: Path) -> None:
                 name: await opened.enter_async_context(Client.from_file(path, patience=AT_ONCE))
                 for name, path in files.items()
             }
-            for method, path, word, name in rows("system"):
+            for method, path, word, name in [*rows("system"), *shared()]:
                 if word:
                     assert await asked(callers["bare"], method, path, name) == 403, name
                 assert await asked(callers[word or "bare"], method, path, name) not in {401, 403}, name
@@ -200,6 +222,18 @@ async def test_a_role_gets_as_far_as_its_rights(house: House, role: Any) -> None
             assert status in {403, 404}, name
 
 
+@pytest.mark.parametrize("role", GRANTABLE, ids=lambda each: each.name)
+async def test_a_page_opens_as_far_as_the_rights_of_a_role(house: House, role: Any) -> None:
+    _, browser = await house.officer("amara", role.name)
+    headers = {"origin": house.origin}
+    form = {"csrf": await browser.csrf()}
+    for method, path, word, name in rows("officer", below="/console"):
+        if word:
+            content: dict[str, Any] = {"data": form} if method == "POST" else {}
+            answer = await browser.http.request(method, PARAMETER.sub("x", path), headers=headers, **content)
+            assert (answer.status_code == 403) == (Right(word) not in role.rights), name
+
+
 NOTHING_THERE = "POST /v1/assisted/withdrawals"  # of a consent that the person has not given
 NOT_THIS_KIND = {("data_protection_officer", "approvals.decide")}  # decides other kinds than the one proposed here
 
@@ -211,6 +245,22 @@ async def test_without_a_role_an_officer_sees_nobody_else(house: House) -> None:
         filled = path.format(officer_id=target.id, grant_id="x", approval_id="x")
         status = (await browser.call(method, filled, BODIES.get(name))).status_code
         assert status in ({403, 404} if word else {200}), name
+
+
+OFFICERS_TOO = {
+    "party": {Right.AGENCY_RUN},
+    "operation": {Right.GATEWAY_RUN},
+    "keeper": {Right.AGENCY_RUN, Right.GATEWAY_RUN},
+}
+
+
+@pytest.mark.parametrize("role", GRANTABLE, ids=lambda each: each.name)
+async def test_what_systems_and_officers_may_do_opens_for_the_right_and_for_no_other(house: House, role: Any) -> None:
+    _, browser = await house.officer("amara", role.name)
+    for kind, rights in OFFICERS_TOO.items():
+        for method, path, _, name in rows(kind):
+            status = (await browser.call(method, PARAMETER.sub("1", path), BODIES.get(name, {}))).status_code
+            assert (status not in {401, 403}) == bool(rights & role.rights), name
 
 
 REVIEWERS = ("operator", "agency_administrator", "compliance_officer", "data_protection_officer", "external_auditor")

@@ -3,12 +3,8 @@
 import asyncio
 import json
 import os
-import signal
 import subprocess
 import sys
-import threading
-import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,11 +13,9 @@ from flows.plays import Play, playing
 
 from audit import Wanted
 from gateway.cli.demo.choices import free_ports
-from gateway.cli.demo.processes import ProcessDied
 from gateway.settings import Settings
 from gateway.wiring import open_services
 
-NIGHTLY = bool(os.environ.get("SANDHI_NIGHTLY"))
 PEOPLE = 150
 RULES = "refused_by_rules"
 REPORT = {
@@ -130,35 +124,3 @@ async def refusals(play: Play) -> list[list[str]]:
         found = await services.log.search(wanted)
         logged = await services.log.find([each.entry_id for each in found])
     return [cast("list[str]", each.entry.facts["reasons"]) for each in logged]
-
-
-@pytest.mark.parametrize("victim", ["gateway", "all"])
-def test_killed_in_the_middle_and_started_again_the_run_completes(tmp_path: Path, victim: str) -> None:
-    port = free_ports(1)[0]
-    for played, step, delay in (("1", "1b", 0.6), ("4", "5", 1.2), ("7", "8", 1.0)):
-        with playing(tmp_path, people=PEOPLE, port=port) as play:
-            play.play("0", played)
-            cut(play, victim, step, delay)
-    with playing(tmp_path, people=PEOPLE, port=port) as play:
-        play.play("0", "C")
-        assert play.lines() == play.truth()
-        figures = play.figures()
-    assert figures["unexplained"] == 0
-    assert figures["log"]["verified"] is True
-    assert figures["pushed"] == figures["acknowledged"] == sum(figures["segments"].values())
-
-
-def cut(play: Play, victim: str, step: str, delay: float) -> None:
-    """Play a step and kill processes while it runs; it may have finished by then."""
-
-    def kill() -> None:
-        time.sleep(delay)
-        for name, process in play.processes.running.items():
-            if victim in {name, "all"}:
-                process.send_signal(signal.SIGKILL)
-
-    killer = threading.Thread(target=kill)
-    killer.start()
-    with suppress(ProcessDied):
-        play.play(step, step)
-    killer.join()
