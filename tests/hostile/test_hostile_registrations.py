@@ -108,6 +108,7 @@ HOSTILE: dict[str, tuple[dict[str, str], str]] = {
     "manifest: escapes the folder": (manifest('"./answer.json"', '"./../secret.json"'), "manifest"),
     "manifest: another's schema file": (manifest('"./answer.json"', '"agency/../../x.json"'), "manifest"),
     "manifest: wants a program": (manifest('kind       = "rest"', 'kind       = "sftp"'), "transport"),
+    "manifest: answers later": (manifest("path          =", "immediate = false\npath ="), "answers_later"),
     "manifest: id of a path": (manifest('id       = "offices_north"', 'id       = "../../x"'), "manifest"),
     "mapping: expression": (mapping('office = { from = "/office", eval = "__import__(1)" }'), "grammar"),
     "mapping: converter of its own": (mapping('office = { from = "/office", with = "os.system" }'), "grammar"),

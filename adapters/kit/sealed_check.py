@@ -1,0 +1,273 @@
+"""Run in a process of its own: judge an adapter folder that a stranger brought, within a budget and without a network.
+
+`python -I -m adapters.kit.sealed_check static|dry|shown FOLDER` writes one JSON object to standard output. `static`:
+every file that could be a program (schemas, XSDs, manifest, mapping, samples) judged as text, `{"faults": [...]}`;
+`dry`: the conformance suite, `{"results": [{"check", "fault", "ms"}], ...}`; its broken agencies listen on loopback,
+and nothing else can be reached: a name is not even looked up. A folder that takes too long is cut by the kernel.
+"""
+
+import asyncio
+import json
+import re
+import resource
+import sys
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import schemas
+from adapters.kit import conformance, golden, showing, strict_xml
+from adapters.kit import manifest as manifests
+from adapters.kit.manifest import Manifest, ManifestError
+from adapters.kit.strict_json import StrictError
+from adapters.kit.untrusted import ProgramRefused, checked_mapping, checked_schema, checked_xsd
+
+CPU_S = {"static": 2, "dry": 20, "shown": 5}
+MEMORY = 1024 * 1024 * 1024
+LARGEST_TOML = 64 * 1024
+MOST_SAMPLES = 100
+_LOOPBACK = frozenset({"127.0.0.1", "::1"})
+_AT_LINE = re.compile(r"\(at line (\d+)")
+_FILLED = re.compile(r"\{(url|host|port|rsa_key|certificate|ssh_key|ssh_public_key)\}")
+_DECLARED = {"rest": {"none", "bearer"}, "dci": None, "soap": None}  # transport -> its auth kinds; None: its own
+
+Told = dict[str, object]
+
+
+def main() -> int:
+    """Seal, judge, tell."""
+    mode, folder = sys.argv[1], Path(sys.argv[2])
+    _seal(CPU_S[mode])
+    found = _RUNS[mode](folder)
+    sys.stdout.write(json.dumps(found))
+    return 0
+
+
+def _seal(cpu_s: int) -> None:
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s))
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    sys.addaudithook(_refuse_outside)
+
+
+def _refuse_outside(event: str, arguments: tuple[Any, ...]) -> None:
+    """Whatever an adapter's files may lead to: only the suite's own servers on loopback are there."""
+    if event == "socket.connect" and arguments[1][0] not in _LOOPBACK:
+        raise PermissionError("sealed")
+    if event in {"socket.getaddrinfo", "socket.gethostbyname"} and arguments[0] not in _LOOPBACK | {None}:
+        raise PermissionError("sealed")
+
+
+def _static(folder: Path) -> Told:
+    faults = [*_programs(folder), *_tomls(folder)]
+    if faults:
+        return {"faults": faults}
+    try:
+        manifest = manifests.load(folder)
+    except ManifestError as error:
+        return {"faults": [_of_manifest(folder, str(error))]}
+    faults = [*_declared(folder, manifest), *_mapped(folder, manifest), *_samples(folder)]
+    services = {
+        each.id: {"sends": sorted(each.sent), "actions": sorted(each.actions)} for each in manifest.services.values()
+    }
+    return {
+        "faults": faults,
+        "id": manifest.id,
+        "name": manifest.name,
+        "transport": manifest.transport.kind,
+        "references": dict(manifest.references),
+        "services": services,
+    }
+
+
+def _fault(file: str, code: str, detail: str, line: int = 0) -> Told:
+    return {"file": file, "code": code, "detail": detail, "line": line}
+
+
+def _programs(folder: Path) -> Iterator[Told]:
+    """Schemas, XSDs and templates: what would be run, judged by what can be counted in its text."""
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        try:
+            if path.suffix == ".json":
+                checked_schema(path.read_bytes(), name)
+            elif path.suffix == ".xsd":
+                yield from _imports(path.read_bytes(), name)
+                checked_xsd(path.read_bytes(), name, trial=False)  # this process is the sealed one
+            elif path.suffix in {".xml", ".wsdl"}:
+                strict_xml.parse(path.read_bytes())
+        except ProgramRefused as error:
+            yield _fault(name, error.code, error.detail, error.line)
+        except StrictError as error:
+            yield _fault(name, "xml", str(error))
+
+
+def _imports(text: bytes, name: str) -> Iterator[Told]:
+    """A schema that lies elsewhere is not followed, so what it would say is said here or not at all."""
+    for node in strict_xml.parse(text).iter("{http://www.w3.org/2001/XMLSchema}import"):
+        if node.get("schemaLocation"):
+            line: Any = node.sourceline
+            told = "nothing is fetched: leave schemaLocation out, or bring one file"
+            yield _fault(name, "outside", told, int(line or 0))
+
+
+def _tomls(folder: Path) -> Iterator[Told]:
+    for name in ("manifest.toml", "samples/conformance.toml"):
+        path = folder / name
+        if not path.exists():
+            continue
+        if path.stat().st_size > LARGEST_TOML:
+            yield _fault(name, "too_large", f"at most {LARGEST_TOML} bytes")
+            continue
+        try:
+            tomllib.loads(path.read_text(encoding="utf-8"))
+        except RecursionError:
+            yield _fault(name, "too_deep", "tables or lists go too deep")
+        except tomllib.TOMLDecodeError as error:
+            found = _AT_LINE.search(str(error))
+            yield _fault(name, "toml", f"not TOML ({error})", int(found.group(1)) if found else 0)
+    if (folder / "mapping.toml").exists():
+        try:
+            checked_mapping((folder / "mapping.toml").read_bytes(), "mapping.toml")
+        except ProgramRefused as error:
+            yield _fault("mapping.toml", error.code, error.detail, error.line)
+
+
+def _of_manifest(folder: Path, told: str) -> Told:
+    """A manifest's error with its line, as near as its pointer or the service it names allows."""
+    text = (folder / "manifest.toml").read_text(encoding="utf-8")
+    detail = told.replace(f"{folder}/manifest.toml: ", "").replace(f"{folder}/", "")
+    pointer = re.search(r" at /([^:]*): ", detail)
+    service = re.match(r"\w+\.(\w+): ", detail)
+    path = pointer.group(1).split("/") if pointer else ["service", service.group(1)] if service else []
+    return _fault("manifest.toml", "manifest", detail, toml_line(text, path))
+
+
+def toml_line(text: str, path: list[str]) -> int:
+    """The line, from 1, of a value of a TOML text: of its key, else of the nearest table around it; 0 for neither."""
+    found, nearest = 0, -1
+    table: list[str] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if head := re.match(r"\s*\[+\s*([\w.\"'-]+)\s*\]+", line):
+            table = head.group(1).replace('"', "").replace("'", "").split(".")
+            here = table
+        elif key := re.match(r"\s*[\"']?([\w-]+)[\"']?\s*[=.]", line):
+            here = [*table, key.group(1)]
+        else:
+            continue
+        if path[: len(here)] == here and len(here) > nearest:
+            found, nearest = number, len(here)
+    return found
+
+
+def _declared(folder: Path, manifest: Manifest) -> Iterator[Told]:
+    """What needs a program, and an adapter of files alone can therefore not be."""
+    text = (folder / "manifest.toml").read_text(encoding="utf-8")
+    kind = manifest.transport.kind
+    if kind not in _DECLARED:
+        line = toml_line(text, ["transport", "kind"])
+        yield _fault("manifest.toml", "transport", f"{kind} needs a program; declare one of {sorted(_DECLARED)}", line)
+        return
+    known = _DECLARED[kind]
+    if known and manifest.auth_kind not in known:
+        line = toml_line(text, ["auth", "kind"])
+        yield _fault("manifest.toml", "auth", f"a declared {kind} signs in by one of {sorted(known)}", line)
+    for name, service in manifest.services.items():
+        if not service.immediate:
+            told = f"{service.id} answers later, which an adapter from outside cannot: leave `immediate` out"
+            yield _fault("manifest.toml", "answers_later", told, toml_line(text, ["service", name, "immediate"]))
+        if kind == "rest" and service.actions & {"read", "verify"} and not {"path", "request"} <= set(service.extra):
+            line = toml_line(text, ["service", name])
+            yield _fault("manifest.toml", "not_asked", f"{service.id}: declare its path and its request", line)
+
+
+def _mapped(folder: Path, manifest: Manifest) -> Iterator[Told]:
+    path = folder / "mapping.toml"
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    lines: Mapping[str, Mapping[str, Any]] = tomllib.loads(text)
+    for name in sorted(set(lines) - set(manifest.services)):
+        yield _fault("mapping.toml", "unknown_service", f"the manifest offers no {name}", toml_line(text, [name]))
+    for name, service in manifest.services.items():
+        mapped = set(lines.get(name, {}))
+        record = schemas.load(service.record_schema)
+        properties: Any = record.get("properties", {})
+        for each in sorted(mapped - set(properties)):
+            told = f"{service.record_schema} has no {each}; it has {', '.join(sorted(properties))}"
+            yield _fault("mapping.toml", "unknown_field", told, toml_line(text, [name, each]))
+        if mapped and (unmapped := sorted(service.fields - mapped)):
+            told = f"{service.id} offers {', '.join(unmapped)}, which no line maps"
+            yield _fault("mapping.toml", "unmapped_field", told, toml_line(text, [name]))
+
+
+def _samples(folder: Path) -> Iterator[Told]:
+    paths = sorted((folder / "samples").glob("*.golden"))
+    if len(paths) > MOST_SAMPLES:
+        yield _fault("samples", "too_many_files", f"at most {MOST_SAMPLES} golden samples")
+    for path in paths:
+        try:
+            golden.read(path)
+        except golden.GoldenError as error:
+            yield _fault(f"samples/{path.name}", "sample", str(error).partition(": ")[2], 1)
+    conformance_toml = folder / "samples" / "conformance.toml"
+    if not conformance_toml.exists():
+        yield _fault("samples/conformance.toml", "sample", "it is missing: it holds [settings], [subject] and [item.*]")
+        return
+    text = conformance_toml.read_text(encoding="utf-8")
+    for name, value in tomllib.loads(text).get("settings", {}).items():
+        if not isinstance(value, str) or ("://" in value and not _FILLED.search(value)):
+            told = f"{name}: in samples an address is {{url}}, which stands for the suite's own server"
+            yield _fault("samples/conformance.toml", "address", told, toml_line(text, ["settings", name]))
+
+
+async def _dry(folder: Path) -> Told:
+    results = await asyncio.gather(*(_timed(check) for check in conformance.checks(folder)))
+    return {"results": list(results), **_coverage(folder)}
+
+
+async def _timed(check: conformance.Check) -> Told:
+    begun = perf_counter()
+    (outcome,) = await asyncio.gather(check.run(), return_exceptions=True)
+    fault = f"{type(outcome).__name__}: {outcome}" if isinstance(outcome, BaseException) else None
+    return {"check": check.name, "fault": fault, "ms": round((perf_counter() - begun) * 1000)}
+
+
+def _coverage(folder: Path) -> Told:
+    """What grades look at beside the suite: what the samples show, and excuses with their reasons."""
+    manifest, samples = manifests.load(folder), golden.load(folder)
+    only = next(iter(manifest.services))
+    shown: dict[str, set[str]] = {name: set() for name in manifest.services}
+    failing = set()
+    for each in samples:
+        service = each.service or only
+        if each.result == "record" and service in shown:
+            shown[service] |= set(json.loads(each.expected))
+        elif each.result == "error":
+            failing.add(service)
+    table = tomllib.loads((folder / "samples" / "conformance.toml").read_text(encoding="utf-8"))
+    return {
+        "unshown": sorted(
+            f"{service.id}: {field}"
+            for name, service in manifest.services.items()
+            if "push" not in service.actions
+            for field in service.fields - shown[name]
+        ),
+        "never_failing": sorted(set(manifest.services) - failing),
+        "unchecked": sorted(
+            each.id for each in manifest.services.values() if each.actions - {"push"} and not each.answer_schema
+        ),
+        "readme": (folder / "README.md").exists(),
+        "exempt": {str(name): str(reason) for name, reason in table.get("exempt", {}).items()},
+    }
+
+
+_RUNS: Mapping[str, Callable[[Path], Told]] = {
+    "static": _static,
+    "dry": lambda folder: asyncio.run(_dry(folder)),
+    "shown": lambda folder: {"samples": showing.shown(folder)},
+}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,146 @@
+"""The agency's endpoint asked once for each service, about the invented person of the samples: four verdicts.
+
+| verdict | codes |
+| --- | --- |
+| `connection` | `ok`, `plain_http`, `cannot_connect`, `bad_certificate`, `not_allowed`, `not_configured` |
+| `auth` | `ok`, `invalid_auth`, `not_tried` |
+| `schema` | `ok`, `malformed`, `refused`, `redirected`, `source_error`, `not_tried` |
+| `latency` | `ok`, `slow`, `too_slow`, `not_tried` |
+
+Names of codes follow Home Assistant's config flows. Everything goes through the guarded dialler, as live questions do:
+the address is vetted inside the connect, and a redirect is an answer that is not followed.
+"""
+
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from adapters.kit import opening
+from adapters.kit.base import NotConfigured
+from adapters.kit.contract import (
+    Adapter,
+    AgencyAnswerMalformed,
+    AgencyCannotTell,
+    AgencyError,
+    AgencyHasNoSuchPerson,
+    AgencyRefused,
+    AgencyTimeout,
+    AgencyUnavailable,
+    Identifier,
+    Name,
+    Question,
+    Service,
+    Subject,
+)
+from adapters.kit.dci_wire import Wire
+from adapters.kit.egress import Dialler
+from adapters.kit.manifest import Manifest, load
+
+SLOW_MS = 2000
+NOT_TRIED = "not_tried"
+_TLS = frozenset({"SSLError", "SSLCertVerificationError", "CertificateError", "SSLEOFError", "SSLZeroReturnError"})
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one service's probe found. `detail` is the adapter's own sentence, which never holds a value."""
+
+    service: str
+    connection: str
+    auth: str = NOT_TRIED
+    schema: str = NOT_TRIED
+    latency: str = NOT_TRIED
+    ms: int = 0
+    detail: str = ""
+
+    @property
+    def good(self) -> bool:
+        """All four are."""
+        return {self.auth, self.schema, self.latency} == {"ok"} and self.connection in {"ok", "plain_http"}
+
+    def document(self) -> dict[str, Any]:
+        """As it is kept and shown."""
+        return asdict(self) | {"good": self.good}
+
+
+async def probed(
+    home: Path, values: Callable[[str], str], dialler: Dialler, wire: Wire, as_at: date
+) -> tuple[Verdict, ...]:
+    """Ask each service that can be asked now. Never raises for what the agency does.
+
+    Args:
+        values: address or secret by name; raises LookupError for one that was not given.
+    """
+    manifest = load(home)
+    asked = [each for each in manifest.services.values() if each.actions & {"read", "verify"} and each.immediate]
+    own = dialler.apart()
+    try:
+        adapter = opening.open_adapter(home, values, own, wire)
+    except NotConfigured as error:
+        allowed = "set " in str(error)
+        code = "not_configured" if allowed else "not_allowed"
+        return tuple(Verdict(each.id, code, detail=str(error)) for each in asked)
+    subject = _subject(home)
+    secure = "ok" if _base(manifest, values).startswith("https:") else "plain_http"
+    try:
+        return tuple([await _one(adapter, each, subject, as_at, secure) for each in asked])
+    finally:
+        await adapter.close()
+        await own.close()
+
+
+async def _one(adapter: Adapter, service: Service, subject: Subject, as_at: date, secure: str) -> Verdict:
+    begun = perf_counter()
+    error: AgencyError | None = None
+    try:
+        raw = await adapter.ask(Question(service.id, subject, service.fields, as_at))
+        adapter.normalise(service.id, raw)
+    except AgencyError as caught:
+        error = caught
+    ms = round((perf_counter() - begun) * 1000)
+    return _verdict(service.id, error, secure, ms)
+
+
+def _verdict(service: str, error: AgencyError | None, secure: str, ms: int) -> Verdict:
+    latency = "ok" if ms <= SLOW_MS else "slow"
+    detail = error.detail if error else ""
+    if error is None or isinstance(error, AgencyHasNoSuchPerson | AgencyCannotTell):
+        return Verdict(service, secure, "ok", "ok", latency, ms, detail)
+    if isinstance(error, AgencyTimeout):
+        return Verdict(service, secure, latency="too_slow", ms=ms, detail=detail)
+    if isinstance(error, AgencyUnavailable) and not error.code.isdecimal():
+        return Verdict(service, _unreached(error), ms=ms, detail=detail)
+    if isinstance(error, AgencyRefused):
+        return Verdict(service, secure, "invalid_auth", latency=latency, ms=ms, detail=detail)
+    schema = _schema_code(error)
+    return Verdict(service, secure, "ok" if schema != "source_error" else NOT_TRIED, schema, latency, ms, detail)
+
+
+def _unreached(error: AgencyError) -> str:
+    if error.code == "not_allowed":
+        return "not_allowed"
+    return "bad_certificate" if error.code in _TLS else "cannot_connect"
+
+
+def _schema_code(error: AgencyError) -> str:
+    if isinstance(error, AgencyUnavailable):
+        return "source_error"
+    if isinstance(error, AgencyAnswerMalformed):
+        return "redirected" if error.code.startswith("3") and len(error.code) == 3 else "malformed"
+    return "refused"
+
+
+def _base(manifest: Manifest, values: Callable[[str], str]) -> str:
+    return values(manifest.references["base_url"].partition(":")[2]) if "base_url" in manifest.references else ""
+
+
+def _subject(home: Path) -> Subject:
+    """The invented person of `samples/conformance.toml`."""
+    table: Mapping[str, Any] = tomllib.loads((home / "samples" / "conformance.toml").read_text(encoding="utf-8"))
+    person = table.get("subject", {})
+    identifiers = tuple(Identifier(kind, value) for kind, value in person.get("identifiers", {}).items())
+    return Subject(identifiers, tuple(Name(**each) for each in person.get("names", ())), person.get("birth_date"))
