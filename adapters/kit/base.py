@@ -9,6 +9,8 @@ from pathlib import Path
 
 import schemas
 from adapters.kit import months, strict_json
+from adapters.kit.breaker import Breaker, Health
+from adapters.kit.codes import Codes
 from adapters.kit.contract import (
     AgencyAnswerMalformed,
     AgencyError,
@@ -39,6 +41,8 @@ class Kit:
     Attributes:
         settings: a value by name; raises LookupError without one.
         wire: how DCI messages to the agency are protected, as the gateway agreed with it.
+        codes: the agency's code lists in ours, and what was met beyond them.
+        breakers: of every connection to the agency, for its health; whoever opens one adds it.
     """
 
     folder: Path
@@ -47,6 +51,8 @@ class Kit:
     settings: Callable[[str], str] = field(repr=False)
     dialler: Dialler
     wire: Wire = CLEAR
+    codes: Codes = field(default_factory=Codes)
+    breakers: list[Breaker] = field(default_factory=list, repr=False)
 
     def setting(self, key: str) -> str:
         """The value behind a key of the manifest's [transport], [auth] or [settings] table.
@@ -75,9 +81,11 @@ class Kit:
             NotConfigured: no base URL, or one that may not be dialled.
         """
         try:
-            return self.dialler.http(self.setting("base_url"), self.limits())
+            client = self.dialler.http(self.setting("base_url"), self.limits())
         except NotAllowed as error:
             raise NotConfigured(f"{self.manifest.id}: {error.detail}") from None
+        self.breakers.append(client.breaker)
+        return client
 
 
 class BaseAdapter:
@@ -85,6 +93,7 @@ class BaseAdapter:
 
     def __init__(self, kit: Kit) -> None:
         self.kit = kit
+        self.newest: dict[str, date] = {}  # service -> the last day that any of its answers was complete for
         self._asking = asyncio.Lock()  # whose questions go out now
         self._places = asyncio.Semaphore(kit.manifest.transport.concurrent)
 
@@ -92,6 +101,15 @@ class BaseAdapter:
     def id(self) -> str:
         """The folder's name."""
         return self.kit.manifest.id
+
+    @property
+    def codes(self) -> Codes:
+        """The agency's code lists, and what was met beyond them."""
+        return self.kit.codes
+
+    def health(self) -> Sequence[Health]:
+        """How each connection to the agency has been lately."""
+        return [each.health() for each in self.kit.breakers]
 
     def service(self, service_id: str) -> Service:
         """The manifest's entry of one service.
@@ -161,6 +179,8 @@ class BaseAdapter:
         fault = schemas.first_fault(schemas.validator(offered.record_schema), record)
         if fault is not None:
             raise AgencyAnswerMalformed(f"the record breaks {offered.record_schema} at {fault}", code=raw.code)
+        if self.newest.get(service, date.min) < raw.as_of:
+            self.newest[service] = raw.as_of
         return record
 
     async def close(self) -> None:

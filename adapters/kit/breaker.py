@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable
 from time import monotonic
+from typing import NamedTuple
 
 from adapters.kit.contract import AgencyUnavailable
 
@@ -12,6 +13,17 @@ SHARE = 0.5
 PROBE_S = 5.0
 RETRY_SHARE = 0.1  # of calls may be repeated, so that a dying source gets at most 1.1 times the load
 RETRY_BURST = 10.0
+
+
+class Health(NamedTuple):
+    """Calls and failures of the last 30 s, and how many seconds ago a call last went well and last failed; None: never
+    in this process. While it is `open`, calls are refused but for probes."""
+
+    open: bool
+    calls: int
+    failures: int
+    ok_ago_s: float | None
+    failed_ago_s: float | None
 
 
 class Breaker:
@@ -26,6 +38,8 @@ class Breaker:
         self._failures = 0
         self._next_probe: float | None = None  # set while open
         self._retries = RETRY_BURST
+        self._last_ok: float | None = None
+        self._last_failure: float | None = None
 
     @property
     def is_open(self) -> bool:
@@ -52,9 +66,20 @@ class Breaker:
         self._retries -= 1
         return True
 
+    def health(self) -> "Health":
+        """How the agency has been lately, for people to look at."""
+        now = self._clock()
+        recent = [ok for at, ok in self._outcomes if at >= now - WINDOW_S]
+        ages = [None if at is None else now - at for at in (self._last_ok, self._last_failure)]
+        return Health(self.is_open, len(recent), recent.count(False), *ages)
+
     def record(self, *, ok: bool) -> None:
         """Tell how a call ended."""
         now = self._clock()
+        if ok:
+            self._last_ok = now
+        else:
+            self._last_failure = now
         self._retries = min(RETRY_BURST, self._retries + RETRY_SHARE)
         if self._next_probe is not None:
             if ok:

@@ -15,9 +15,17 @@ RECORD_TYPES: Mapping[str, str] = {
     "finding": "finding",
     "vital-event": "vital-event",
     "referral": "referral",
+    "beneficiary": "beneficiary-event",
+    "vacancy": "vacancy",
+    "notice": "beneficiary-notice",
+    "late-report": "report-state",
 }
 """Service name -> canonical schema of its record; `spdci` has no type for most of them."""
-EVENT_TYPES: Mapping[str, str] = {"enrolment": "enrolment_status_change", "referral": "enrolment"}
+EVENT_TYPES: Mapping[str, str] = {
+    "enrolment": "enrolment_status_change",
+    "referral": "enrolment",
+    **dict.fromkeys(("beneficiary", "vacancy", "notice"), "enrollement_status_change"),  # spelt so by IBR
+}
 _DCI_REG_TYPE = "ns:org:RegistryType:Sandhi"
 
 
@@ -68,6 +76,7 @@ class CallbackAdapter:
                 "reg_event_type": EVENT_TYPES.get(name, name),
                 "reg_record_type": f"sandhi:{record_type}:v1",
                 "reg_records": _with_subject(item),
+                **({"contested": True} if item.contested else {}),
             },
         }
         message_id = str(uuid5(NAMESPACE_URL, f"{self._system}/{item.id}"))

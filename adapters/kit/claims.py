@@ -165,8 +165,10 @@ def contribution_status(parameters: Record, record: Record, asked: Asked) -> dic
 
 
 def readiness(_: Record, record: Record, asked: Asked) -> dict[str, object]:
-    """Schooling as far as readiness for work needs it: completed levels (ISCED 2011) and technical qualifications."""
+    """Schooling as far as readiness for work needs it: completed levels (ISCED 2011) and technical qualifications.
+    `full_time_student` is null where a study is open and the register has no forms of study."""
     as_at = asked.as_at
+    modes = {each.get("mode") for each in record["enrolments"] if _open(each["start"], each["end"], as_at)}
     completed = [
         each["level"]
         for each in record["enrolments"]
@@ -176,9 +178,7 @@ def readiness(_: Record, record: Record, asked: Asked) -> dict[str, object]:
     return {
         "highest_level": max((*completed, *(each["level"] for each in earned)), default=None),
         "technical_qualification": any(each["technical"] for each in earned),
-        "full_time_student": any(
-            each["mode"] == "full_time" and _open(each["start"], each["end"], as_at) for each in record["enrolments"]
-        ),
+        "full_time_student": None if None in modes and "full_time" not in modes else "full_time" in modes,
     }
 
 

@@ -68,6 +68,7 @@ class Question:
     `fields` are canonical field names; an adapter may ask the agency for less than it
     could (yes/no instead of attributes) when the fields allow it.
     `as_at` is the day the answer shall be true for, Asia/Colombo in the `lk` profile.
+    `claim` is what will be derived from the answer, with its parameters: for whoever can derive it at the agency.
     """
 
     service: str
@@ -75,6 +76,8 @@ class Question:
     fields: frozenset[str]
     as_at: date
     period: Period | None = None
+    claim: str = ""
+    parameters: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,8 @@ class RawAnswer:
         code: the agency's own result code, as received.
         match: `exact` (by identifier) or `probable` (by name and date only).
         empty: the agency knows the person and has nothing in the period.
+        signature: a compact JWS by the agency's own key over this answer, where it signs; kept as evidence.
+        claimed: the payload is the claim that was asked for, derived at the agency.
     """
 
     payload: object
@@ -94,19 +99,23 @@ class RawAnswer:
     code: str = ""
     match: str = "exact"
     empty: bool = False
+    signature: str = ""
+    claimed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
     """One thing to hand over. `id` is stable over retries, so that the receiver can tell repeats.
 
-    `record` fits the receiver's service schema; `subject` is whom it is about, if anyone.
+    `record` fits the receiver's service schema; `subject` is whom it is about, if anyone; `contested`: the person says
+    that it is wrong, and whoever tells it has not looked yet.
     """
 
     id: str
     service: str
     record: Mapping[str, object]
     subject: Subject | None = None
+    contested: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +128,8 @@ class Handed:
 
 class AgencyError(Exception):
     """The agency did not answer the question; see the tree above."""
+
+    back_in_s: int | None = None  # when asking again helps, where the agency said so beforehand
 
     def __init__(self, detail: str, *, code: str = "") -> None:
         super().__init__(detail)
@@ -231,6 +242,26 @@ class TellsEvents(Protocol):
 
         Raises:
             AgencyError: not taken; safe to try again.
+        """
+
+
+@runtime_checkable
+class TellsStates(Protocol):
+    """An adapter that hears its agency's later words by itself, without a webhook (receipts of SMPP)."""
+
+    def states(self) -> AsyncIterator[StateTold]:
+        """What it hears, as it comes; without end."""
+
+
+@runtime_checkable
+class AnswersLater(Protocol):
+    """An adapter whose agency takes a question now and answers it in a message of its own."""
+
+    async def ask_later(self, question: Question, reference: str) -> None:
+        """Put the question; the answer will name the reference. Asking again under it changes nothing.
+
+        Raises:
+            AgencyError: not taken.
         """
 
 

@@ -17,6 +17,8 @@ from adapters.kit.dial_rules import SFTP, BadListing, DialRules
 from adapters.kit.http_client import CONNECT_S, HttpAnswer, HttpClient, Limits, NotAllowed
 from adapters.kit.http_wire import Wire
 
+Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
 __all__ = ["BadListing", "Dialler", "HttpAnswer", "HttpClient", "Limits", "NotAllowed"]
 
 
@@ -36,6 +38,12 @@ class Dialler:
         self._rules = DialRules(allowed)
         self.tls = tls or ssl.create_default_context()
         self._clients: list[HttpClient] = []
+
+    def apart(self) -> "Dialler":
+        """The same rules and trust anchors with clients of its own, for what is closed before the process ends."""
+        made = Dialler(tls=self.tls)
+        made._rules = self._rules
+        return made
 
     def http(self, base_url: str, limits: Limits | None = None) -> HttpClient:
         """A client for one origin, to be kept for the life of the process.
@@ -70,21 +78,37 @@ class Dialler:
             self._vet(host, port, address)
         return addresses
 
-    async def connect(self, host: str, port: int, *, timeout_s: float = CONNECT_S) -> socket.socket:
+    async def connect(self, host: str, port: int, *, timeout_s: float = CONNECT_S, usual: int = SFTP) -> socket.socket:
         """A vetted, connected, non-blocking TCP socket (SFTP and other protocols that bring their own layers).
 
         Raises:
-            NotAllowed: as in `resolve`; also for a port other than SFTP's that is not on the allow-list.
+            NotAllowed: as in `resolve`; also for a port other than the protocol's `usual` one that is not on the
+                allow-list.
             AgencyTimeout: no connection within the time.
             AgencyUnavailable: refused, or the name does not resolve.
         """
-        self._rules.check(host, port, usual=SFTP)
+        self._rules.check(host, port, usual=usual)
         try:
             async with asyncio.timeout(timeout_s):
                 return await self._connected(await self.resolve(host, port), port)
         except TimeoutError:
             raise AgencyTimeout("no connection in time") from None
         except OSError as error:
+            raise AgencyUnavailable("cannot connect", code=type(error).__name__) from None
+
+    async def stream(self, host: str, port: int, *, usual: int, timeout_s: float = CONNECT_S) -> Stream:
+        """A vetted connection to read and write (SMTP, SMPP): TLS, unless host:port is on the allow-list.
+
+        Raises:
+            NotAllowed, AgencyTimeout, AgencyUnavailable: as in `connect`; also if the certificate is not the host's.
+        """
+        connected = await self.connect(host, port, timeout_s=timeout_s, usual=usual)
+        tls = None if self._rules.lists(host, port) else self.tls
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await asyncio.open_connection(sock=connected, ssl=tls, server_hostname=host if tls else None)
+        except OSError as error:  # TimeoutError and ssl's are some, too
+            connected.close()
             raise AgencyUnavailable("cannot connect", code=type(error).__name__) from None
 
     async def close(self) -> None:

@@ -15,12 +15,17 @@ FAULTS: dict[str, tuple[type[AgencyError], ...]] = {
 }
 """What each fault must be called by an adapter that speaks HTTP."""
 
+STREAMS = frozenset({"sftp", "smtp", "smpp"})
+"""Transports that are no HTTP: a broken stream is noticed before any answer."""
+
 _TOKEN = b'{"access_token":"conformance","token_type":"Bearer","expires_in":300}'
 _BODIES = {
     "rest": (b'{"half": ', b'{"unexpected": true}', b"application/json"),
     "dci": (b'{"half": ', b'{"unexpected": true}', b"application/json"),
     "soap": (b"<half", b"<unexpected/>", b"text/xml; charset=utf-8"),
     "sftp": (b"\x00\xff\r\n", b"", b""),
+    "smtp": (b"\x00\xff\r\n", b"", b""),
+    "smpp": (b"\x00\x00\x00\x04", b"", b""),
 }
 
 
@@ -31,7 +36,7 @@ async def broken_agency(fault: str, transport: str) -> AsyncIterator[int]:
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            if transport == "sftp":
+            if transport in STREAMS:
                 await _broken_stream(fault, garbled, writer)
             else:
                 while await _answered(reader, writer, fault, (garbled, wrong, kind)):

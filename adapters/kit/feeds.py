@@ -36,10 +36,12 @@ class FeedRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Unpacked:
-    """One file of an archive. `label` is what is left of the sender's name: to be shown, never to be opened."""
+    """One file of an archive. `label` is what is left of the sender's name: to be shown, never to be opened; `name` is
+    all of it, for who compares it with names of their own."""
 
     label: str
     content: bytes
+    name: str = ""
 
 
 def unpacked(archive: bytes) -> Iterator[Unpacked]:
@@ -58,7 +60,7 @@ def unpacked(archive: bytes) -> Iterator[Unpacked]:
             for entry in entries:
                 content = _entry(opened, entry, _allowed(len(archive)) - total)
                 total += len(content)
-                yield Unpacked(label(entry.filename), content)
+                yield Unpacked(label(entry.filename), content, entry.orig_filename)
     except (BadZipFile, EOFError, OSError, RuntimeError, UnicodeError, ValueError, zlib.error):
         raise FeedRefused("not a zip that can be read") from None
 

@@ -4,6 +4,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -11,10 +12,13 @@ from typing import Any
 import schemas
 from adapters.kit import claims
 from adapters.kit.contract import Service
-from adapters.kit.untrusted import ProgramRefused, checked_schema
+from adapters.kit.untrusted import ProgramRefused, checked_schema, checked_wsdl
+from adapters.kit.untrusted.wsdl import Operation, Wsdl
+from adapters.kit.xml_values import leaves, part_at
 
 OWN = "./"  # begins the name of a schema that lies in the adapter's folder
 _SHAPE = "own/manifest.v1.json"
+_DECLARED = ("path", "request", "repeatable", "means", "wsdl", "operation")  # for transports that need no Python
 
 
 class ManifestError(Exception):
@@ -25,7 +29,7 @@ class ManifestError(Exception):
 class Transport:
     """How the agency is reached. Addresses are references to settings, never literal hosts."""
 
-    kind: str  # rest | soap | dci | sftp
+    kind: str  # rest | soap | dci | sftp | smtp | smpp
     base_url: str = ""
     host: str = ""
     port: str = ""
@@ -110,7 +114,8 @@ def _typed(raw: dict[str, Any]) -> Manifest:
     transport, auth = raw["transport"], dict(raw.get("auth", {}))
     kind = auth.pop("kind", "none")
     addresses = {key: transport[key] for key in ("base_url", "host", "port") if key in transport}
-    services = {name: _service(raw["id"], name, table) for name, table in raw["service"].items()}
+    quota = {f"quota_{name}": value for name, value in raw.get("quota", {}).items()}
+    services = {name: _service(raw["id"], name, table, quota) for name, table in raw["service"].items()}
     return Manifest(
         id=raw["id"],
         name=raw["name"],
@@ -123,7 +128,7 @@ def _typed(raw: dict[str, Any]) -> Manifest:
     )
 
 
-def _service(adapter: str, name: str, table: dict[str, Any]) -> Service:
+def _service(adapter: str, name: str, table: dict[str, Any], quota: Mapping[str, int]) -> Service:
     return Service(
         id=f"{adapter}.{name}",
         actions=frozenset(table["actions"]),
@@ -139,7 +144,7 @@ def _service(adapter: str, name: str, table: dict[str, Any]) -> Service:
         answer_schema=table.get("answer_schema", ""),
         people_a_call=table.get("people_a_call", 0),
         lag_months=table.get("lag_months", 0),
-        extra=MappingProxyType({key: table[key] for key in ("path", "request", "repeatable") if key in table}),
+        extra=MappingProxyType({**{key: table[key] for key in _DECLARED if key in table}, **quota}),
     )
 
 
@@ -156,6 +161,45 @@ def _problems(folder: Path, manifest: Manifest) -> Iterator[str]:
         if missing := set(service.id_types) - service.sent:
             yield f"{service.id}: asked by {sorted(missing)}, so list it in sends too"
         yield from _record_problems(service)
+        yield from _request_problems(folder, service)
+
+
+def _request_problems(folder: Path, service: Service) -> Iterator[str]:
+    """What a declared request carries of a person is disclosed; a SOAP operation must exist, and have these parts."""
+    request: Any = service.extra.get("request", {})
+    carried = {what.partition(":") for what in request.values()}
+    told = {{"identifier": key, "name": "names", "birth_date": kind}.get(kind, "") for kind, _, key in carried}
+    if untold := told - service.sent - {""}:
+        yield f"{service.id}: the request carries {sorted(untold)}, so list it in sends too"
+    if "wsdl" in service.extra or "operation" in service.extra:
+        try:
+            wsdl, operation = operation_of(folder, service)
+        except (ManifestError, ProgramRefused) as error:
+            yield f"{service.id}: {error}"
+            return
+        asked = wsdl.shapes.element(operation.request)
+        for path in request if asked else ():
+            if asked and part_at(asked, wsdl.shapes, f"/{path}") is None:
+                known = ", ".join(leaf.pointer[1:] for leaf in islice(leaves(asked, wsdl.shapes), 20))
+                yield f"{service.id}: the request of {operation.name} has no {path}; it has {known}"
+
+
+def operation_of(folder: Path, service: Service) -> tuple[Wsdl, Operation]:
+    """The WSDL and the operation that a declared SOAP service names.
+
+    Raises:
+        ManifestError: it names none, or the file cannot be read.
+        ProgramRefused: the WSDL cannot be used, or has no such operation.
+    """
+    name, operation = service.extra.get("wsdl"), service.extra.get("operation")
+    if not isinstance(name, str) or not isinstance(operation, str):
+        raise ManifestError("a SOAP service without Python names its wsdl and its operation")
+    path = folder / name
+    try:
+        wsdl = checked_wsdl(path.read_bytes(), str(path))
+    except OSError:
+        raise ManifestError(f"{path} cannot be read; put the agency's WSDL there") from None
+    return wsdl, wsdl.operation(operation)
 
 
 def _record_problems(service: Service) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Open an adapter folder: its `adapter.py` has `build(kit: Kit) -> Adapter`; without one, REST is declared."""
+"""Open an adapter folder: `adapter.py` has `build(kit: Kit) -> Adapter`; without one, REST, SOAP or DCI is declared."""
 
 import importlib
 import importlib.util
@@ -7,14 +7,19 @@ from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
+from adapters.kit import codes as code_lists
 from adapters.kit import manifest as manifests
 from adapters.kit import mapping as mappings
 from adapters.kit.base import Kit
+from adapters.kit.codes import CodesError
 from adapters.kit.contract import Adapter
 from adapters.kit.dci_wire import CLEAR, Wire
 from adapters.kit.egress import Dialler
 from adapters.kit.manifest import ManifestError
+from adapters.kit.mapping import MappingError
+from adapters.kit.transports.dci_registry import declared
 from adapters.kit.transports.rest import DeclaredRest
+from adapters.kit.transports.soap import DeclaredSoap
 
 _HERE = Path(__file__).resolve().parent.parent
 
@@ -35,7 +40,12 @@ def open_adapter(
         ManifestError, MappingError: the folder is wrong.
         NotConfigured: a setting the adapter needs is missing, or its address may not be dialled.
     """
-    return build(Kit(folder, manifests.load(folder), mappings.load(folder), settings, dialler, wire))
+    manifest = manifests.load(folder)
+    try:
+        codes = code_lists.load(folder)
+    except CodesError as error:
+        raise MappingError(str(error)) from None
+    return build(Kit(folder, manifest, mappings.load(folder, codes), settings, dialler, wire, codes))
 
 
 def build(kit: Kit) -> Adapter:
@@ -45,9 +55,18 @@ def build(kit: Kit) -> Adapter:
         NotConfigured: as `open_adapter`.
     """
     if not (kit.folder / "adapter.py").exists():
-        return DeclaredRest(kit)
+        return _declared(kit)
     built: Adapter = _module(kit.folder.resolve()).build(kit)
     return built
+
+
+def _declared(kit: Kit) -> Adapter:
+    kind = kit.manifest.transport.kind
+    if kind == "dci":
+        return declared(kit)
+    if kind == "sftp":
+        raise ManifestError(f"{kit.manifest.id}: files over sftp need an adapter.py; a declaration cannot say it")
+    return DeclaredSoap(kit) if kind == "soap" else DeclaredRest(kit)
 
 
 def _module(folder: Path) -> ModuleType:

@@ -1,5 +1,7 @@
 """Keys for one conformance run; nothing here is ever stored."""
 
+import json
+from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -13,7 +15,8 @@ from cryptography.x509.oid import NameOID
 
 @cache
 def placeholders() -> Mapping[str, str]:
-    """`rsa_key` and its self-signed `certificate` in PEM; `ssh_key` (OpenSSH) and `ssh_public_key` (one line)."""
+    """`rsa_key` and its self-signed `certificate` in PEM; `ssh_key` (OpenSSH) and `ssh_public_key` (one line);
+    `jwk` and `public_jwk`, of another Ed25519 key, as JSON."""
     rsa_key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     ssh_key = ed25519.Ed25519PrivateKey.generate()
     return {
@@ -21,7 +24,18 @@ def placeholders() -> Mapping[str, str]:
         "certificate": _certificate(rsa_key).public_bytes(Encoding.PEM).decode(),
         "ssh_key": ssh_key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode(),
         "ssh_public_key": ssh_key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode(),
+        **_jwks(),
     }
+
+
+def _jwks() -> Mapping[str, str]:
+    key = ed25519.Ed25519PrivateKey.generate()
+    public = {"kty": "OKP", "crv": "Ed25519", "kid": "conformance", "x": _b64(key.public_key().public_bytes_raw())}
+    return {"jwk": json.dumps(public | {"d": _b64(key.private_bytes_raw())}), "public_jwk": json.dumps(public)}
+
+
+def _b64(raw: bytes) -> str:
+    return urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 def _certificate(key: rsa.RSAPrivateKey) -> x509.Certificate:

@@ -25,15 +25,18 @@ class ClientCredentials:
         form: Mapping[str, str],
         *,
         headers: Callable[[], Mapping[str, str]] = dict,
+        fresh: Callable[[], Mapping[str, str]] = dict,
         in_query: bool = False,
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        """`form` holds client_id, client_secret and what else the agency wants; `in_query` sends it as URL
-        parameters (OpenCRVS 1) instead of a form body."""
+        """`form` holds client_id, client_secret and what else the agency wants; `fresh` what is made anew for each
+        request (a signed assertion, RFC 7523); `in_query` sends it as URL parameters (OpenCRVS 1) instead of a form
+        body."""
         self._http = http
         self._path = path
         self._form = {"grant_type": "client_credentials", **form}
         self._headers = headers
+        self._fresh = fresh
         self._in_query = in_query
         self._clock = clock
         self._token = ""
@@ -67,7 +70,7 @@ class ClientCredentials:
         return await call(await self.token())
 
     async def _fetch(self) -> None:
-        encoded = urlencode(self._form)
+        encoded = urlencode({**self._form, **self._fresh()})
         answer = await self._http.request(
             "POST",
             f"{self._path}?{encoded}" if self._in_query else self._path,

@@ -1,5 +1,6 @@
 """JSON over HTTP: reading answers strictly, the usual meaning of status codes, and services that need no Python."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -8,18 +9,25 @@ import orjson
 import schemas
 from adapters.kit import strict_json
 from adapters.kit.base import BaseAdapter, Kit, as_of
+from adapters.kit.carrying import carried
 from adapters.kit.contract import (
     AgencyAnswerMalformed,
     AgencyError,
     AgencyHasNoSuchPerson,
     AgencyRefused,
     AgencyRejectedMessage,
+    Handed,
+    Item,
     Question,
     RawAnswer,
+    Subject,
 )
 from adapters.kit.egress import HttpAnswer
 from adapters.kit.manifest import answer_validator
+from adapters.kit.meanings import meant
 
+RECEIPT = "own/receipt.v1.json"
+_CODE = re.compile(r"[A-Z][A-Z0-9_]{1,39}", re.ASCII)
 JSON = {"content-type": "application/json", "accept": "application/json"}
 
 
@@ -58,6 +66,9 @@ def error_of(answer: HttpAnswer, code: str = "") -> AgencyError:
 class DeclaredRest(BaseAdapter):
     """A folder without `adapter.py`: POST the declared `request` to the declared `path`, map the answer.
 
+    What is pushed goes beside it: `item`, the same when it is sent again, and `record`. The agency answers with a
+    `reference` of its own and a `state`.
+
     `[auth] kind` is `none` or `bearer` (with `token = "secret:NAME"`).
     """
 
@@ -74,28 +85,49 @@ class DeclaredRest(BaseAdapter):
         path, request = service.extra.get("path"), service.extra.get("request")
         if not isinstance(path, str) or not isinstance(request, Mapping):
             return await super().ask(question)
-        body = orjson.dumps({member: _carried(question, what) for member, what in request.items()})
-        answer = await self._http.request("POST", path, headers=self._headers, content=body)
-        if not 200 <= answer.status < 300:
-            raise error_of(answer)
+        body = {
+            member: carried(question.subject, what, question.as_at, question.period) for member, what in request.items()
+        }
+        answer = await self._posted(path, body)
         payload = read_json(answer, service.answer_schema, self.kit.folder)
-        return RawAnswer(payload, as_of(service, question.as_at), code=str(answer.status))
+        told = meant(service, payload)
+        return RawAnswer(payload, as_of(service, question.as_at), told.code or str(answer.status), empty=told.empty)
+
+    def parse(self, service: str, body: bytes) -> object:
+        """JSON; what it says in place of a record is raised, as for an answer; see `BaseAdapter.parse`."""
+        payload = super().parse(service, body)
+        meant(self.service(service), payload)
+        return payload
+
+    async def deliver(self, item: Item) -> Handed:
+        """POST one item; see `contract.Adapter.deliver`."""
+        service = self.service(item.service)
+        path = service.extra.get("path")
+        if "push" not in service.actions or not isinstance(path, str):
+            return await super().deliver(item)
+        request, subject = service.extra.get("request"), item.subject or Subject()
+        members = request if isinstance(request, Mapping) else {}
+        body: dict[str, object] = {member: carried(subject, what) for member, what in members.items()}
+        body |= {"item": item.id, "record": dict(item.record)}
+        answer = await self._posted(path, body, repeatable=bool(service.extra.get("repeatable", True)))
+        taken = read_json(answer, RECEIPT)
+        if not isinstance(taken, dict):
+            raise AgencyAnswerMalformed("the answer is no receipt", code=str(answer.status))
+        return Handed(str(taken["reference"]), str(taken["state"]))
+
+    async def _posted(self, path: str, body: Mapping[str, object], *, repeatable: bool = True) -> HttpAnswer:
+        content = orjson.dumps(body)
+        answer = await self._http.request("POST", path, headers=self._headers, content=content, repeatable=repeatable)
+        if not 200 <= answer.status < 300:
+            raise error_of(answer, _own_code(answer))
+        return answer
 
 
-def _carried(question: Question, what: str) -> str:
-    """What one member of the request carries: `identifier:NIC`, `name:Latn`, `birth_date` or `as_at`."""
-    subject = question.subject
-    kind, _, key = what.partition(":")
-    if kind == "identifier":
-        value = subject.identifier(key)
-    elif kind == "name":
-        value = next((name.value for name in subject.names if name.script == key), None)
-    elif kind == "birth_date":
-        value = subject.birth_date.isoformat() if subject.birth_date else None
-    else:
-        value = question.as_at.isoformat()
-    if value is None:
-        raise AgencyRejectedMessage(
-            f"the agency must be told {what}, and the caller does not hold it", code="incomplete"
-        )
-    return value
+def _own_code(answer: HttpAnswer) -> str:
+    """The `code` of a refusal in JSON, for the log; empty where there is none that looks like one."""
+    try:
+        told = strict_json.loads(answer.body)
+    except strict_json.StrictError:
+        return ""
+    code = told.get("code") if isinstance(told, dict) else None
+    return code if isinstance(code, str) and _CODE.fullmatch(code) else ""

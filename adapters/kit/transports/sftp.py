@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import asyncssh
 
+from adapters.kit.breaker import Breaker
 from adapters.kit.contract import (
     AgencyAnswerMalformed,
     AgencyError,
@@ -60,6 +61,7 @@ class Sftp:
         self._login = login
         self._limits = limits
         self._slots = asyncio.Semaphore(limits.concurrent)
+        self.breaker = Breaker()
         try:
             self._client_key = asyncssh.import_private_key(login.client_key)
             self._host_key = asyncssh.import_public_key(login.host_key)
@@ -72,9 +74,24 @@ class Sftp:
 
         Raises:
             AgencyTimeout: not done in time.
-            AgencyUnavailable: not reachable, cut, broken, or not the pinned host key (code `host_key`).
+            AgencyUnavailable: not reachable, cut, broken, or not the pinned host key (code `host_key`); it failed
+                repeatedly and is left alone for a moment (code `breaker_open`).
             AgencyRefused: our key is not accepted, or a path is not ours.
         """
+        self.breaker.check()
+        try:
+            async with self._opened() as session:
+                yield session
+        except AgencyUnavailable:
+            self.breaker.record(ok=False)
+            raise
+        except AgencyError:  # an answer, though not a pleasant one
+            self.breaker.record(ok=True)
+            raise
+        self.breaker.record(ok=True)
+
+    @asynccontextmanager
+    async def _opened(self) -> AsyncIterator["Session"]:
         async with self._slots:
             try:
                 with _translated():

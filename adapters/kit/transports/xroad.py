@@ -75,7 +75,14 @@ class XRoad:
         self._schema = schema
 
     async def call(
-        self, request: etree._Element, *, code: str = "", version: str = "v1", issue: str = ""
+        self,
+        request: etree._Element,
+        *,
+        code: str = "",
+        version: str = "v1",
+        issue: str = "",
+        answer: str = "",
+        user: str = "",
     ) -> etree._Element:
         """One call.
 
@@ -83,9 +90,11 @@ class XRoad:
             request: the body; its local name is the service code (document/literal wrapped), unless `code` is given.
             code: the service code of a provider whose bodies are called otherwise (`<code>Request`).
             issue: our case reference, if any; never a person's number.
+            answer: the element that answers, if it is called otherwise than `<code>Response`.
+            user: whom the provider shall take for the asking user, where it wants one (`userId`).
 
         Returns:
-            The `<service code>Response` element, valid against the agency's XSD.
+            The element that answers, valid against the agency's XSD.
 
         Raises:
             AgencyRejectedMessage: our own body breaks the XSD (nothing was sent), or a `Client` fault.
@@ -94,7 +103,7 @@ class XRoad:
             AgencyAnswerMalformed: not SOAP, not the answer to our message, or it breaks the XSD.
         """
         if not self._schema.validate(request):
-            raise AgencyRejectedMessage(f"our message breaks the schema{_where(self._schema)}", code="own_schema")
+            raise AgencyRejectedMessage(f"our message breaks the schema{where(self._schema)}", code="own_schema")
         message_id = str(uuid4())
         asked = etree.QName(etree.QName(request).namespace, code or etree.QName(request).localname)
         content = envelope(
@@ -105,29 +114,13 @@ class XRoad:
             message_id=message_id,
             version=version,
             issue=issue,
+            user=user,
         )
         headers = {"content-type": "text/xml; charset=utf-8", "soapaction": '""'}
-        answer = await self._http.request("POST", "/", headers=headers, content=content, faults=True)
-        return self._read(answer, message_id, asked)
-
-    def _read(self, answer: HttpAnswer, message_id: str, asked: etree.QName) -> etree._Element:
-        root = _parsed(answer)
-        body = root.find("soap:Body", _NAMES)
-        content = body[0] if body is not None and len(body) == 1 else None
-        if content is None:
-            raise AgencyAnswerMalformed("the answer has not one element in its SOAP body", code=str(answer.status))
-        if content.tag == f"{{{SOAP}}}Fault":
-            raise fault_of(content)
-        if answer.status != 200:
-            raise AgencyAnswerMalformed(
-                "an answer that is no fault has another status than 200", code=str(answer.status)
-            )
+        told = await self._http.request("POST", "/", headers=headers, content=content, faults=True)
+        root, found = opened(told)
         self._check_header(root, message_id, asked.localname)
-        if content.tag != f"{{{asked.namespace}}}{asked.localname}Response":
-            raise AgencyAnswerMalformed("the answer is about another operation", code="operation")
-        if not self._schema.validate(content):
-            raise AgencyAnswerMalformed(f"the answer breaks the agency's schema{_where(self._schema)}", code="schema")
-        return content
+        return checked(found, answer or f"{{{asked.namespace}}}{asked.localname}Response", self._schema)
 
     def _check_header(self, root: etree._Element, message_id: str, operation: str) -> None:
         """The provider must copy our header fields into its answer (PR-MESS 2.2)."""
@@ -142,6 +135,37 @@ class XRoad:
             raise AgencyAnswerMalformed("the X-Road header is not that of our message", code="header")
 
 
+def opened(answer: HttpAnswer) -> tuple[etree._Element, etree._Element]:
+    """The envelope and what its body holds.
+
+    Raises:
+        AgencyError: what a fault means, see `fault_of`; AgencyAnswerMalformed: not one element in a SOAP 1.1 body.
+    """
+    root = _parsed(answer)
+    body = root.find("soap:Body", _NAMES)
+    content = body[0] if body is not None and len(body) == 1 else None
+    if content is None:
+        raise AgencyAnswerMalformed("the answer has not one element in its SOAP body", code=str(answer.status))
+    if content.tag == f"{{{SOAP}}}Fault":
+        raise fault_of(content)
+    if answer.status != 200:
+        raise AgencyAnswerMalformed("an answer that is no fault has another status than 200", code=str(answer.status))
+    return root, content
+
+
+def checked(content: etree._Element, tag: str, schema: etree.XMLSchema) -> etree._Element:
+    """The content, if it is the wanted element and fits the schema.
+
+    Raises:
+        AgencyAnswerMalformed: it is not; the text has the place, never a value.
+    """
+    if content.tag != tag:
+        raise AgencyAnswerMalformed("the answer is about another operation", code="operation")
+    if not schema.validate(content):
+        raise AgencyAnswerMalformed(f"the answer breaks the agency's schema{where(schema)}", code="schema")
+    return content
+
+
 def envelope(
     body: etree._Element,
     client: System,
@@ -151,6 +175,7 @@ def envelope(
     message_id: str,
     version: str,
     issue: str = "",
+    user: str = "",
 ) -> bytes:
     """The SOAP envelope with X-Road's headers, in UTF-8."""
     root = etree.Element(f"{{{SOAP}}}Envelope", nsmap=_NAMES)
@@ -159,6 +184,8 @@ def envelope(
     service = _system(header, "service", "SERVICE", provider)
     etree.SubElement(service, f"{{{IDENTIFIERS}}}serviceCode").text = code
     etree.SubElement(service, f"{{{IDENTIFIERS}}}serviceVersion").text = version
+    if user:
+        etree.SubElement(header, f"{{{XROAD}}}userId").text = user
     etree.SubElement(header, f"{{{XROAD}}}id").text = message_id
     if issue:
         etree.SubElement(header, f"{{{XROAD}}}issue").text = issue
@@ -207,7 +234,7 @@ def _codes(element: etree._Element | None) -> tuple[str, ...]:
     return () if element is None else tuple(child.text or "" for child in element)
 
 
-def _where(schema: etree.XMLSchema) -> str:
+def where(schema: etree.XMLSchema) -> str:
     """Which rule a document broke first, and at which element: never its text."""
     log: Any = schema.error_log  # iterable, which the type stubs do not know
     first = next(iter(log), None)

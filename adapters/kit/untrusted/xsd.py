@@ -4,9 +4,10 @@ Source: XML Schema 1.0 parts 1 and 2 (second edition). What libxml2 cannot bound
 rest is compiled once in a sealed process (`sealed_xsd.py`) before this one compiles it.
 """
 
+import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from adapters.kit.strict_json import StrictError
 
 from . import patterns
 from .refused import ProgramRefused
+from .sealed_xsd import compiled
 
 LIMIT = 1024 * 1024
 ELEMENTS = 20_000
@@ -50,15 +52,35 @@ def checked_xsd(text: bytes, where: str = "schema.xsd", *, trial: bool = True) -
             `pattern`, `model` or `schema`, with the line.
     """
     root = _read(text, where)
+    check_text(root, where)
+    for imported in root.findall(f"{{{XSD}}}import"):
+        root.remove(imported)
+    return compiled_schema(etree.tostring(root).decode(), {}, where, trial=trial)
+
+
+def check_text(root: etree._Element, where: str) -> None:
+    """What can be told of a schema without compiling it.
+
+    Raises:
+        ProgramRefused: as `checked_xsd`, but for `schema`.
+    """
+    if sum(1 for _ in root.iter()) > ELEMENTS:
+        raise ProgramRefused("too_large", f"a schema has at most {ELEMENTS} elements", where=where)
     for node in root.iter(f"{{{XSD}}}*"):
         _check(node, where)
     _Models(root, where).check()
-    for imported in root.findall(f"{{{XSD}}}import"):
-        root.remove(imported)
+
+
+def compiled_schema(text: str, copies: Mapping[str, str], where: str, *, trial: bool) -> etree.XMLSchema:
+    """A checked schema, compiled; `copies` are all that its imports may lead to, by location.
+
+    Raises:
+        ProgramRefused: `schema`.
+    """
     if trial:
-        _try_out(etree.tostring(root), where)
+        _try_out(json.dumps([text, dict(copies)]).encode(), where)
     try:
-        return etree.XMLSchema(root)
+        return compiled(text, copies)
     except etree.XMLSchemaParseError as error:
         raise _uncompiled(error, where) from None
 
@@ -70,8 +92,6 @@ def _read(text: bytes, where: str) -> etree._Element:
         raise ProgramRefused("xml", str(error), where=where) from None
     if root.tag != f"{{{XSD}}}schema":
         raise ProgramRefused("not_xsd", "the root is not an XSD schema", where=where, line=_line(root))
-    if sum(1 for _ in root.iter()) > ELEMENTS:
-        raise ProgramRefused("too_large", f"a schema has at most {ELEMENTS} elements", where=where)
     return root
 
 

@@ -1,4 +1,4 @@
-"""Write `ehis.xsd`, `liiklusregister.xsd`, `rr.xsd`, `tsd.xsd`, `tor.xsd`: the operations the adapters use, cut out of the published WSDLs.
+"""Write one `.xsd` for each register of `MESSAGES`: the operations the adapters use, cut out of the published WSDLs.
 
 Every definition is copied as it stands; what is left out is not reachable from the message
 elements. Imports of X-Road's own schemas keep their addresses: whoever loads a schema maps them

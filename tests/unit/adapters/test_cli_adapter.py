@@ -14,6 +14,15 @@ def test_list_names_every_adapter_for_people_and_for_scripts() -> None:
     assert "national_id" in RUN(app, ["list"]).stdout
 
 
+def test_list_names_each_wire_of_an_agency() -> None:
+    found = json.loads(RUN(app, ["list", "--json"]).stdout)
+    wires = [(each["wire"], each["transport"]) for each in found if each["id"] == "national_id"]
+    assert wires == [("first", "rest"), ("second", "soap")]
+    firsts = [each["id"] for each in found if each["wire"] == "first"]
+    assert len(firsts) == len(set(firsts))
+    assert {each["id"] for each in found if each["wire"] == "second"} <= set(firsts)
+
+
 def test_show_tells_services_and_the_settings_that_are_needed() -> None:
     shown = json.loads(RUN(app, ["show", "tax", "--json"]).stdout)
     assert shown["settings"] == ["TAX_CLIENT_ID", "TAX_CLIENT_SECRET", "TAX_URL"]

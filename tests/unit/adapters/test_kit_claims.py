@@ -145,6 +145,14 @@ def test_only_an_open_full_time_enrolment_makes_a_student() -> None:
     assert schooling([enrolment(3, end="2026-10-31", reason="completed")])["full_time_student"] is False
 
 
+def test_a_register_without_forms_of_study_does_not_say_who_is_a_full_time_student() -> None:
+    unsaid, ended = enrolment(3), enrolment(3, end="2026-10-31", reason="left")
+    del unsaid["mode"], ended["mode"]
+    assert schooling([unsaid])["full_time_student"] is None
+    assert schooling([unsaid, enrolment(6)])["full_time_student"] is True
+    assert schooling([ended])["full_time_student"] is False
+
+
 @pytest.mark.parametrize(
     ("name", "parameters"),
     [

@@ -1,0 +1,201 @@
+"""From what an agency says of itself to a folder that passes the suite, with a mark at every line that is a guess."""
+
+import json
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import schemas
+from adapters.kit import claims, conformance, golden
+from adapters.kit.drafts.source import DraftRefused, Source, Told
+from adapters.kit.drafts.suggesting import Line, best_record, suggested, unmet, words_of
+
+_NUMBERS = {"code", "id", "identifier", "identity", "nic", "nin", "number", "no", "pin", "uin"}
+_CARRIED = (  # words in a member's name -> what it carries
+    ({"birth", "dob"}, "birth_date"),
+    ({"from", "start", "begin", "algus"}, "period_from"),
+    ({"to", "until", "end", "lopp"}, "period_to"),
+    ({"as", "at", "date", "day", "kuupaev"}, "as_at"),
+    ({"fullname", "name", "nimi"}, "name:Latn"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """The files of a folder by name; what was suggested for each value of the agency; what our record still lacks."""
+
+    files: Mapping[str, bytes]
+    record: str
+    told: Sequence[Told]
+    lines: Mapping[str, Line]
+    unmet: Sequence[str]
+
+    def taken(self) -> Mapping[str, str]:
+        """Pointer of the agency's answer -> the field of ours that a line suggests for it."""
+        return {place: name for name, line in self.lines.items() for place in line.pointers()}
+
+
+def drafted(source: Source, adapter: str, *, service: str, record: str = "", number: str = "NIC") -> Draft:
+    """A folder for one service.
+
+    Args:
+        adapter: the folder's name, and the id everywhere.
+        record: the canonical record; the one that fits best if left out.
+        number: the identifier that the agency is asked by.
+
+    Raises:
+        DraftRefused: no such record, or nothing in the answer looks like any.
+    """
+    record = record or best_record(source.told)
+    try:
+        lines = suggested(record, source.told)
+    except schemas.SchemaError as error:
+        raise DraftRefused(str(error)) from None
+    if not lines:
+        raise DraftRefused(f"nothing in the answer looks like a field of {record}; choose a record with --record")
+    draft = Draft({}, record, source.told, lines, unmet(record, lines))
+    files = {
+        "manifest.toml": _manifest(source, draft, adapter, service, number),
+        "mapping.toml": _mapping(draft, service),
+        "samples/conformance.toml": _conformance(source, adapter, number),
+        "README.md": f"# {adapter}\n\nWhat the agency is, who runs it, and what it is asked for. CHANGE this page.\n",
+    }
+    written = {name: text.encode() for name, text in files.items()} | dict(source.files)
+    samples = _samples(written, adapter, source)
+    return Draft(written | samples, record, source.told, lines, draft.unmet)
+
+
+def _manifest(source: Source, draft: Draft, adapter: str, service: str, number: str) -> str:
+    upper = adapter.upper()
+    asked = {name: _carried(told, number) for name, told in source.asked.items()}
+    request = {name: what for name, what in asked.items() if what}
+    sends = sorted({_sent(what, number) for what in request.values()} - {""} | {number})
+    able = [
+        each.name for each in claims.CLAIMS.values() if each.record == draft.record and each.needs <= {*draft.lines}
+    ]
+    special = any(each.sensitivity == "special" for each in draft.told)
+    lines = [
+        "contract = 1",
+        f'id       = "{adapter}"',
+        'name     = "CHANGE: what the agency is called"',
+        'owner    = "change@agency.example"         # CHANGE: who is called when it breaks',
+        'summary  = "CHANGE: what it can be asked, in one sentence."',
+        "",
+        "[transport]",
+        f'kind       = "{source.transport}"',
+        f'base_url   = "setting:{upper}_URL"',
+        "timeout_s  = 10.0                          # one call, retries included",
+        "attempts   = 3",
+        "concurrent = 8                             # CHANGE: how many questions at once the agency allows",
+        "",
+    ]
+    if source.settings:
+        lines += ["[settings]                                 # X-Road: who asks, who is asked"]
+        lines += [f'{key} = "setting:{upper}_{name}"' for key, name in source.settings.items()]
+    else:
+        lines += ["[auth]", 'kind = "none"                              # or "bearer", with token = "secret:NAME"']
+    lines += [
+        "",
+        f"[service.{service}]",
+        f'summary       = "CHANGE: what this answers ({source.operation})."',
+        'actions       = ["read", "verify"]',
+        f"id_types      = {json.dumps([number])}",
+        f"sends         = {json.dumps(sends)}                   # all that the agency learns of a person",
+        f"fields        = {json.dumps(sorted(draft.lines))}",
+        *([f"claims        = {json.dumps(sorted(able))}"] if able else []),
+        f'record_schema = "{draft.record}"',
+        f'sensitivity   = "{"special" if special else "personal"}"                 # a guess by words: look again',
+        *(f"{key:<13} = {json.dumps(value)}" for key, value in source.service.items()),
+    ]
+    return "\n".join([*lines, *_request(source, request), ""])
+
+
+def _request(source: Source, request: Mapping[str, str]) -> Iterator[str]:
+    if request or not source.asked:
+        pairs = request or {"CHANGE": "identifier:NIC"}
+        words = [f"{json.dumps(name, ensure_ascii=False)} = {json.dumps(what)}" for name, what in pairs.items()]
+        yield f"request       = {{ {', '.join(words)} }}"
+    for name, told in source.asked.items():
+        if name not in request:
+            must = "may be left out" if told.optional else "the agency wants it"
+            yield f"# not asked with: {name} ({told.kind}, {must}){f': {told.caption}' if told.caption else ''}"
+    if source.transport == "rest" and "path" not in source.service:
+        yield 'path          = "/CHANGE"                     # POSTed to; a number never stands in a URL'
+
+
+def _carried(told: Told, number: str) -> str:
+    """What a member of the request is likely to carry; empty where nothing is likely and the agency does without."""
+    words = set(words_of(told.name))
+    if told.kind != "date" and (words & _NUMBERS or told.name.lower().endswith("kood")):
+        return f"identifier:{number}"
+    guess = next((what for names, what in _CARRIED if words & names), "")
+    return guess or ("" if told.optional else "text:CHANGE")
+
+
+def _sent(what: str, number: str) -> str:
+    kind = what.partition(":")[0]
+    return {"identifier": number, "name": "names", "birth_date": "birth_date"}.get(kind, "")
+
+
+def _mapping(draft: Draft, service: str) -> str:
+    taken = draft.taken()
+    lines = [
+        "# Suggested; look at each line. One line a field of ours: where it stands, and the converter of its notation."
+    ]
+    lines += [f"[{service}]", *(f"{name} = {line.toml()}" for name, line in draft.lines.items())]
+    if draft.unmet:
+        lines += ["", f"# {draft.record} also wants these, and nothing in the answer looks like them:"]
+        lines += [f"#   {name}" for name in draft.unmet]
+    rest = [each for each in draft.told if each.pointer not in taken]
+    if rest:
+        lines += ["", "# What else the agency tells. It is dropped unless a line takes it:"]
+        lines += [f"#   {each.pointer}  {each.kind}, {each.sensitivity}{_said(each)}" for each in rest]
+    return "\n".join([*lines, ""])
+
+
+def _said(told: Told) -> str:
+    return f": {told.caption}" if told.caption else ""
+
+
+def _conformance(source: Source, adapter: str, number: str) -> str:
+    upper = adapter.upper()
+    lines = ["# An invented person, and addresses: {url} is a server that the suite breaks on purpose.", "[settings]"]
+    lines += [f'{upper}_URL = "{{url}}"']
+    shown = {"client": "LK/GOV/SANDHI/GATEWAY", "service": f"LK/GOV/CHANGE/{upper}"}
+    lines += [f'{upper}_{name} = "{shown.get(key, "conformance")}"' for key, name in source.settings.items()]
+    person = ["", "[subject]", f'identifiers = {{ {number} = "199012304567" }}', "birth_date = 1990-05-02"]
+    return "\n".join([*lines, *person, 'names = [{ language = "eng", script = "Latn", value = "Kamal Perera" }]', ""])
+
+
+def _samples(files: Mapping[str, bytes], adapter: str, source: Source) -> dict[str, bytes]:
+    """Two golden samples with what comes of them now, found by running the folder."""
+    stories = {
+        "an_answer": ("CHANGE: an answer as the agency sends it, about an invented person.", source.answer),
+        "broken": ("An answer that has nothing of what it should: refused, not guessed.", source.broken),
+    }
+    with tempfile.TemporaryDirectory() as parent:
+        folder = Path(parent) / adapter
+        write(files, folder)
+        found = {}
+        for name, (story, answer) in stories.items():
+            sample = golden.Sample(name, story, "agency", "", answer.encode(), "record", "")
+            result, told = conformance.outcome_of(folder, sample)
+            text = json.dumps(told, ensure_ascii=False, indent=1) if result == "record" else str(told)
+            found[f"samples/{name}.golden"] = (
+                f"{story}\n---------- agency\n{answer}\n---------- {result}\n{text}\n".encode()
+            )
+    return found
+
+
+def write(files: Mapping[str, bytes], folder: Path) -> None:
+    """Write the files of a draft into a folder that is not there yet.
+
+    Raises:
+        FileExistsError: it is.
+    """
+    folder.mkdir(parents=True)
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)

@@ -1,0 +1,117 @@
+"""A draft's source from one JSON answer of the agency, and from a JSON Schema of it (which OpenAPI documents hold)."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+from adapters.kit import strict_json
+from adapters.kit.drafts.source import MOST_TOLD, DraftRefused, Source, Told
+
+LIMIT = 256 * 1024
+_NOTATIONS = (
+    ("date", re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)),
+    ("date_ymd_slashes", re.compile(r"\d{4}/\d\d/\d\d", re.ASCII)),
+    ("date_dmy_slashes", re.compile(r"\d\d/\d\d/\d{4}", re.ASCII)),
+    ("month", re.compile(r"(19|20)\d\d-(0[1-9]|1[0-2])", re.ASCII)),
+    ("month_dotted", re.compile(r"(0[1-9]|1[0-2])\.(19|20)\d\d", re.ASCII)),
+    ("month_digits", re.compile(r"(19|20)\d\d(0[1-9]|1[0-2])", re.ASCII)),
+)
+
+
+def from_sample(text: bytes) -> Source:
+    """What one answer says. It becomes the first golden sample, so it must be about an invented person.
+
+    Raises:
+        DraftRefused: not a JSON object, or too large.
+    """
+    if len(text) > LIMIT:
+        raise DraftRefused(f"a sample has at most {LIMIT} bytes; cut its lists short")
+    try:
+        value = strict_json.loads(text)
+    except strict_json.StrictError as error:
+        raise DraftRefused(f"the sample is {error}; bring one answer in JSON") from None
+    if not isinstance(value, dict):
+        raise DraftRefused("the sample is not a JSON object")
+    told = tuple(islice(in_value(value), MOST_TOLD))
+    return Source("rest", "sample", told, answer=json.dumps(value, ensure_ascii=False, indent=1), broken="{}")
+
+
+def in_value(value: object, pointer: str = "", lists: tuple[str, ...] = ()) -> Iterator[Told]:
+    """Every value of a JSON value; of a list of objects those of the first entry that has them."""
+    if isinstance(value, dict):
+        for name, each in value.items():
+            yield from in_value(each, f"{pointer}/{_escaped(name)}", lists)
+    elif isinstance(value, list):
+        entries = [each for each in value if isinstance(each, dict)]
+        merged = {name: each for entry in reversed(entries) for name, each in entry.items()}
+        yield from in_value(merged, pointer, (*lists, pointer)) if entries else ()
+    else:
+        yield Told(pointer, _kind(value), value is None, lists=lists)
+
+
+def in_schema(schema: Mapping[str, Any], whole: Mapping[str, Any], pointer: str = "", depth: int = 0) -> Iterator[Told]:
+    """Every value that a JSON Schema describes by `properties` and `items`; references lead into `whole` only."""
+    yield from _in_schema(_meant(schema, whole), whole, pointer, (), depth)
+
+
+def _in_schema(
+    schema: Mapping[str, Any], whole: Mapping[str, Any], pointer: str, lists: tuple[str, ...], depth: int
+) -> Iterator[Told]:
+    required = schema.get("required", [])
+    for name, part in (schema.get("properties", {}) if depth < 12 else {}).items():
+        meant, place = _meant(part, whole), f"{pointer}/{_escaped(name)}"
+        inner = _meant(meant["items"], whole) if isinstance(meant.get("items"), Mapping) else {}
+        if "properties" in inner:
+            yield from _in_schema(inner, whole, place, (*lists, place), depth + 1)
+        elif "properties" in meant:
+            yield from _in_schema(meant, whole, place, lists, depth + 1)
+        elif meant.get("type") != "array":
+            caption = " ".join(str(meant.get("description", "")).split())[:120]
+            yield Told(place, _schema_kind(meant), name not in required, caption, lists)
+
+
+def _meant(schema: Any, whole: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A schema with its reference followed, and the parts of its `allOf` put together."""
+    for _ in range(12):
+        if not isinstance(schema, Mapping) or "$ref" not in schema:
+            break
+        schema = _at(whole, str(schema["$ref"]))
+    if not isinstance(schema, Mapping):
+        return {}
+    parts = [_meant(each, whole) for each in schema.get("allOf", ())]
+    if not parts:
+        return schema
+    joined = {name: each for part in (*parts, schema) for name, each in part.get("properties", {}).items()}
+    required = [name for part in (*parts, schema) for name in part.get("required", ())]
+    return {**schema, "properties": joined, "required": required}
+
+
+def _at(whole: Any, reference: str) -> object:
+    for token in reference.removeprefix("#").split("/")[1:]:
+        key = token.replace("~1", "/").replace("~0", "~")
+        whole = whole.get(key) if isinstance(whole, Mapping) else None
+    return whole
+
+
+def _kind(value: object) -> str:
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else "boolean"
+    if isinstance(value, float):
+        return "decimal"
+    notation = next((kind for kind, pattern in _NOTATIONS if pattern.fullmatch(str(value))), "")
+    return notation or ("integer" if isinstance(value, int) else "text")
+
+
+def _schema_kind(schema: Mapping[str, Any]) -> str:
+    types = schema.get("type", "string")
+    kind = next((each for each in (types if isinstance(types, list) else [types]) if each != "null"), "string")
+    if kind == "string":
+        shown = schema.get("example", "")
+        return "date" if schema.get("format") == "date" else _kind(shown) if shown else "text"
+    return {"integer": "integer", "number": "decimal", "boolean": "boolean"}.get(str(kind), "text")
+
+
+def _escaped(name: str) -> str:
+    return name.replace("~", "~0").replace("/", "~1")

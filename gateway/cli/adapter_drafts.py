@@ -1,0 +1,108 @@
+"""`sandhi adapter new` and `import`: a folder to begin with. Needs no database, no server, no network."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from adapters.kit.drafts import (
+    KINDS,
+    Draft,
+    DraftRefused,
+    Source,
+    drafted,
+    from_openapi,
+    from_sample,
+    from_wsdl,
+    template,
+    write,
+)
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{1,39}", re.ASCII)
+_ID = "a-z, digits and _, as it shall be called everywhere"
+_Folder = Annotated[Path, typer.Argument(help=f"The new folder; its name is the id everywhere: {_ID}.")]
+_File = Path | None
+NEXT = "Next: mend the lines that say CHANGE, then `sandhi adapter check {folder}`."
+
+
+def new(
+    folder: _Folder,
+    kind: Annotated[str, typer.Option(help=f"How the agency is spoken to: {', '.join(KINDS)}.")] = "rest",
+) -> None:
+    """A folder with comments to begin with; it passes `sandhi adapter check` as it is."""
+    if kind not in KINDS:
+        more = "; files over sftp need Python, adapters/pension shows how" if kind == "sftp" else ""
+        raise _refused(f"no transport {kind}: choose one of {', '.join(KINDS)}{more}")
+    _written(template(kind, folder.name), folder)
+
+
+def import_(
+    folder: _Folder,
+    openapi: Annotated[_File, typer.Option(help="An OpenAPI 3 document in JSON.")] = None,
+    wsdl: Annotated[_File, typer.Option(help="A WSDL 1.1 with its schemas in it.")] = None,
+    sample: Annotated[_File, typer.Option(help="One answer in JSON, about an invented person.")] = None,
+    operation: Annotated[str, typer.Option(help="Which operation, where the document has several.")] = "",
+    service: Annotated[str, typer.Option(help="What the service shall be called here.")] = "record",
+    record: Annotated[str, typer.Option(help="Our record, e.g. canonical/contributions.v1.json; else the best.")] = "",
+    number: Annotated[str, typer.Option(help="The identifier that the agency is asked by.")] = "NIC",
+) -> None:
+    """A first folder from what the agency has: suggested fields, sensitivities, and what nothing of ours takes.
+
+    Nothing is fetched: an import in a file leads to a copy that comes with this product, or the file is refused.
+    """
+    try:
+        source = _source(openapi, wsdl, sample, operation)
+        draft = drafted(source, folder.name, service=service, record=record, number=number)
+    except DraftRefused as error:
+        raise _refused(str(error)) from None
+    _tell(draft)
+    _written(draft.files, folder)
+
+
+def _source(openapi: _File, wsdl: _File, sample: _File, operation: str) -> Source:
+    given = [each for each in (openapi, wsdl, sample) if each]
+    if len(given) != 1:
+        raise DraftRefused("give one of --openapi, --wsdl and --sample")
+    try:
+        text = given[0].read_bytes()
+    except OSError as error:
+        raise DraftRefused(f"{given[0]} cannot be read: {error.strerror}") from None
+    if wsdl:
+        return from_wsdl(text, _plain(wsdl.name), operation)
+    return from_openapi(text, operation) if openapi else from_sample(text)
+
+
+def _plain(name: str) -> str:
+    """A file name as the folder may have it."""
+    kept = "".join(each if each.isascii() and (each.isalnum() or each in "._-") else "-" for each in name)
+    return f"{kept.lower().removesuffix('.wsdl').lstrip('._-') or 'service'}.wsdl"
+
+
+def _tell(draft: Draft) -> None:
+    taken = draft.taken()
+    table = Table("the agency's answer", "kind", "a guess at its sensitivity", "suggested field")
+    for each in draft.told:
+        table.add_row(each.pointer, each.kind, each.sensitivity, taken.get(each.pointer, "-"))
+    Console().print(table)
+    typer.echo(f"record: {draft.record}; {len(taken)} of {len(draft.told)} values taken, the others are dropped")
+    if draft.unmet:
+        typer.echo(f"not found in the answer, and the record wants it: {', '.join(draft.unmet)}")
+
+
+def _written(files: Mapping[str, bytes], folder: Path) -> None:
+    if not _NAME.fullmatch(folder.name):
+        raise _refused(f"{folder.name} is no name for a folder: {_ID}, beginning with a letter")
+    try:
+        write(files, folder)
+    except OSError as error:
+        raise _refused(f"{folder} cannot be made: {error.strerror}") from None
+    typer.echo(f"{folder} is made. {NEXT.format(folder=folder)}")
+
+
+def _refused(told: str) -> typer.Exit:
+    typer.echo(told, err=True)
+    return typer.Exit(1)
