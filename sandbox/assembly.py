@@ -27,11 +27,15 @@ from .agencies import (
 from .faults import Faults
 from .gateway_client import Clients
 from .gateway_keys import GatewayKeys
+from .local_side import AGENCIES as LOCAL_AGENCIES
+from .local_side import LocalSide
 from .months import month_of, month_text
 from .person import World
 from .population.census import census
 from .programme_side import AGENCIES as PROGRAMME_AGENCIES
 from .programme_side import ProgrammeSide
+from .second_side import AGENCIES as SECOND_AGENCIES
+from .second_side import SecondSide
 from .world import Registers
 
 AGENCIES = (
@@ -39,6 +43,8 @@ AGENCIES = (
     "employment_offices",
     *("ess", "offices", "messaging", "population_register", "social_tax"),
     *PROGRAMME_AGENCIES,
+    *SECOND_AGENCIES,
+    *LOCAL_AGENCIES,
 )
 
 
@@ -99,11 +105,20 @@ class Assembly:
         self.programmes = ProgrammeSide(
             registers, self._clients, url=places.url, folder=places.folder, gateway=places.gateway
         )
-        self._settings |= self.programmes.exported()
+        self.local = LocalSide(registers.date, url=places.url, folder=places.folder, gateway=places.gateway)
+        second = SecondSide(registers, self._deaths, url=places.url, folder=places.folder)
+        self._settings |= self.programmes.exported() | self.local.exported() | second.exported()
         self._apps = self._answering() | self._working() | self.programmes.apps(self._keys, self.faults)
+        self._apps |= self.local.apps(self.faults) | second.apps(self.faults)
         routes = [Mount(prefix(name), app=app) for name, app in self._apps.items()]
         routes.append(Mount("/control", app=control.build(self.steps, self.faults)))
-        self.app = Starlette(routes=routes, lifespan=self._life)
+        desk = self._counsel_desk()
+        self.app = Starlette(
+            routes=[*routes, *desk.routes],
+            exception_handlers=desk.handlers,
+            middleware=desk.middleware,
+            lifespan=self._life,
+        )
 
     def _answering(self) -> dict[str, Starlette]:
         """The agencies that only answer."""
@@ -119,7 +134,17 @@ class Assembly:
         centres = employment_offices.make_settings(
             places.url("employment_offices"), places.folder("employment_offices"), day=records.date
         )
-        for made in (identity, civil, income, school, licences, certificates, people, centres, board):
+        for made in (
+            identity,
+            civil,
+            income,
+            school,
+            licences,
+            certificates,
+            people,
+            centres,
+            board,
+        ):
             self._settings |= made.exported()
         return {
             "national_id": national_id.build(records, identity, faults["national_id"]),
@@ -145,20 +170,26 @@ class Assembly:
         self._ess = ess.Ess(book, support, self._registers, clients, gn_divisions, self._registers.date)
         self._office_book = offices.Book(local.store)
         self._alerts = offices.Alerts(self._office_book, local, clients)
+        day = self._registers.date
+        self._counsellors = offices.Counsellors(self._office_book, self._alerts.post, self._real, day)
         return {
             "messaging": messaging.build(self._messages, sent, faults["messaging"]),
             "ess": ess.build(self._ess, clients, keys, faults["ess"]),
             "offices": offices.build(self._office_book, local, keys, faults["offices"]),
         }
 
+    def _counsel_desk(self) -> offices.CounselDesk:
+        """The pages of the offices' counsellors."""
+        folder, base = self._places.folder("offices"), self._places.base
+        return offices.CounselDesk(self._office_book, self._counsellors, folder, origin=base)
+
     @property
     def steps(self) -> control.Steps:
         """The steps over these agencies."""
         day = self._registers.date
         hooks = self._apps["civil_registration"].state.hooks
-        counsellors = offices.Counsellors(self._office_book, self._alerts.post, self._real, day)
         return control.Steps(
-            self._ess, self._alerts, counsellors, hooks, self._deaths, self._registers.registrations, day
+            self._ess, self._alerts, self._counsellors, hooks, self._deaths, self._registers.registrations, day
         )
 
     def _real(self, nic: str) -> World:
@@ -179,6 +210,7 @@ class Assembly:
         finally:
             await self._ess.close()
             await self.programmes.close()
+            self.local.close()
             await hooks.close()
             await fund.close()
             await self._clients.close()

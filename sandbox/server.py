@@ -19,6 +19,7 @@ from pathlib import Path
 import orjson
 import uvicorn
 
+from .agencies.offices import admit_counsellors
 from .assembly import Assembly, Places
 from .lines import registration
 from .world import Registers
@@ -45,6 +46,7 @@ def serve(
         places = Places(data, clients, gateway, f"http://{HOST}:{listener.getsockname()[1]}", sftp_port)
         registers = Registers(people, seed, date)
         write_intake(registers, data / "registrations.jsonl")
+        admit_counsellors(places.folder("offices"))
         assembly = Assembly(registers, places, issued=partial(write_settings, path=data / "settings.json"))
         asyncio.run(_run(assembly, listener))
 

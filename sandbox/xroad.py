@@ -28,10 +28,12 @@ class Operation:
     Attributes:
         element: what the body of a request must be.
         serve: the body of the answer; raises BadQuestion.
+        schema: of its bodies, where a provider's services have WSDLs of their own; None: the provider's.
     """
 
     element: str
     serve: Callable[[etree._Element], etree._Element]
+    schema: etree.XMLSchema | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ class Provider:
             body = operation.serve(message.body)
         except BadQuestion as error:
             raise SoapFault("Client.InvalidBody", str(error)) from None
-        if not self.schema.validate(body):
+        if not (operation.schema or self.schema).validate(body):
             raise SoapFault("Server.ServerProxy.ServiceFailed", "the register's own answer does not fit its schema")
         return answer(message, body, raw)
 
@@ -89,7 +91,7 @@ class Provider:
             raise SoapFault("Server.ServerProxy.UnknownService", "no such service here")
         if message.body.tag != operation.element:
             raise SoapFault("Client.InvalidBody", "the body is not that of the service in the header")
-        if not self.schema.validate(message.body):
+        if not (operation.schema or self.schema).validate(message.body):
             raise SoapFault("Client.InvalidBody", "the body does not fit the schema of the service")
         return operation
 

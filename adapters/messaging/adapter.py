@@ -70,7 +70,9 @@ class Messaging(BaseAdapter):
             )
         except AgencyAnswerMalformed as error:
             raise _unknown(error.code) from None
-        if answer.status >= 300:
+        if 300 <= answer.status < 400:  # followed nowhere, and what stands behind it may have acted
+            raise _unknown(str(answer.status))
+        if answer.status >= 400:
             raise refusal(answer.status, _json(answer))
         return _handed(answer)
 

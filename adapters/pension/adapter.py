@@ -52,7 +52,9 @@ class Pension(BaseAdapter):
         self._sender = kit.setting("sender")
         limits = kit.limits()
         sessions = replace(limits, timeout_s=min(limits.timeout_s, SESSION_S))
-        self._filing = Filing(Sftp(kit.dialler, login, sessions), today, _deadline(kit))
+        sftp = Sftp(kit.dialler, login, sessions)
+        kit.breakers.append(sftp.breaker)
+        self._filing = Filing(sftp, today, _deadline(kit))
 
     async def ask_many(self, questions: Sequence[Question]) -> AsyncIterator[tuple[int, RawAnswer | AgencyError]]:
         """One request file for each 5,000 questions about the same months; see `contract.Adapter.ask_many`."""

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import jsonschema
 import pytest
-from starlette.applications import Starlette
+from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
@@ -89,7 +89,7 @@ async def place(tmp_path: Path) -> AsyncIterator[Place]:
         calls.append(await request.body())
         return JSONResponse({})
 
-    app = Starlette(routes=[Route("/hooks/psp", called, methods=["POST"])])
+    app = FastAPI(routes=[Route("/hooks/psp", called, methods=["POST"])])
     async with served(app) as url:
         settings, book, faults = make_settings(f"{url}/psp", tmp_path, pace=0.01), Book(PAYER), Faults()
         app.router.routes.append(Mount("/psp", app=build(book, settings, GatewayKeys(), faults)))

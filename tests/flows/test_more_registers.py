@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -30,6 +31,8 @@ from sandbox.population import population
 from sandbox.population.certificates import MedicalCertificate, medical_certificate
 from sandbox.population.licences import DrivingRecord, driving_record
 from sandbox.population.register_numbers import register_number
+from sandbox.second_side import AGENCIES as SECOND_AGENCIES
+from sandbox.second_side import SecondSide
 from sandbox.world import Registers
 
 DAY = date(2026, 10, 31)
@@ -67,6 +70,18 @@ OFFERED: dict[str, dict[str, Any]] = {
         "fields": ["confirmed", "names", "birth_date"],
         "sends": ["PRN", "names"],
     },
+    "LK/GOV/IRD/PAYE": {
+        "service": "tax.employment",
+        "actions": ["read"],
+        "fields": ["closed_month", "employments", "self_employments"],
+        "sends": ["TIN"],
+    },
+    "LK/GOV/MOE/EHIS": {
+        "service": "education.attainment",
+        "actions": ["read"],
+        "fields": ["closed_month", "enrolments", "qualifications"],
+        "sends": ["LEARNER"],
+    },
 }
 
 
@@ -78,6 +93,7 @@ class Linked:
     driving: DrivingRecord
     certificate: MedicalCertificate
     person: Person
+    worker: Person
     register_number: str
     heard: list[bytes]
 
@@ -139,6 +155,24 @@ async def admitted(services: Services, folder: Path, text: dict[str, Any]) -> No
         await services.log.append_in(connection, Entry(new_id(now), "agreement.recorded", now, {"by": member}))
 
 
+@contextmanager
+def second_agencies(registers: Registers, data: Path) -> Iterator[tuple[dict[str, str], list[str]]]:
+    """The agencies of second wires, and where they are: they must know their own addresses before they answer."""
+    apps: dict[str, Any] = {}
+
+    def later(name: str) -> Any:
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            await apps[name](scope, receive, send)
+
+        return app
+
+    with ExitStack() as stack:
+        urls = {name: stack.enter_context(serving(later(name))) for name in SECOND_AGENCIES}
+        side = SecondSide(registers, registers, url=urls.__getitem__, folder=data.joinpath)
+        apps |= side.apps({name: Faults() for name in SECOND_AGENCIES})
+        yield side.exported(), list(urls.values())
+
+
 @pytest.fixture(scope="module")
 def linked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Linked]:
     data, registers = tmp_path_factory.mktemp("more"), Registers(120, 7, DAY)
@@ -154,14 +188,15 @@ def linked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Linked]:
         serving(recorded(driving_licence.build(registers, settings[0], Faults()), heard)) as traffic,
         serving(recorded(health.build(registers, settings[1], Faults()), heard)) as hospital,
         serving(population_register.build(registers, settings[2], Faults())) as people_register,
+        second_agencies(registers, data) as (others, addresses),
         pytest.MonkeyPatch.context() as patched,
     ):
         urls = {"DRIVING_LICENCE_URL": traffic, "HEALTH_URL": hospital, "NATIONAL_ID_XROAD_URL": people_register}
-        told = {name: value for each in settings for name, value in each.exported().items()} | urls
+        told = {name: value for each in settings for name, value in each.exported().items()} | urls | others
         told["ADAPTERS_DIR"] = str(SECOND_WIRES)
         for name, value in told.items():
             patched.setenv(f"SANDHI_{name}", value)
-        patched.setenv("SANDHI_ALLOWED_HOSTS", ",".join(url.partition("//")[2] for url in urls.values()))
+        patched.setenv("SANDHI_ALLOWED_HOSTS", ",".join(url.partition("//")[2] for url in (*urls.values(), *addresses)))
 
         def prepared(url: str) -> None:
             environment = {"SANDHI_DATA_DIR": str(data / "run"), "SANDHI_PUBLIC_URL": url}
@@ -172,7 +207,16 @@ def linked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Linked]:
             driving = next(filter(None, (driving_record(each, 7, DAY) for each in people)))
             certificate = next(each for each in certificates if each.state == "current")
             someone = next(each for each in people if each.world.alive)
-            yield Linked(running, driving, certificate, someone, register_number(someone, 7), heard)
+            worker = next(each for each in people if each.world.alive and works_and_studied(each))
+            yield Linked(running, driving, certificate, someone, worker, register_number(someone, 7), heard)
+
+
+def works_and_studied(person: Person) -> bool:
+    """Whether all three registers have something to tell."""
+    tax, studies = person.tax, person.education
+    return bool(
+        person.civil and tax and any(each.end is None for each in tax.employments) and studies and studies.enrolments
+    )
 
 
 def subject(**numbers: str) -> Subject:
@@ -233,6 +277,40 @@ async def test_the_second_wire_answers_under_the_same_service_and_says_what_it_c
         "names": [{"language": "eng", "script": "Latn", "value": name}],
     }
     assert refused.value.code == "bad_request.fields"
+
+
+async def test_the_same_questions_are_answered_over_the_second_wires_of_tax_education_and_births(
+    linked: Linked,
+) -> None:
+    whom = linked.worker
+    assert whom.tax
+    assert whom.education
+    numbers = {"NIC": whom.nic, "TIN": whom.tax.tin, "LEARNER": whom.education.learner_number}
+    held = subject(**numbers)
+    services = ["tax.employment", "education.attainment", "civil_registration.vital_events"]
+    given = GIVEN | {"id": "second-wires-3", "subject": held.wire(), "services": services}
+    asked = {
+        "tax.employment": ["closed_month", "employments"],
+        "education.attainment": ["closed_month", "enrolments"],
+        "civil_registration.vital_events": ["birth_date", "death_date"],
+    }
+    async with linked.gateway.client("sr") as client:
+        await client.record_consents([given])
+        told = {
+            service: (await client.exchange(service=service, purpose=PURPOSE, subject=held, fields=fields)).record
+            for service, fields in asked.items()
+        }
+        for service, field in (("tax.employment", "self_employments"), ("education.attainment", "qualifications")):
+            with pytest.raises(Problem) as refused:
+                await client.exchange(service=service, purpose=PURPOSE, subject=held, fields=[field])
+            assert refused.value.code == "bad_request.fields", "what a wire cannot say is told before anybody is asked"
+    work, studies, life = (told[service] for service in services)
+    assert {each["start_date"] for each in work["employments"]} <= {str(each.start) for each in whom.tax.employments}
+    assert work["employments"]
+    assert [(each["level"], each["start"]) for each in studies["enrolments"]] == sorted(
+        ((each.level, str(each.start)) for each in whom.education.enrolments), key=lambda each: each[1]
+    )
+    assert life == {"birth_date": str(whom.birth_date), "death_date": None}
 
 
 async def test_no_agency_ever_hears_a_caller_s_own_credentials(linked: Linked) -> None:

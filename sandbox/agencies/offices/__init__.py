@@ -4,6 +4,16 @@ from .alerts import Alerts
 from .app import build
 from .book import Book
 from .counsel import Counsellors
+from .desk import CounselDesk, admit_counsellors
 from .settings import OfficeSettings, make_settings
 
-__all__ = ["Alerts", "Book", "Counsellors", "OfficeSettings", "build", "make_settings"]
+__all__ = [
+    "Alerts",
+    "Book",
+    "CounselDesk",
+    "Counsellors",
+    "OfficeSettings",
+    "admit_counsellors",
+    "build",
+    "make_settings",
+]

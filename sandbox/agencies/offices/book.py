@@ -3,7 +3,7 @@
 import hashlib
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,6 +76,11 @@ class Book:
         row = self.database.execute(query, (office, member_id)).fetchone()
         return _client(row) if row else None
 
+    def numbered(self, office: str) -> dict[int, Client]:
+        """The people of one office by row number, which says nothing about them."""
+        query = "select rowid, * from person where office = ? order by member_id"
+        return {number: _client(row) for number, *row in self.database.execute(query, (office,))}
+
     def ended(self, client: Client, contact: str, why: str = "") -> None:
         """How outreach to a person ended."""
         with self.database:
@@ -118,7 +123,7 @@ class Book:
         return correlation_id
 
 
-def _client(row: tuple[Any, ...]) -> Client:
+def _client(row: Sequence[Any]) -> Client:
     office, member_id, nic, record, *rest = row
     return Client(office, member_id, nic, json.loads(record), *rest)
 

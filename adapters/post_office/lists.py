@@ -1,0 +1,164 @@
+"""Payment lists out; acknowledgements and the month's details back. Pure functions.
+
+Source: our own profile, `docs/profiles/post-office-files.md`.
+"""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import NoReturn
+
+from adapters.kit.contract import AgencyAnswerMalformed, AgencyError, AgencyRefused, AgencyRejectedMessage, Handed, Item
+
+_AMOUNT = re.compile(r"(?:0|[1-9][0-9]{0,10})\.[0-9]{2}", re.ASCII)
+_CODE = re.compile(r"[LP][0-9]{2}", re.ASCII)
+STATES = {"P": "paid", "U": "unclaimed"}
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a file says of one payment. `told` is the post's own word."""
+
+    payment: str
+    state: str
+    told: str
+    amount: str = ""
+    on: str = ""
+
+    def record(self) -> dict[str, object]:
+        """The canonical payment."""
+        money = {"amount": self.amount, "currency": "LKR", "changed_on": self.on} if self.amount else {}
+        reason = {"reason": self.told} if self.state in {"rejected", "unclaimed"} else {}
+        return {"payment": self.payment, "state": self.state, "state_told": self.told, **money, **reason}
+
+
+def number_of(items: Sequence[Item]) -> str:
+    """The same for the same items, so that a list is found under its name when it is sent again."""
+    return hashlib.sha256("\n".join(each.id for each in items).encode()).hexdigest()[:32]
+
+
+def written(items: Sequence[Item]) -> bytes:
+    """One list; section 3."""
+    total = sum((Decimal(str(each.record["amount"])) for each in items), Decimal(0))
+    lines = [f"H|1|LIST|{number_of(items)}|{len(items)}|{total:.2f}"]
+    for at, item in enumerate(items, start=1):
+        told = (
+            item.record[name] for name in ("payment", "pay_account", "pay_provider", "amount", "pay_on", "payee_name")
+        )
+        lines.append("|".join([f"{at:06}", *map(str, told)]))
+    return sealed(lines)
+
+
+def fits(item: Item) -> None:
+    """Raises AgencyRejectedMessage for a name that the lines of a list cannot carry, or another currency."""
+    name = str(item.record["payee_name"])
+    if "|" in name or not name.isprintable():
+        raise AgencyRejectedMessage("payee_name: has a character that a line cannot carry", code="name")
+    if item.record["currency"] != "LKR":
+        raise AgencyRejectedMessage("currency: post offices pay rupees", code="currency")
+
+
+def told(items: Sequence[Item], name: str, content: bytes) -> dict[str, Handed | AgencyError]:
+    """What the answer to a list says of each item; a rejected payment was handed over, and its state says so.
+
+    Raises:
+        AgencyRejectedMessage, AgencyRefused: an error file.
+        AgencyAnswerMalformed: not about this list, or not the profile's lines.
+    """
+    number = number_of(items)
+    if name.startswith("ERR-"):
+        raise _refusal(content, number)
+    found = acknowledged(content, number)
+    if [each.payment for each in found] != [item.record["payment"] for item in items]:
+        _refuse("the acknowledgement is not about the lines of this list")
+    return {item.id: Handed(each.payment, each.told) for item, each in zip(items, found, strict=True)}
+
+
+def acknowledged(content: bytes, number: str = "") -> list[Seen]:
+    """The payments of an acknowledgement in the list's order; section 4. `number` empty: of any list."""
+    head, *rows = unsealed(content)
+    if len(head) != 6 or head[:3] != ["H", "1", "ACK"] or (number and head[3] != number):
+        _refuse("the header is not that of this list's acknowledgement")
+    found = [_acknowledged(at, row) for at, row in enumerate(rows, start=1)]
+    taken = sum(each.state == "pending" for each in found)
+    if head[4:] != [str(taken), str(len(found) - taken)]:
+        _refuse("the counts of the acknowledgement do not fit its lines")
+    return found
+
+
+def details(content: bytes) -> list[Seen]:
+    """The payments of a month's details; section 5.
+
+    Raises:
+        AgencyAnswerMalformed: a count or a sum does not fit, or the money order is not the unclaimed balance; nothing
+            of it is used.
+    """
+    head, *rows = unsealed(content)
+    if len(head) != 8 or head[:3] != ["H", "1", "DET"] or not all(map(_AMOUNT.fullmatch, head[5:])):
+        _refuse("the header is not that of a month's details")
+    returned = rows.pop() if rows and rows[-1][0] == "M" else []
+    found = [_detail(at, row) for at, row in enumerate(rows, start=1)]
+    sums = {state: Decimal(0) for state in STATES.values()}
+    for each in found:
+        sums[each.state] += Decimal(each.amount)
+    allocated, paid, unclaimed = map(Decimal, head[5:])
+    if head[4] != str(len(found)) or (paid, unclaimed) != tuple(sums.values()) or paid + unclaimed != allocated:
+        _refuse("count and sums of the details do not fit its lines")
+    back = Decimal(returned[1]) if len(returned) == 4 and _AMOUNT.fullmatch(returned[1]) else Decimal(0)
+    if back != unclaimed:
+        _refuse("the money order is not the unclaimed balance")
+    return found
+
+
+def sealed(lines: Sequence[str]) -> bytes:
+    """The lines, with the line that seals them."""
+    content = "".join(f"{each}\n" for each in lines).encode()
+    return content + f"T|{hashlib.sha256(content).hexdigest()}\n".encode()
+
+
+def unsealed(content: bytes) -> list[list[str]]:
+    """The fields of each line before the seal.
+
+    Raises:
+        AgencyAnswerMalformed: not UTF-8 lines, or the seal does not fit.
+    """
+    body, _, seal = content.removesuffix(b"\n").rpartition(b"\n")
+    if not content.endswith(b"\n") or seal != f"T|{hashlib.sha256(body + bytes([10])).hexdigest()}".encode():
+        _refuse("the seal does not fit: the file was cut or changed")
+    try:
+        return [line.split("|") for line in body.decode("utf-8").split("\n")]
+    except UnicodeDecodeError:
+        _refuse("not UTF-8")
+
+
+def _acknowledged(at: int, row: Sequence[str]) -> Seen:
+    if len(row) != 3 or row[0] != f"{at:06}" or not (row[2] == "OK" or _CODE.fullmatch(row[2])):
+        _refuse("a line of the acknowledgement is out of order or out of format")
+    return Seen(row[1], "pending" if row[2] == "OK" else "rejected", row[2])
+
+
+def _detail(at: int, row: Sequence[str]) -> Seen:
+    if len(row) != 5 or row[0] != f"{at:06}" or row[2] not in STATES or not _AMOUNT.fullmatch(row[3]):
+        _refuse("a line of the details is out of order or out of format")
+    try:
+        day = datetime.strptime(f"{row[4]}+0000", "%Y%m%d%z").date()
+    except ValueError:
+        _refuse("a line of the details has no day")
+    if row[2] == "P" and not 15 <= day.day <= 22:
+        _refuse("a payment outside the days from the 15th to the 22nd")
+    return Seen(row[1], STATES[row[2]], row[2], row[3], day.isoformat())
+
+
+def _refusal(content: bytes, number: str) -> AgencyError:
+    fields = content.decode("ascii", "replace").strip().split("|")
+    if len(fields) != 5 or fields[:3] != ["E", "1", number] or not _CODE.fullmatch(fields[3]):
+        return AgencyAnswerMalformed("the error file is out of format", code="error_file")
+    kind = AgencyRefused if fields[3] == "L07" else AgencyRejectedMessage
+    return kind("the post takes nothing of this list", code=fields[3])
+
+
+def _refuse(text: str) -> NoReturn:
+    raise AgencyAnswerMalformed(text)

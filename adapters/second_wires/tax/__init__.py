@@ -1,0 +1,1 @@
+"""Employments and pay over X-Road: TOR `TORIK` and TSD `xteePalgaandmed` of the tax board; see README.md."""
