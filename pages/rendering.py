@@ -53,6 +53,7 @@ def environment(code: str) -> Environment:
     made.globals |= {"undefined": Unknown(), "null": None}  # names that the components' own templates compare with
     made.globals |= {"_": speaker(language), "ngettext": counter(language), "_said": worded(language)}
     made.globals["choices"] = choices(language)
+    made.globals["_text"] = language.said  # of a text that is no constant: escaped like any other value
     made.filters["pair"] = pair
     return made
 

@@ -13,7 +13,9 @@ from typing import Annotated
 import typer
 from sandhi_client import Client, SandhiError
 
-from . import compliance, review
+from pages.desk import Account, Accounts, LoginRefused
+
+from . import compliance, planning, review
 from .checks import CHECKS, asked
 from .consents import consents
 from .control import control
@@ -40,11 +42,14 @@ def _group(text: str) -> typer.Typer:
 app = _group("The social registry, a consumer of the gateway. Settings: REGISTRY_*.")
 reviews = _group("The planning department looks at the lines to push.")
 cases = _group("Compliance cases: a person decides each.")
+people = _group("Who may sign in at the registry's pages.")
 app.add_typer(reviews, name="review")
 app.add_typer(cases, name="cases")
+app.add_typer(people, name="people")
 
 Folder = Annotated[Path, typer.Option("--data", help="Folder of the registry's database; made when absent.")]
 Ids = Annotated[list[str], typer.Argument(help="Member ids.", metavar="ID...")]
+Login = Annotated[str, typer.Argument(metavar="LOGIN")]
 Why = Annotated[str, typer.Option("--reason", help="Why; it is kept.")]
 
 
@@ -155,6 +160,40 @@ def decide_case(
     """A person's decision on one case, after hearing whom it is about."""
     with stage_at(data) as stage:
         compliance.decided(stage, id_, decision, stage.settings.officer, reason)
+
+
+@people.command("add")
+def add_person(
+    login: Login, data: Folder, name: Annotated[str, typer.Option("--name", help="The person's name.")]
+) -> None:
+    """Let a person sign in; prints the password, once."""
+    with _accounts(data) as found:
+        print(found.add(Account(login, name)))
+
+
+@people.command("remove")
+def remove_person(login: Login, data: Folder) -> None:
+    """Take the account out; whoever is signed in with it is not any more."""
+    with _accounts(data) as found:
+        found.remove(login)
+
+
+@people.command("list")
+def list_people(data: Folder) -> None:
+    """Logins and names."""
+    with _accounts(data) as found:
+        for each in found.all():
+            print(f"{each.login}\t{each.name}")
+
+
+@contextmanager
+def _accounts(data: Path) -> Iterator[Accounts]:
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        yield planning.accounts(data)
+    except LoginRefused as error:
+        typer.echo(f"registry: {error}", err=True)
+        raise typer.Exit(1) from None
 
 
 @contextmanager

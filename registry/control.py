@@ -102,9 +102,9 @@ def segments(store: Store, members: set[str]) -> dict[str, int]:
     return found
 
 
-def differences(store: Store, found: Numbers) -> Iterator[str]:
-    """Every equation that does not hold, and everything that belongs nowhere."""
-    equations = (
+def equations(found: Numbers) -> tuple[tuple[str, int, int], ...]:
+    """What has to be equal: (text, left, right)."""
+    return (
         ("flagged = sum of outcomes", found.flagged, sum(found.outcomes.values())),
         (
             "potentially unemployed = approved + rejected in review + undecided",
@@ -120,7 +120,11 @@ def differences(store: Store, found: Numbers) -> Iterator[str]:
         ("sum of segments = acknowledged", sum(found.segments.values()), found.acknowledged),
         ("readiness of everyone listed", sum(found.readiness.values()), found.potentially_unemployed),
     )
-    yield from (f"{text}: {left} and {right}" for text, left, right in equations if left != right)
+
+
+def differences(store: Store, found: Numbers) -> Iterator[str]:
+    """Every equation that does not hold, and everything that belongs nowhere."""
+    yield from (f"{text}: {left} and {right}" for text, left, right in equations(found) if left != right)
     belonging_nowhere = (
         ("flagged records without a line", store.count(WITHOUT_LINE)),
         ("events about nobody we pushed", store.count(STRAYS)),
@@ -133,17 +137,23 @@ def differences(store: Store, found: Numbers) -> Iterator[str]:
 
 async def control(stage: Stage) -> None:
     """Draw up the report, check it, sign it, keep it, and say what it says."""
-    found = numbers(stage.store)
-    unexplained = list(differences(stage.store, found))
-    document = report(stage, found, unexplained)
-    signed = signature(stage, document)
-    stage.store.put("INSERT INTO control VALUES (?, ?)", [(json.dumps(document), signed)])
-    (stage.settings.folder / "control.jws").write_text(signed + "\n", encoding="ascii")
+    found, unexplained = released(stage, stage.settings.officer)
     for line in told(found):
         stage.tell(line)
     for each in unexplained:
         stage.tell(f"UNEXPLAINED: {each}")
     stage.tell(f"{len(unexplained)} unexplained differences; released and signed by {stage.settings.officer}")
+
+
+def released(stage: Stage, by: str) -> tuple[Numbers, list[str]]:
+    """Draw up the report, sign it for the person who releases it, and keep it; gives what it says."""
+    found = numbers(stage.store)
+    unexplained = list(differences(stage.store, found))
+    document = report(stage, found, unexplained, by)
+    signed = signature(stage, document)
+    stage.store.put("INSERT INTO control VALUES (?, ?)", [(json.dumps(document), signed)])
+    (stage.settings.folder / "control.jws").write_text(signed + "\n", encoding="ascii")
+    return found, unexplained
 
 
 def told(found: Numbers) -> Iterator[str]:
@@ -163,13 +173,13 @@ def told(found: Numbers) -> Iterator[str]:
     yield f"{found.confirmed_households} of {found.households} households confirmed"
 
 
-def report(stage: Stage, found: Numbers, unexplained: list[str]) -> dict[str, Any]:
+def report(stage: Stage, found: Numbers, unexplained: list[str], by: str) -> dict[str, Any]:
     """The control report as it is signed."""
     return {
         "format": "registry-control/1",
         "date": stage.settings.day.isoformat(),
         "released_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "released_by": stage.settings.officer,
+        "released_by": by,
         "numbers": asdict(found),
         "unexplained": unexplained,
     }

@@ -3,3 +3,7 @@
 
 class StepFailed(Exception):
     """One sentence for the person at the terminal: what is wrong and what to do. Never names a person."""
+
+
+class NotThere(StepFailed):
+    """What a page is about does not exist."""

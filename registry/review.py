@@ -3,18 +3,17 @@
 What was said stays, with who said it and when. A rejected line is kept with the reason and never pushed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from .errors import StepFailed
+from .lines import Wanted, found, wire
 from .listing import set_reason, write
 from .stage import Stage
-from .store import unpacked
 
 DECISIONS = {"approve": "approved", "reject": "rejected"}
 WITHHELD = "withheld_by_reviewer"
-FINDINGS = "SELECT record FROM event WHERE name = 'finding' AND member = ? ORDER BY day"
 ALL_LEFT = "SELECT member FROM line WHERE outcome IN ('listed', 'to_verify') AND decision = '' ORDER BY member"
 
 
@@ -38,6 +37,38 @@ def reviewed(stage: Stage, action: str, member: str, by: str, reason: str) -> No
     Raises:
         StepFailed: no such line to review, no reason given, or the line is pushed already.
     """
+    reviewed_together(stage, action, [member], by, reason)
+
+
+def reviewed_together(stage: Stage, action: str, members: Sequence[str], by: str, reason: str) -> None:
+    """The same for several lines: all of them, or none.
+
+    Raises:
+        StepFailed: as `reviewed`.
+    """
+    for member in members:
+        _check(stage, action, member, reason)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    with stage.store.change() as connection:
+        rows = [(member, action, by, reason, now) for member in members]
+        connection.executemany("INSERT INTO review (member, action, by, reason, at) VALUES (?, ?, ?, ?, ?)", rows)
+        if action in DECISIONS:
+            decided = [(DECISIONS[action], member) for member in members]
+            connection.executemany("UPDATE line SET decision = ? WHERE member = ?", decided)
+    if action in DECISIONS:
+        for member in members:
+            set_reason(stage, member, WITHHELD, present=action == "reject")
+        write(stage)
+
+
+def lines(stage: Stage, *, waiting: bool = True, after: str = "", limit: int = 100) -> Iterator[dict[str, Any]]:
+    """Lines as a reviewer sees them, by id: the evidence, what was said in review, and what counsellors found since."""
+    wanted = Wanted(decision="waiting" if waiting else "", after=after, limit=limit)
+    for row in found(stage.store, wanted):
+        yield wire(stage.store, row)
+
+
+def _check(stage: Stage, action: str, member: str, reason: str) -> None:
     rows = stage.store.rows("SELECT outcome FROM line WHERE member = ?", member)
     if not rows or rows[0]["outcome"] not in {"listed", "to_verify"}:
         raise StepFailed("there is no line of this id to review; see `registry review list`")
@@ -45,35 +76,3 @@ def reviewed(stage: Stage, action: str, member: str, by: str, reason: str) -> No
         raise StepFailed("say why, with --reason")
     if action in DECISIONS and stage.store.count("SELECT count(*) FROM handover WHERE member = ?", member):
         raise StepFailed("this line is pushed already; send an update instead")
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    with stage.store.change() as connection:
-        row = (member, action, by, reason, now)
-        connection.execute("INSERT INTO review (member, action, by, reason, at) VALUES (?, ?, ?, ?, ?)", row)
-        if action in DECISIONS:
-            connection.execute("UPDATE line SET decision = ? WHERE member = ?", (DECISIONS[action], member))
-    if action in DECISIONS:
-        set_reason(stage, member, WITHHELD, present=action == "reject")
-        write(stage)
-
-
-def lines(stage: Stage, *, waiting: bool = True, after: str = "", limit: int = 100) -> Iterator[dict[str, Any]]:
-    """Lines as a reviewer sees them, by id: the evidence, what was said in review, and what counsellors found since."""
-    rows = stage.store.rows(
-        "SELECT * FROM line WHERE outcome IN ('listed', 'to_verify') AND member > ? AND (decision = '' OR NOT ?) "
-        "ORDER BY member LIMIT ?",
-        after,
-        waiting,
-        limit,
-    )
-    for row in rows:
-        said = stage.store.rows("SELECT action, by, reason, at FROM review WHERE member = ? ORDER BY id", row["member"])
-        yield {
-            "id": row["member"],
-            "outcome": row["outcome"],
-            "reasons": unpacked(row["reasons"]),
-            "verify": unpacked(row["verify"]),
-            "evidence": unpacked(row["evidence"]),
-            "decision": row["decision"],
-            "said": [dict(each) for each in said],
-            "findings": [unpacked(each["record"]) for each in stage.store.rows(FINDINGS, row["member"])],
-        }

@@ -1,7 +1,8 @@
-"""The registry's HTTP side: events come in from the gateway, reviewers look at the list.
+"""The registry's HTTP side: events come in from the gateway, reviewers look at the list, by pages or by program.
 
 `POST /registry/notify` and `POST /registry/on-subscribe` take only what the gateway signed, for us, now.
 `/review/...` needs the bearer token of `DIR/review.token`, which only the registry's own user can read.
+`/desk/...` are pages for people with an account, see `planning`.
 Ids travel in bodies, so that no access log can hold one.
 """
 
@@ -20,8 +21,9 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
-from . import notices, review
+from . import lines, notices, planning, review
 from .errors import StepFailed
 from .stage import Stage
 from .subscriptions import confirmed
@@ -35,10 +37,12 @@ class TooLarge(Exception):
     """The body is larger than anything that belongs here."""
 
 
-def app(stage: Stage) -> Starlette:
+def app(stage: Stage) -> ASGIApp:
     """The server over one registry."""
     desk = Desk(stage, token_at(stage.settings.folder / "review.token"))
+    for_people, failures = planning.routes(stage)
     routes = [
+        *for_people,
         Route("/livez", _alive),
         Route("/registry/notify", desk.notify, methods=["POST"]),
         Route("/registry/on-subscribe", desk.on_subscribe, methods=["POST"]),
@@ -51,7 +55,8 @@ def app(stage: Stage) -> Starlette:
         yield
         await stage.client.close()
 
-    return Starlette(routes=routes, lifespan=lifespan, exception_handlers={TooLarge: _too_large})
+    server = Starlette(routes=routes, lifespan=lifespan, exception_handlers={**failures, TooLarge: _too_large})
+    return planning.around(server, stage.settings.public_url)
 
 
 def serve(stage: Stage) -> None:
@@ -92,15 +97,24 @@ class Desk:
         return acknowledgement(notice)
 
     async def lines(self, request: Request) -> Response:
-        """`?after=ID&limit=100&all=1`: lines to review, by id; `all` includes those decided on."""
+        """`?after=ID&limit=100&all=1`: lines to review, by id; `all` includes those decided on.
+
+        `outcome`, `reason`, `district` narrow it further, as on the page.
+        """
         if not self._known(request):
             return _unknown()
         query = request.query_params
         try:
-            limit = min(max(int(query.get("limit", "100")), 1), 1000)
+            limit = min(max(int(query.get("limit", "100")), 1), lines.MOST)
         except ValueError:
             return _problem(400, "limit is a whole number")
-        found = list(review.lines(self._stage, waiting=not query.get("all"), after=query.get("after", ""), limit=limit))
+        narrowed = {name: query[name] for name in ("outcome", "reason", "district") if name in query}
+        decision = "" if query.get("all") else "waiting"
+        wanted = lines.Wanted(**narrowed, decision=decision, after=query.get("after", ""), limit=limit)
+        try:
+            found = [lines.wire(self._stage.store, row) for row in lines.found(self._stage.store, wanted)]
+        except StepFailed as error:
+            return _problem(400, str(error))
         return JSONResponse({"lines": found, "next": found[-1]["id"] if len(found) == limit else None})
 
     def review(self, action: str) -> Handler:

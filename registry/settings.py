@@ -21,6 +21,7 @@ class Settings:
         day: the list date T.
         intake: member records as registered, JSON Lines.
         list_file: where the list is written.
+        public_url: where people reach the pages, without a slash at the end.
         flagged: DCI employment status codes that count as not employed.
         officer: who acts, in reviews and in the control report.
         patience_s: how long to wait for the next of several expected events.
@@ -34,6 +35,7 @@ class Settings:
     intake: Path
     list_file: Path
     port: int
+    public_url: str
     limits: Limits
     flagged: frozenset[int]
     officer: str
@@ -63,6 +65,8 @@ class Settings:
                 intake=Path(found.get("REGISTRY_INTAKE", "registrations.jsonl")),
                 list_file=Path(found.get("REGISTRY_LIST", str(folder / "list.jsonl"))),
                 port=int(found.get("REGISTRY_PORT", "8090")),
+                public_url=found.get("REGISTRY_PUBLIC_URL", "").rstrip("/")
+                or f"http://127.0.0.1:{found.get('REGISTRY_PORT', '8090')}",
                 limits=Limits(**limits),
                 flagged=frozenset(int(each) for each in found.get("REGISTRY_FLAGGED", "2").split(",")),
                 officer=found.get("REGISTRY_OFFICER", "") or getpass.getuser(),

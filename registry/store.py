@@ -6,7 +6,7 @@ looks here for what is done already, so any step may be run again at any time.
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -89,6 +89,10 @@ class Store:
 
     def rows(self, query: str, *values: object) -> list[Row]:
         """All rows of a query."""
+        return self._connection.execute(query, values).fetchall()
+
+    def named_rows(self, query: str, values: Mapping[str, object]) -> list[Row]:
+        """All rows of a query whose values have names."""
         return self._connection.execute(query, values).fetchall()
 
     def count(self, query: str, *values: object) -> int:

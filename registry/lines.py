@@ -1,0 +1,121 @@
+"""The lines to review, as people and programs look for them: by what came out, why, where, and what was decided.
+
+A line is known by its member id, and to pages by its number (SQLite's row number): a number says nothing about a
+person, so it may stand in an address.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import NotThere, StepFailed
+from .store import Row, Store, unpacked
+
+OUTCOMES = ("listed", "to_verify")
+DECISIONS = ("waiting", "approved", "rejected")
+MOST = 1000
+LARGEST = 2**63 - 1  # row number of SQLite
+FINDINGS = "SELECT record FROM event WHERE name = 'finding' AND member = ? ORDER BY day"
+LINES = "FROM line LEFT JOIN member ON member.id = line.member WHERE outcome IN ('listed', 'to_verify') "
+SELECT = "SELECT line.rowid AS number, line.*, member.household, member.district, member.record " + LINES
+MATCHING = (
+    "AND (:outcome = '' OR outcome = :outcome) AND (:district = '' OR district = :district) "
+    "AND (:decision = '' OR decision = :decided) "
+    "AND (:reason = '' OR EXISTS (SELECT 1 FROM json_each(line.reasons) WHERE value = :reason)) "
+)
+FOUND = SELECT + MATCHING + "AND line.member > :after ORDER BY line.member LIMIT :limit"
+COUNT = "SELECT count(*) " + LINES + MATCHING
+REASONS = (
+    "SELECT DISTINCT value FROM line, json_each(line.reasons) WHERE outcome IN ('listed', 'to_verify') ORDER BY value"
+)
+DISTRICTS = (
+    "SELECT DISTINCT district FROM line JOIN member ON member.id = line.member "
+    "WHERE outcome IN ('listed', 'to_verify') ORDER BY district"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is looked for; an empty filter takes everything. `after` is a member id, `limit` 1 to `MOST`."""
+
+    outcome: str = ""
+    reason: str = ""
+    district: str = ""
+    decision: str = ""
+    after: str = ""
+    limit: int = 100
+
+
+def found(store: Store, wanted: Wanted) -> list[Row]:
+    """The lines that match, with `number` and the columns of their members, by member id.
+
+    Raises:
+        StepFailed: an outcome or a decision that does not exist.
+    """
+    return store.named_rows(FOUND, _values(wanted))
+
+
+def count(store: Store, wanted: Wanted) -> int:
+    """How many lines match, wherever the page begins. Raises StepFailed as `found`."""
+    (row,) = store.named_rows(COUNT, _values(wanted))
+    return int(row[0])
+
+
+def choices(store: Store) -> tuple[list[str], list[str]]:
+    """(reasons, districts) that occur among the lines to review."""
+    return [row[0] for row in store.rows(REASONS)], [row[0] for row in store.rows(DISTRICTS)]
+
+
+def numbered(store: Store, number: int) -> Row:
+    """One line, with its member's record.
+
+    Raises:
+        NotThere: there is none of this number to review.
+    """
+    rows = store.rows(SELECT + "AND line.rowid = ?", number) if number <= LARGEST else []
+    if not rows:
+        raise NotThere("There is no such line to review.")
+    return rows[0]
+
+
+def wire(store: Store, row: Row) -> dict[str, Any]:
+    """A line as a reviewer sees it: the evidence, what was said in review, and what counsellors found since."""
+    return {
+        "id": row["member"],
+        "outcome": row["outcome"],
+        "reasons": unpacked(row["reasons"]),
+        "verify": unpacked(row["verify"]),
+        "evidence": unpacked(row["evidence"]),
+        "decision": row["decision"],
+        "said": [
+            {name: each[name] for name in ("action", "by", "reason", "at")} for each in said(store, row["member"])
+        ],
+        "findings": [unpacked(each["record"]) for each in store.rows(FINDINGS, row["member"])],
+    }
+
+
+def said(store: Store, member: str) -> list[Row]:
+    """What was said in review about a line, oldest first."""
+    return store.rows("SELECT id, action, by, reason, at FROM review WHERE member = ? ORDER BY id", member)
+
+
+def id_of(store: Store, number: int) -> str:
+    """The member id of a line's number; empty if there is none."""
+    rows = store.rows("SELECT member FROM line WHERE rowid = ?", number)
+    return str(rows[0]["member"]) if rows else ""
+
+
+def _values(wanted: Wanted) -> dict[str, object]:
+    if wanted.outcome not in {"", *OUTCOMES}:
+        raise StepFailed(f"outcome is one of {', '.join(OUTCOMES)}")
+    if wanted.decision not in {"", *DECISIONS}:
+        raise StepFailed(f"decision is one of {', '.join(DECISIONS)}")
+    decided = "" if wanted.decision == "waiting" else wanted.decision
+    return {
+        "outcome": wanted.outcome,
+        "reason": wanted.reason,
+        "district": wanted.district,
+        "decision": wanted.decision,
+        "decided": decided,
+        "after": wanted.after,
+        "limit": min(max(wanted.limit, 1), MOST),
+    }

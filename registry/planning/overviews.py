@@ -1,0 +1,122 @@
+"""What came of the list: a household, the feedback from employment support, and the control report."""
+
+import json
+from collections import Counter
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from pages.desk import Front
+
+from .. import lines
+from ..control import differences, equations, numbers, released
+from ..progress import ANSWERED, ENROLLED, enrolled, households, standing, synced
+from ..push import pushed
+from ..stage import Stage
+from ..store import Row
+from .people import by, spelled
+
+HOUSEHOLD = (
+    "SELECT member.id, member.record, member.district, line.rowid AS number, line.outcome, line.decision FROM member "
+    "LEFT JOIN line ON line.member = member.id WHERE household = ? ORDER BY member.id"
+)
+FINDINGS = "SELECT count(*) FROM event WHERE name = 'finding' AND member IS NOT NULL"
+DISTRICT_OF = "SELECT id, district FROM member"
+LAST_REPORT = "SELECT report, signed FROM control ORDER BY rowid DESC LIMIT 1"
+
+
+class Overviews:
+    """The pages over one registry."""
+
+    def __init__(self, stage: Stage, front: Front) -> None:
+        self._stage, self._front = stage, front
+
+    async def household(self, request: Request) -> Response:
+        """Everybody in the household of a line's member, and whether the household is confirmed."""
+        who = self._front.who(request)
+        store = self._stage.store
+        row = lines.numbered(store, request.path_params["number"])
+        states, sent = standing(store), set(pushed(store))
+        people = [_person(each, states, sent) for each in store.rows(HOUSEHOLD, row["household"])]
+        answered = enrolled(store) | {member for member, state in states.items() if state in ANSWERED}
+        referred = [each["id"] for each in people if each["pushed"]]
+        values: dict[str, Any] = {
+            "number": row["number"],
+            "household": row["household"],
+            "people": people,
+            "confirmed": bool(referred) and answered.issuperset(referred),
+            "referred": len(referred),
+        }
+        return self._front.page(request, who, "desk/household.html", **values)
+
+    async def enrolment(self, request: Request) -> Response:
+        """What employment support told, by state and by district."""
+        who = self._front.who(request)
+        store = self._stage.store
+        sent = set(pushed(store))
+        states = {member: state for member, state in standing(store).items() if member in sent}
+        by_event = {member for member, state in states.items() if state in ENROLLED}
+        asked = {member for member, yes in synced(store).items() if yes}
+        confirmed, all_ = households(store)
+        values: dict[str, Any] = {
+            "pushed": len(sent),
+            "states": sorted(Counter(states.values()).items()),
+            "silent": len(sent - states.keys()),
+            "enrolled": len(by_event | asked),
+            "only_asked": len(asked - by_event),
+            "households": all_,
+            "confirmed": confirmed,
+            "findings": store.count(FINDINGS),
+            "districts": self._districts(sent, states, by_event | asked),
+        }
+        return self._front.page(request, who, "desk/enrolment.html", **values)
+
+    async def control(self, request: Request) -> Response:
+        """The equations as they stand, what is unexplained, and the last report that somebody released."""
+        who = self._front.who(request)
+        found = numbers(self._stage.store)
+        last = self._stage.store.rows(LAST_REPORT)
+        values: dict[str, Any] = {
+            "equations": equations(found),
+            "found": found,
+            "unexplained": list(differences(self._stage.store, found)),
+            "last": json.loads(last[0]["report"]) if last else None,
+        }
+        return self._front.page(request, who, "desk/control.html", **values)
+
+    async def release(self, request: Request) -> Response:
+        """Release the report as it stands now, signed for the person who is signed in."""
+        who, _ = await self._front.form(request)
+        released(self._stage, by(who))
+        return self._front.done(request.url.path, "released")
+
+    async def signed(self, request: Request) -> Response:
+        """The last report as it was signed, to take away: a compact JWS (RFC 7515)."""
+        self._front.who(request)
+        last = self._stage.store.rows(LAST_REPORT)
+        if not last:
+            raise HTTPException(404)
+        headers = {"content-disposition": 'attachment; filename="control.jws"'}
+        return Response(last[0]["signed"] + "\n", media_type="application/jose", headers=headers)
+
+    def _districts(self, sent: set[str], states: dict[str, str], taken: set[str]) -> list[list[object]]:
+        """District, pushed, answered, enrolled."""
+        district = {row["id"]: row["district"] for row in self._stage.store.rows(DISTRICT_OF) if row["id"] in sent}
+        counted = [Counter(district[each] for each in some) for some in (sent, states, taken & sent)]
+        return [[name, *(count[name] for count in counted)] for name in sorted(counted[0])]
+
+
+def _person(row: Row, states: dict[str, str], sent: set[str]) -> dict[str, Any]:
+    member = row["id"]
+    reviewable = row["outcome"] in lines.OUTCOMES
+    return {
+        "id": member,
+        "name": spelled(row),
+        "number": row["number"] if reviewable else None,
+        "outcome": row["outcome"] or "",
+        "decision": row["decision"] or "",
+        "pushed": member in sent,
+        "standing": states.get(member, ""),
+    }

@@ -1,0 +1,51 @@
+"""A counsellor's journey: signs in, sees the people of the office, says what was found; another office sees nothing."""
+
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from browser.desks import NAUGHTY, Desk, counsel_desk
+from browser.visitor import Visitor, World
+
+OFFICE, OTHER = "counsellor-lk-11", "counsellor-lk-21"
+
+
+@pytest.fixture
+def desk(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    folder = tmp_path_factory.mktemp("offices")
+    for name in ("accounts.json", "counsellors.json"):
+        shutil.copy(world.data / "sandbox" / "offices" / name, folder)
+    with counsel_desk(world, folder) as found:
+        yield found
+
+
+def shown(visitor: Visitor) -> str:
+    return visitor.page.locator("main").inner_text()
+
+
+def test_from_the_queue_to_a_finding_that_employment_support_has(visitor: Visitor, desk: Desk) -> None:
+    desk.sign_in(visitor, OFFICE)
+    assert "Local office: Colombo" in shown(visitor)
+    assert NAUGHTY[:30] in shown(visitor)
+    visitor.looked_at("counsel-people")
+    person = visitor.page.locator("tbody th a").first
+    address = person.get_attribute("href") or ""
+    person.click()
+    visitor.looked_at("counsel-person")
+    visitor.page.get_by_role("button", name="Save and send").click()
+    assert "There is a problem" in shown(visitor)
+    visitor.looked_at("counsel-person-fault")
+    visitor.page.get_by_role("group", name="Pension").get_by_label("Working").check()
+    visitor.page.get_by_role("group", name="Tax").get_by_label("Confirmed no work").check()
+    visitor.page.get_by_label("Outreach officer").check()
+    visitor.page.get_by_role("button", name="Save and send").click()
+    assert "The finding is kept" in shown(visitor)
+    visitor.page.reload()
+    visitor.page.locator("strong", has_text="Employment support has it").wait_for()
+    visitor.looked_at("counsel-people-found")
+    visitor.page.get_by_role("button", name="Sign out").click()
+    desk.sign_in(visitor, OTHER)
+    assert "Nobody waits in this office." in shown(visitor)
+    visitor.go(address, desk.url)
+    assert visitor.heading() == "Not found"
+    visitor.looked_at("counsel-not-of-this-office")

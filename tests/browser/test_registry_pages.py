@@ -1,0 +1,115 @@
+"""A planning officer's journey: signs in, looks at the evidence, filters, decides, and releases the control report."""
+
+from collections.abc import Iterator
+
+import pytest
+from browser.desks import NAUGHTY, Desk, planning_desk
+from browser.visitor import Visitor, World
+
+
+@pytest.fixture(scope="module")
+def standing(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    with planning_desk(world, tmp_path_factory.mktemp("planning") / "registry") as found:
+        yield found
+
+
+@pytest.fixture
+def desk(standing: Desk) -> Desk:
+    """Nobody has reviewed anything yet, and the names are bad."""
+    standing.undone()
+    return standing
+
+
+def shown(visitor: Visitor) -> str:
+    return visitor.page.locator("main").inner_text()
+
+
+def test_from_the_list_to_a_decision_that_is_kept_with_its_reason(visitor: Visitor, desk: Desk) -> None:
+    visitor.go("/desk/lines?decision=waiting", desk.url)
+    visitor.looked_at("registry-sign-in")
+    desk.fill_in(visitor, "kavitha", desk.passwords["kavitha"])
+    assert visitor.page.url.endswith("/desk/lines?decision=waiting")
+    assert NAUGHTY[:30] in shown(visitor)
+    visitor.looked_at("registry-lines")
+    visitor.page.locator("tbody th a").first.click()
+    assert visitor.page.locator("table code").count() >= 4
+    visitor.looked_at("registry-line")
+    visitor.page.get_by_label("Reject").check()
+    visitor.page.get_by_role("button", name="Save").click()
+    assert "Say why." in shown(visitor)
+    visitor.looked_at("registry-line-fault")
+    visitor.page.get_by_label("Why").fill(NAUGHTY)
+    visitor.page.get_by_role("button", name="Save").click()
+    assert "Rejected." in shown(visitor)
+    assert "Kavitha Nadarajah" in shown(visitor)
+    visitor.looked_at("registry-line-rejected")
+    visitor.page.get_by_role("link", name="Everybody in it").click()
+    assert visitor.heading() == "Household"
+    visitor.looked_at("registry-household")
+
+
+def test_the_filtered_page_is_approved_after_a_confirmation(visitor: Visitor, desk: Desk) -> None:
+    desk.sign_in(visitor, "kavitha")
+    visitor.page.get_by_label("Decision").select_option("waiting")
+    visitor.page.get_by_role("button", name="Search").click()
+    visitor.page.get_by_role("button", name="waiting line").click()
+    assert visitor.heading().startswith("Approve ")
+    visitor.looked_at("registry-confirm")
+    visitor.page.get_by_label("Why").fill("Looked at each of them")
+    visitor.page.get_by_role("button", name="Approve", exact=True).click()
+    assert "decision=waiting" in visitor.page.url
+    assert "Approved." in shown(visitor)
+    assert "No line is like this." in shown(visitor)
+    visitor.looked_at("registry-lines-none")
+
+
+def test_of_two_reviewers_the_slower_is_asked_to_look_again(visitor: Visitor, desk: Desk) -> None:
+    desk.sign_in(visitor, "kavitha", "/desk/lines/1")
+    browser = visitor.page.context.browser
+    assert browser is not None
+    with Visitor.arrived(browser, visitor.world, scripts=visitor.scripts) as second:
+        desk.sign_in(second, "second", "/desk/lines/1")
+        for each, button in ((second, "Comment"), (visitor, "Approve")):
+            each.page.get_by_label(button, exact=True).check()
+            each.page.get_by_label("Why").fill("I know the family")
+            each.page.get_by_role("button", name="Save").click()
+        assert "Your comment is kept." in shown(second)
+        second.looked_at("registry-line-commented")
+    assert "meanwhile" in shown(visitor)
+    assert "I know the family" in shown(visitor)
+
+
+def test_the_control_report_is_released_and_can_be_taken_away(visitor: Visitor, desk: Desk) -> None:
+    desk.sign_in(visitor, "kavitha")
+    visitor.page.get_by_role("link", name="Enrolment").click()
+    visitor.looked_at("registry-enrolment")
+    visitor.page.get_by_role("link", name="Control report").click()
+    visitor.looked_at("registry-control")
+    visitor.page.get_by_role("button", name="Release and sign").click()
+    assert "was released and signed" in shown(visitor)
+    with visitor.page.expect_download() as download:
+        visitor.page.get_by_role("link", name="Download the signed report").click()
+    assert download.value.suggested_filename == "control.jws"
+    visitor.page.get_by_role("button", name="Sign out").click()
+    visitor.go("/desk/control", desk.url)
+    assert visitor.heading() == "Login"
+
+
+def test_what_the_demo_left_is_shown_as_it_was(scripted: Visitor) -> None:
+    world = scripted.world
+    desk = Desk(world.registry, "/desk", world.planners(), world.data)
+    desk.sign_in(scripted, "wbb-planning", "/desk/enrolment")
+    scripted.looked_at("registry-enrolment-demo")
+    scripted.page.get_by_role("link", name="Control report").click()
+    assert "Every number is accounted for." in shown(scripted)
+    scripted.looked_at("registry-control-demo")
+
+
+def test_wrong_passwords_and_forms_of_other_sites_are_refused(scripted: Visitor, desk: Desk) -> None:
+    desk.sign_in(scripted, "kavitha")
+    answer = scripted.page.request.post(f"{desk.url}/desk/lines/1", form={"action": "approve", "reason": "x"})
+    assert answer.status == 403
+    scripted.page.get_by_role("button", name="Sign out").click()
+    desk.fill_in(scripted, "kavitha", "not-this-one")
+    assert "There is a problem" in shown(scripted)
+    scripted.looked_at("registry-sign-in-refused")
