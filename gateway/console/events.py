@@ -9,10 +9,10 @@ from fastapi.responses import Response
 from audit.wording import KINDS
 
 from ..edges.refusal import ProblemError
-from ..edges.v1 import audit
+from ..edges.v1 import audit, audit_agreements
 from ..wiring import Services
 from .forms import posted, shaped
-from .page import page
+from .page import A_PAGE, page
 from .reason import reading
 
 router = APIRouter(prefix="/console", include_in_schema=False)
@@ -24,7 +24,8 @@ async def listed(request: Request) -> Response:
     who, reviewer, read = await reading(request)
     known = audit.EventsIn.model_fields
     query = {name: value for name, value in request.query_params.items() if value and name in known}
-    found = await audit.get_events(shaped(audit.EventsIn, query), reviewer, read)
+    wanted: dict[str, object] = {"limit": A_PAGE, **query}
+    found = await audit.get_events(shaped(audit.EventsIn, wanted), reviewer, read)
     older = f"?{urlencode(query | {'before': found['next']})}" if found["next"] else ""
     kinds = [{"value": "", "text": ""}, *({"value": code, "text": text} for code, text in sorted(KINDS.items()))]
     values: dict[str, Any] = {"events": found["events"], "older": older, "query": query, "kinds": kinds}
@@ -46,7 +47,10 @@ async def find_person(request: Request) -> Response:
     wanted = {"type": form.get("type", ""), "value": form.get("value", "").strip()}
     values: dict[str, Any] = _form(read.here) | {"exchanges": None, "older": ""}
     try:
-        body = shaped(audit.PersonWantedIn, {"subject": {"identifiers": [wanted]}, "before": form.get("before", "")})
+        body = shaped(
+            audit.PersonWantedIn,
+            {"subject": {"identifiers": [wanted]}, "before": form.get("before", ""), "limit": A_PAGE},
+        )
         found = await audit.post_search(body, reviewer, read)
     except ProblemError as error:
         return page(request, who, "console/person.html", status=400, fault=error.detail, **values)
@@ -54,6 +58,27 @@ async def find_person(request: Request) -> Response:
     return page(request, who, "console/person.html", fault="", **values)
 
 
+@router.post("/person/consents")
+async def find_consents(request: Request) -> Response:
+    """What this person consented to, with every controller; nothing of the number is shown again."""
+    who, reviewer, read = await reading(request)
+    form = await posted(request, who.csrf)
+    wanted = {"type": form.get("type", ""), "value": form.get("value", "").strip()}
+    try:
+        body = shaped(audit_agreements.PersonIn, {"subject": {"identifiers": [wanted]}})
+        found = await audit_agreements.post_consents_search(body, reviewer, read)
+    except ProblemError as error:
+        values: dict[str, Any] = _form(read.here) | {"exchanges": None, "older": "", "fault": error.detail}
+        return page(request, who, "console/person.html", status=400, **values)
+    return page(request, who, "console/consents.html", found=found["consents"])
+
+
 def _form(here: Services) -> dict[str, Any]:
-    types = [{"value": each, "text": each} for each in sorted(here.profile.patterns)]
-    return {"types": types, "wanted": {"type": "", "value": ""}}
+    return {"types": numbers(here), "wanted": {"type": here.profile.person_key, "value": ""}}
+
+
+def numbers(here: Services) -> list[dict[str, str]]:
+    """The kinds of numbers that people have in this country, for a select; the one they are known by comes first."""
+    first = here.profile.person_key
+    kinds = [first, *sorted(here.profile.patterns.keys() - {first})]
+    return [{"value": each, "text": each} for each in kinds]

@@ -1,5 +1,6 @@
 """`/console/exchanges`: what was exchanged, for those who review it. The pages show what `/v1/audit` answers."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
@@ -12,14 +13,16 @@ import pages
 from audit.wording import OUTCOMES
 
 from ..edges.refusal import ProblemError
-from ..edges.v1 import audit
-from ..edges.v1.reviewing import checked_text
-from ..people import Right
+from ..edges.v1 import audit, audit_queries
+from ..edges.v1.officers import PRINTED
+from ..edges.v1.reviewing import Reading, checked_text
+from ..people import Right, SignedIn
+from ..people.errors import PeopleError
 from ..people.signin import local
 from ..wiring import Services
-from .forms import posted
-from .page import officer_of, page
-from .reason import keep, reading, stated
+from .forms import posted, shaped
+from .page import A_PAGE, done, officer_of, page
+from .reason import keep, looking, reading, stated
 
 FILTERS = ("consumer", "provider", "service", "purpose", "agreement", "outcome", "case", "officer")
 PRESETS = ("Routine review", "A person asked", "A finding", "An agency asked")
@@ -57,7 +60,7 @@ def _reason_form(request: Request, text: str, fault: str) -> dict[str, Any]:
 
 
 def _fault(text: str, here: Services) -> str:
-    if not 10 <= len(text) <= 300 or not text.isprintable():
+    if not 10 <= len(text) <= 300 or not re.fullmatch(PRINTED, text):
         return "Say why in 10 to 300 characters."
     try:
         checked_text(text, here)
@@ -72,6 +75,9 @@ async def listed(request: Request) -> Response:
     who, reviewer, read = await reading(request)
     query = {name: value for name, value in request.query_params.items() if value}
     shown: dict[str, Any] = {"filters": FILTERS, "query": query, "outcomes": _outcomes(), "reason": read.reason}
+    kept: Any = await audit_queries.get_queries(reviewer, read.here)
+    shown["kept"] = [each | {"address": f"?{urlencode(each['filters'])}"} for each in kept["queries"]]
+    shown["keepable"] = {name: value for name, value in query.items() if name in audit_queries.KeptIn.model_fields}
     try:
         wanted = audit.WantedIn.model_validate(_as_api(query), strict=False)
     except ValidationError as error:
@@ -87,12 +93,34 @@ def _outcomes() -> list[dict[str, str]]:
     return [{"value": "", "text": pages.said("All")}, *({"value": code, "text": code} for code in sorted(OUTCOMES))]
 
 
-def _as_api(query: Mapping[str, str]) -> dict[str, str]:
+def _as_api(query: Mapping[str, str]) -> dict[str, object]:
     """A day of the form's date fields is the whole day, in UTC."""
-    named = {name: value for name, value in query.items() if name in {*FILTERS, "before", "system"}}
+    named: dict[str, object] = {"limit": A_PAGE}
+    named |= {name: value for name, value in query.items() if name in {*FILTERS, "before", "system"}}
     since, until = query.get("since", ""), query.get("until", "")
     named |= {"since": f"{since}T00:00:00Z"} if since else {}
     return named | ({"until": f"{until}T23:59:59.999999Z"} if until else {})
+
+
+@router.post("/exchanges")
+async def keep_query(request: Request) -> Response:
+    """Keep the search that the form carries, under a name."""
+    who, reviewer, here = await looking(request)
+    form = dict(await posted(request, who.csrf))
+    named = {"name": form.pop("name", "")}
+    filters = {key: value for key, value in form.items() if value}
+    body = shaped(audit_queries.QueryIn, named | {"filters": filters})
+    made: Any = await audit_queries.post_query(body, reviewer, here)
+    return RedirectResponse(f"/console/exchanges?{urlencode(made['filters'] | {'done': 'saved'})}", 303)
+
+
+@router.post("/queries/{query_id}/remove")
+async def remove_query(query_id: str, request: Request) -> Response:
+    """Keep it no more."""
+    who, reviewer, here = await looking(request)
+    await posted(request, who.csrf)
+    await audit_queries.delete_query(query_id, reviewer, here)
+    return done("/console/exchanges", "saved")
 
 
 @router.get("/exchanges/{exchange_id}")
@@ -100,7 +128,28 @@ async def one(exchange_id: str, request: Request) -> Response:
     """One exchange on one page: the sentence, the numbered steps, and whether the log proves them."""
     who, reviewer, read = await reading(request)
     found = await audit.get_exchange(exchange_id, reviewer, read)
-    return page(request, who, "console/exchange.html", found=found, replayed=None)
+    return _one(request, who, found)
+
+
+def _one(request: Request, who: SignedIn, found: Mapping[str, Any], *, status: int = 200, **values: Any) -> Response:
+    told: dict[str, Any] = {"replayed": None, "details": None, "fault": "", "acting": who.giving(Right.REVIEW_ACT)}
+    return page(request, who, "console/exchange.html", status=status, found=found, **(told | values))
+
+
+@router.post("/exchanges/{exchange_id}/details")
+async def reveal(exchange_id: str, request: Request) -> Response:
+    """Show what is kept beside the log, for a reason of its own, which becomes an entry."""
+    who, reviewer, read = await reading(request, Right.REVIEW_ACT)
+    form = await posted(request, who.csrf)
+    found = await audit.get_exchange(exchange_id, reviewer, read)
+    reason = form.get("reason", "").strip()
+    try:
+        if fault := _fault(reason, read.here):
+            return _one(request, who, found, fault=fault, status=400)
+        told = await audit.get_details(exchange_id, reviewer, Reading(read.here, reason))
+    except (PeopleError, ProblemError) as error:
+        return _one(request, who, found, fault=error.detail, status=400)
+    return _one(request, who, found, details=told["details"])
 
 
 @router.get("/exchanges/{exchange_id}/bundle")
@@ -117,4 +166,4 @@ async def replay(exchange_id: str, request: Request) -> Response:
     await posted(request, who.csrf)
     replayed = await audit.post_replay(exchange_id, reviewer, read)
     found = await audit.get_exchange(exchange_id, reviewer, read)
-    return page(request, who, "console/exchange.html", found=found, replayed=replayed)
+    return _one(request, who, found, replayed=replayed)

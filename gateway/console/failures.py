@@ -2,16 +2,19 @@
 
 import logging
 from typing import cast
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from fastapi import FastAPI, Request
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+import pages
 
 from ..edges.v1.problems import problem
 from ..people import People, PeopleError
-from ..people.errors import SignInRefused
+from ..people.errors import NotFresh, SignInRefused
+from ..people.signin import local
 from .forms import FormRefused
-from .guard import refused
+from .guard import is_page, refused
 
 logger = logging.getLogger("sandhi.people")
 
@@ -66,6 +69,9 @@ async def _form(request: Request, _: Exception) -> Response:
     return refused("The form is not of this session any more. Open the page again, then repeat.", back=f"/{area}")
 
 
-async def _people(_: Request, error: Exception) -> Response:
+async def _people(request: Request, error: Exception) -> Response:
+    if isinstance(error, NotFresh) and is_page(request.url.path):
+        then = local(urlsplit(request.headers.get("referer", "")).path, "console")
+        return HTMLResponse(pages.rendered("confirm.html", then=then), 403)
     found = cast("PeopleError", error)
     return problem(found.code, found.detail)

@@ -19,17 +19,18 @@ class FormRefused(Exception):
     """The form is malformed, or not one that this session was given."""
 
 
-async def posted(request: Request, csrf: str | None) -> Mapping[str, str]:
+async def posted(request: Request, csrf: str | None, *, largest: int = LARGEST) -> Mapping[str, str]:
     """The fields of a form.
 
     Args:
         csrf: the session's token, which the form has to carry; None where nobody is signed in yet.
+        largest: bytes of the body.
 
     Raises:
         FormRefused: too large, not UTF-8, a field twice, or without the token.
     """
     try:
-        text = (await read(request, largest=LARGEST)).decode("ascii")
+        text = (await read(request, largest=largest)).decode("ascii")
         pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
     except (ValueError, ProblemError):
         raise FormRefused from None

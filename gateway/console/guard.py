@@ -13,22 +13,11 @@ from starlette.responses import HTMLResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import pages
+from pages.desk.guard import FORM, HEADERS, TWO_YEARS
 
 PAGES = ("/console", "/my-data", "/idp", "/static")
 FOR_PROGRAMS = frozenset({"/idp/token"})  # its callers have no browser, and authenticate themselves
 SAFE = frozenset({"GET", "HEAD"})
-FORM = "application/x-www-form-urlencoded"
-HEADERS = {
-    "content-security-policy": pages.POLICY,
-    "cache-control": "no-store",
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
-    "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=()",
-    "referrer-policy": "same-origin",  # with `no-referrer` a browser would send `Origin: null` from our own forms
-    "x-content-type-options": "nosniff",
-    "x-frame-options": "DENY",
-}
-TWO_YEARS = "max-age=63072000"
 
 
 class Guard:

@@ -1,77 +1,162 @@
-"""`/my-data`: what a signed-in person sees first, and the forms behind it. Works without scripts."""
+"""`/my-data`: a signed-in person's own data, and what they may do about it. Works without scripts.
 
-from collections.abc import Awaitable, Callable
-from time import monotonic
+The pages show what `/v1/my` answers. No route takes a person; what is not the person's own does not exist.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 import pages
-from consent import register
-from consent.errors import ConsentError
 
 from ..citizen import Citizens, Reader
-from ..citizen.finding import Period, Place
-from ..citizen.reading import shown_consent
+from ..consent_receipts import page as receipt_page
+from ..edges.citizen import doing
+from ..edges.refusal import ProblemError
+from ..edges.v1.shapes import IdentifierIn, SubjectIn
 from ..people import Citizen
-from ..recording import Recording
 from .failures import NotSignedIn
-from .forms import posted
-from .guard import refused
+from .forms import posted, shaped
 
 Front = Callable[[Request, Citizen], Awaitable[Response]]
-A_PAGE = 25
+A_PAGE = 10
+PERIOD = ("from", "to")
+DONE = {
+    "withdrawn": "The consent is withdrawn. It counts from now on.",
+    "contested": "Your case is open. Until the agency has looked, its answers about you are marked.",
+    "taken-back": "Your case is closed.",
+}
+"""What the page may say after a form, by the code in its address: never a text from outside."""
 
 
 def front(here: Citizens) -> Front:
-    """The list of uses and the consents, as one page."""
+    """Who used the person's data; what they consented to; what they contest."""
 
     async def page(request: Request, who: Citizen) -> Response:
-        if here.pace.wait(who.person_ref, monotonic()):
-            return refused("That was too fast. Wait a little, then reload.", back="/my-data", status=429)
-        await here.reading.opened(Reader(who.person_ref), "uses and consents")
-        found = await here.reading.page(who.person_ref, Period(), _before(request), A_PAGE)
-        given = await here.reading.consents(who.person_ref)
-        async with here.services.db.read() as connection:
-            words = await here.reading.words(connection)
-        now = here.services.gate.clock()
-        shown = [shown_consent(each, words, now) for each in given]
-        chrome = {"home": "/my-data", "signed_in": {"name": "", "leave": "/my-data/sign-out"}, "csrf": who.csrf}
-        values = chrome | {"uses": [each.wire() for each in found.uses], "next": found.next}
-        return HTMLResponse(pages.rendered("my-data.html", consents=shown, **values))
+        me, query = _reader(here, who), request.query_params
+        try:
+            days = shaped(doing.PeriodIn, {name: query.get(name, "")[:10] for name in PERIOD})
+            before = query.get("before", "")[:60]
+            used = await doing.uses(here, me, since=days.since, until=days.to, before=before, limit=A_PAGE)
+        except ProblemError as error:
+            if error.code == "too_many_requests":
+                raise
+            return RedirectResponse("/my-data", 303)  # an address that somebody typed
+        values = {"uses": used["uses"], "older": _older(query, used["next"])}
+        values |= await doing.consents(here, me) | await doing.contests(here, me)
+        return _page(request, who, "my-data.html", query=query, **values)
 
     return page
 
 
 def my_data_routes(here: Citizens) -> APIRouter:
-    """The forms."""
-    routes = APIRouter(include_in_schema=False)
+    """What the front page leads to, and the forms."""
+    routes = APIRouter(prefix="/my-data", include_in_schema=False)
 
-    @routes.post("/my-data/consents/{consent_id}/withdraw")
+    @routes.get("/agreements")
+    async def agreements(request: Request) -> Response:
+        """The agreements that touched the person."""
+        who = await _signed_in(here, request)
+        found = await doing.agreements(here, _reader(here, who))
+        return _page(request, who, "my-agreements.html", found=found["agreements"])
+
+    @routes.post("/consents/{consent_id}/withdraw")
     async def withdraw(consent_id: str, request: Request) -> Response:
         """Withdraw one of the person's own consents."""
-        who = await here.services.people.citizen(request.cookies)
-        if who is None:
-            raise NotSignedIn("my-data")
+        who = await _signed_in(here, request)
         await posted(request, who.csrf)
-        services = here.services
+        await doing.withdrawn(here, _reader(here, who), consent_id)
+        return _back("withdrawn")
+
+    @routes.get("/consents/{consent_id}/receipt")
+    async def receipt(consent_id: str, request: Request) -> Response:
+        """The receipt, to print or to keep."""
+        who = await _signed_in(here, request)
+        made = await doing.consent_receipt(here, _reader(here, who), consent_id)
+        return HTMLResponse(receipt_page(made, here.services.profile, served=True))
+
+    @routes.get("/contest")
+    async def wrong(request: Request) -> Response:
+        """A form: what is wrong? The address names a use that the person sees."""
+        who = await _signed_in(here, request)
+        query = request.query_params
+        return _contest(here, request, who, {name: query.get(name, "")[:120] for name in ("service", "exchange")})
+
+    @routes.post("/contest")
+    async def contest(request: Request) -> Response:
+        """Open a case with the agency."""
+        who = await _signed_in(here, request)
+        form = dict(await posted(request, who.csrf))
         try:
-            async with services.db.read() as connection:
-                kept = await register.read_consent(connection, consent_id)
-        except ConsentError:
-            kept = None
-        if kept is None or kept.subject_ref != who.person_ref:
-            return refused("There is no such consent of yours.", back="/my-data", status=404)
-        recording = Recording(services.db, services.log, services.gate.clock)
-        await recording.withdrawal(consent_id, controller=kept.controller, by="person")
-        return RedirectResponse("/my-data", 303)
+            await doing.contested(here, _reader(here, who), _wish(here, form))
+        except ProblemError as error:
+            return _contest(here, request, who, form, fault=error.detail, status=400)
+        return _back("contested")
+
+    @routes.post("/contests/{contest_id}/withdraw")
+    async def take_back(contest_id: str, request: Request) -> Response:
+        """Take a case back."""
+        who = await _signed_in(here, request)
+        await posted(request, who.csrf)
+        await doing.contest_withdrawn(here, _reader(here, who), contest_id)
+        return _back("taken-back")
 
     return routes
 
 
-def _before(request: Request) -> Place | None:
-    """Where the page begins; a text that is no place is the newest."""
-    try:
-        return Place.read(request.query_params["before"])
-    except (KeyError, ValueError):
-        return None
+async def _signed_in(here: Citizens, request: Request) -> Citizen:
+    who = await here.services.people.citizen(request.cookies)
+    if who is None:
+        raise NotSignedIn("my-data")
+    return who
+
+
+def _reader(here: Citizens, who: Citizen) -> Reader:
+    """The person, at a person's pace. Raises ProblemError."""
+    doing.paced(here, who.person_ref)
+    return Reader(who.person_ref)
+
+
+def _page(request: Request, who: Citizen, template: str, *, status: int = 200, **values: object) -> Response:
+    chrome = {
+        "home": "/my-data",
+        "signed_in": {"name": "", "leave": "/my-data/sign-out"},
+        "csrf": who.csrf,
+        "just_done": pages.said(DONE.get(request.query_params.get("done", ""), "")),
+    }
+    return HTMLResponse(pages.rendered(template, **(chrome | values)), status)
+
+
+def _back(code: str) -> Response:
+    return RedirectResponse(f"/my-data?{urlencode({'done': code})}", 303)
+
+
+def _older(query: Mapping[str, str], place: str | None) -> str:
+    """The address of what is older, within the same days."""
+    kept = {name: query[name] for name in PERIOD if query.get(name)}
+    return f"/my-data?{urlencode(kept | {'before': place})}" if place else ""
+
+
+def _contest(
+    here: Citizens, request: Request, who: Citizen, form: Mapping[str, str], *, fault: str = "", status: int = 200
+) -> Response:
+    offers = {offer.service.id: offer.service for offer in here.services.catalogue}
+    chosen = offers.get(form.get("service", ""))
+    fields = sorted(chosen.fields) if chosen else []
+    services = [{"value": each.id, "text": each.summary or each.id} for each in offers.values()]
+    values: dict[str, Any] = {"form": form, "fields": fields, "services": services, "chosen": chosen}
+    values |= {"fault": fault, "key": here.services.profile.person_key}
+    return _page(request, who, "contest.html", status=status, **values)
+
+
+def _wish(here: Citizens, form: Mapping[str, str]) -> doing.ContestIn:
+    """The form as the body that the API takes. Raises ProblemError."""
+    fields = {name.removeprefix("field-") for name in form if name.startswith("field-")}
+    number = shaped(IdentifierIn, {"type": here.services.profile.person_key, "value": form.get("number", "").strip()})
+    wanted: dict[str, object] = {name: form.get(name, "") for name in ("service", "exchange")}
+    wanted |= {"statement": form.get("statement", "").strip(), "subject": SubjectIn(identifiers=(number,))}
+    found: doing.ContestIn = shaped(doing.ContestIn, wanted | {"fields": fields})
+    return found

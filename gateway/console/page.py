@@ -12,7 +12,15 @@ from ..people.people import CONSOLE
 from .failures import NotSignedIn
 from .navigation import menu
 
-DONE = {"saved": "Saved.", "sent": "Sent.", "looked": "The log was looked through."}
+A_PAGE = 25
+"""Lines of a list; what is older is a link away."""
+DONE = {
+    "saved": "Saved.",
+    "sent": "Sent.",
+    "looked": "The log was looked through.",
+    "decided": "Decided.",
+    "proposed": "Proposed. Somebody else decides under Approvals.",
+}
 """What a page may say after a form, by the code in its address: never a text from outside."""
 
 

@@ -6,12 +6,14 @@ too many places.
 
 import base64
 from binascii import Error as NotBase64
+from urllib.parse import urlsplit
 
 from fastapi import Request
 from fastapi.responses import Response
 
 from ..edges.v1.reviewing import Reading, Reviewer
 from ..people import Right, SignedIn
+from ..people.signin import local
 from ..wiring import Services
 from .failures import ReasonWanted
 from .page import officer_of
@@ -54,6 +56,19 @@ async def reading(request: Request, right: Right = Right.EVIDENCE_READ) -> tuple
     here: Services = request.app.state.services
     reason = stated(request)
     if not reason:
-        query = f"?{request.url.query}" if request.url.query else ""
-        raise ReasonWanted(f"{request.url.path}{query}")
+        raise ReasonWanted(_come_back(request))
     return who, Reviewer(who.id, who), Reading(here, reason)
+
+
+def _come_back(request: Request) -> str:
+    """Where to go on with a reason: the page itself, or the one whose form was sent an hour later."""
+    if request.method == "GET":
+        return f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
+    return local(urlsplit(request.headers.get("referer", "")).path, "console")
+
+
+async def looking(request: Request, right: Right = Right.EVIDENCE_READ) -> tuple[SignedIn, Reviewer, Services]:
+    """Who looks at what is no evidence about anybody, so that no reason is asked for. Raises as every page."""
+    who = await officer_of(request)
+    who.need(right)
+    return who, Reviewer(who.id, who), request.app.state.services

@@ -9,13 +9,47 @@ import pages
 from ..people import Citizen, People
 from ..people.people import CONSOLE, MY_DATA
 from ..people.signin import away, back, local
-from . import events, exchanges, findings, overview
+from . import (
+    adapter_steps,
+    adapters,
+    agency,
+    agency_data,
+    agreements,
+    approvals,
+    cases,
+    events,
+    exchanges,
+    findings,
+    officers,
+    operation,
+    overview,
+    reports,
+    reviews,
+    signing,
+)
 from .failures import NotSignedIn
 from .forms import posted
 from .my_data import Front
 from .page import officer_of
 
-PAGES = (overview.router, exchanges.router, findings.router, events.router)
+PAGES = (
+    overview.router,
+    exchanges.router,
+    findings.router,
+    events.router,
+    agreements.router,
+    reviews.router,
+    reports.router,
+    cases.router,
+    approvals.router,
+    agency.router,
+    signing.router,
+    agency_data.router,
+    adapters.router,
+    adapter_steps.router,
+    operation.router,
+    officers.router,
+)
 WORDS = {
     CONSOLE: ("Sign in to the console", "For officers of the agencies that exchange data here."),
     MY_DATA: ("Sign in to see your data", "For everybody whose data is exchanged here."),

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from consent import store
 from consent.errors import ConsentError
 
+from ..delivery import letters
 from ..trust import register
 from ..trust.addresses import MayDial, check_address
 from ..trust.evidence import Log, entry
@@ -59,6 +60,12 @@ def kinds(profile: Mapping[str, Any], may_dial: MayDial) -> Mapping[str, Kind]:
             other_member=True,
             apply=_widen,
         ),
+        "letters.release": Kind(
+            "Try dead letters again, whose cause is mended", OVERSIGHT, apply=_release_letters, check=_letters
+        ),
+        "letters.drop": Kind(
+            "Drop dead letters that nobody wants any more", OVERSIGHT, apply=_drop_letters, check=_letters
+        ),
         "role.grant": Kind(
             "Grant a role that watches over others", OVERSIGHT | {"data_protection_officer"}, apply=grant_role
         ),
@@ -71,6 +78,25 @@ async def _set_policy(connection: AsyncConnection, log: Log, asked: Approval, _:
     if policy.jwks_uri not in {"", system.policy.jwks_uri}:
         raise ApprovalRefused("a new jwks_uri lowers nothing: set it at /v1/systems, which fetches the keys first")
     return await register.change_policy(connection, log, system.id, policy, now)
+
+
+def _letters(document: Mapping[str, Any]) -> letters.Group:
+    """The document is `{kind, cause, target}` of a group, as `GET /v1/letters` has it."""
+    try:
+        return letters.Group.read(document)
+    except ValueError as error:
+        raise ApprovalRefused(str(error)) from None
+
+
+async def _release_letters(connection: AsyncConnection, log: Log, asked: Approval, by: str, now: datetime) -> object:
+    return await letters.release(connection, log, _letters(asked.document), by=by, approval=asked.id, now=now)
+
+
+async def _drop_letters(connection: AsyncConnection, log: Log, asked: Approval, by: str, now: datetime) -> object:
+    group = _letters(asked.document)
+    if group.kind not in letters.DROPPED:
+        raise ApprovalRefused("only deliveries, callbacks and events can be dropped; release the others")
+    return await letters.drop(connection, log, group, by=by, approval=asked.id, now=now)
 
 
 async def _call_back(connection: AsyncConnection, log: Log, asked: Approval, _: str, now: datetime) -> object:

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from types import MappingProxyType
 
 from starlette.requests import Request
 
@@ -20,7 +21,7 @@ from ..trust.person import PersonRef
 from ..trust.trust import Trust
 from . import grants, officers, sessions
 from .access import Citizen, SignedIn
-from .approvals import Approvals
+from .approvals import Approvals, Kind
 from .cookies import Cookies
 from .errors import OfficerUnknown, SignInRefused
 from .idp import Accounts, Client, IdentityProvider
@@ -46,8 +47,12 @@ class People:
         *,
         dialler: Dialler,
         person_ref: PersonRef,
+        further: Mapping[str, Kind] = MappingProxyType({}),
     ) -> None:
         """
+        Args:
+            further: kinds of proposals beside those of `kinds`.
+
         Raises:
             SettingError: the settings of identity providers cannot be meant so.
         """
@@ -55,7 +60,7 @@ class People:
         self.clock: Callable[[], datetime] = trust.clock
         self.cookies = Cookies.of(trust.origin, trust.seal)
         self.accounts = Accounts(db, trust.seal)
-        self.approvals = Approvals(log, kinds(profile.raw, dialler.check_url))
+        self.approvals = Approvals(log, {**kinds(profile.raw, dialler.check_url), **further})
         self.forget_register = trust.forget
         self._person_ref = person_ref
         secret = Secret(secrets.token_urlsafe(32))

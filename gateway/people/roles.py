@@ -24,6 +24,8 @@ class Right(StrEnum):
     SAMPLES_CHECK = "samples.check"
     PERSONS_READ = "persons.read"
     PEOPLE_ASSIST = "people.assist"
+    AGENCY_RUN = "agency.run"
+    GATEWAY_RUN = "gateway.run"
 
 
 class Reach(StrEnum):
@@ -61,8 +63,8 @@ _REVIEW = _AUDIT | {Right.REVIEW_ACT}
 ROLES: Final = {
     role.name: role
     for role in (
-        Role("operator", "Operator of the gateway", Reach.GATEWAY, _RUN | _DECIDE, controls=True),
-        Role("agency_administrator", "Agency administrator", Reach.MEMBER, _RUN | _DECIDE),
+        Role("operator", "Operator of the gateway", Reach.GATEWAY, _RUN | _DECIDE | {Right.GATEWAY_RUN}, controls=True),
+        Role("agency_administrator", "Agency administrator", Reach.MEMBER, _RUN | _DECIDE | {Right.AGENCY_RUN}),
         Role("data_manager", "Data manager", Reach.MEMBER),
         Role("planning_reviewer", "Planning reviewer", Reach.MEMBER),
         Role("employment_counsellor", "Employment counsellor", Reach.TERRITORY),

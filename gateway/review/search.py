@@ -20,6 +20,8 @@ from ..delivery.tables import batch_decision, delivery
 from .errors import NothingFound
 from .sentences import Step, one_sentence, steps
 
+AT_ONCE = 500
+"""Lines looked through at a time for what one officer did: only their bodies say who."""
 OF_OUTCOMES = frozenset({"agreement", "outcome"})
 """Facts that only outcomes have; everything else is asked of intents, so that open exchanges are found too."""
 
@@ -126,7 +128,7 @@ def _verifiers(connection: Connection) -> list[Verifier]:
 def events(connection: Connection, window: Wanted, *, by: str = "", kind: str = "") -> list[tuple[Found, Entry]]:
     """Entries that are no exchanges, newest first: what officers did, what changed the rules."""
     found: list[tuple[Found, Entry]] = []
-    page = replace(window, kind=kind or None, limit=500)
+    page = replace(window, kind=kind or None, limit=AT_ONCE if by else window.limit)
     while len(found) < window.limit and (lines := _other(connection, page)):
         bodies = _entries(connection, [each.entry_id for each in lines])
         found += [

@@ -25,6 +25,11 @@ class World:
     data: Path
     officers: Mapping[str, Mapping[str, Any]]
 
+    def planners(self) -> dict[str, str]:
+        """Who may sign in at the registry: login -> password."""
+        kept = json.loads((self.data / "planners.json").read_text("utf-8"))
+        return {each["login"]: each["password"] for each in kept}
+
     def somebody(self) -> str:
         """The NIC of a registered person of the demo, of whom others were asked."""
         lines = (self.data / "list.jsonl").read_text("utf-8").splitlines()
@@ -75,10 +80,14 @@ class Visitor:
 
     def sign_in(self, login: str, then: str = "/console") -> None:
         """As an officer of the demo, by the form, to a page of the console."""
-        self.go(f"{then}")
+        self.enter(then, login, str(self.world.officers[login]["password"]))
+
+    def enter(self, then: str, login: str, password: str) -> None:
+        """By the form of the built-in identity provider, to a page that needs a session."""
+        self.go(then)
         self.page.locator("main a.govuk-button").first.click()
         self.page.get_by_label("Login", exact=True).fill(login)
-        self.page.locator("input[name=password]").fill(str(self.world.officers[login]["password"]))
+        self.page.locator("input[name=password]").fill(password)
         self.page.locator("main button[type=submit]").click()
         self.page.wait_for_url(lambda url: url.startswith(f"{self.world.gateway}{then}") and "/signed-in/" not in url)
 

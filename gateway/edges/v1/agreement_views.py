@@ -3,6 +3,7 @@
 Under `/v1/agreements`, ahead of the routes that take an agreement's id.
 """
 
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
@@ -11,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from consent import Agreement, facts_for, member_of, sentences, store
 from consent.amendment import difference, widens
+from consent.archetypes import disclosed, tried
 from consent.document import agreement_of
 from consent.errors import AgreementUnknown
 from consent.lapse import Notice, notices
@@ -19,10 +21,13 @@ from consent.store import RecordedAgreement
 
 from ...db import Database
 from ...gate import utc_now
+from ...review.drafted import Drafted, recorded_by
+from ...review.replay import Replaying
+from ...wiring import Services
 from ..body import StrictRoute
 from .agreements import Changer
 from .consents import PersonRefs
-from .deps import Caller, caller, database
+from .deps import Caller, caller, database, services
 from .proposals import previewed
 from .recordings import refusals
 from .shapes import Reference, Shape, SubjectIn
@@ -81,24 +86,57 @@ async def post_simulation(
     who: Changer,
     db: Reading,
     refs: PersonRefs,
+    here: Annotated[Services, Depends(services)],
 ) -> dict[str, object]:
-    """What a draft would disclose, to whom, and what would be decided differently. Nothing is kept, nobody is asked."""
+    """What a draft would disclose, to whom, and what would be decided differently. Nothing is kept, nobody is asked.
+
+    Of people only what the caller's member recorded itself counts. Past exchanges are shown as far as the caller knew
+    their outcome; a provider's are decided on everything, for it is not told whom they were about.
+    """
+    member = member_of(who.system)
     with refusals():
         draft = agreement_of(body.document)
-        if member_of(who.system) not in {draft.provider.member, draft.consumer.member}:
+        if member not in {draft.provider.member, draft.consumer.member}:
             raise AgreementUnknown
         people = [refs(each.value()) for each in body.subjects]
-        now = utc_now()
+        now, own = utc_now(), recorded_by(member)
         async with db.read() as connection:
-            preview = await previewed(connection, await _newest(connection, draft), draft)
+            before = await newest(connection, draft)
+            preview = await previewed(connection, before, draft)
             requests = [each for subject in people for each in requests_of(draft, subject, case=body.case)]
-            facts = await facts_for(connection, requests, now) if requests else []
+            facts = [await own(connection, each) for each in await facts_for(connection, requests, now)]
+        past = await _past(here, member, draft).compared(draft)
     verdicts = simulate(draft, [(each, known, now) for each, known in zip(requests, facts, strict=True)])
     shown = [_verdict(each, people.index(each.request.subject_ref)) for each in verdicts]
-    return preview | {"sentences": sentences(draft), "verdicts": shown}
+    told = {"sentences": sentences(draft), "made_up_people": made_up_people(draft, before, now), "verdicts": shown}
+    return preview | told | {"past_exchanges": past.wire()}
 
 
-async def _newest(connection: AsyncConnection, draft: Agreement) -> Agreement | None:
+def made_up_people(draft: Agreement, before: Agreement | None, now: datetime) -> list[dict[str, Any]]:
+    """What would be disclosed about people whom nobody is, to whom, and whether that differs from what is in force."""
+    return [
+        {
+            "person": person.name,
+            "disclosed": [
+                {"recipient": key[0], "service": key[1], "purpose": key[2], "fields": sorted(fields)}
+                for key, fields in sorted(disclosed(verdicts).items())
+                if fields
+            ],
+            "differs": any(each.differs for each in verdicts),
+        }
+        for person, verdicts in tried(draft, before, now)
+    ]
+
+
+def _past(here: Services, member: str, draft: Agreement) -> Drafted:
+    replaying = Replaying(here.db, here.gate, here.person_ref)
+    if member == draft.consumer.member:
+        return Drafted(here.db, replaying, recorded_by(member), hidden=True)
+    return Drafted(here.db, replaying)
+
+
+async def newest(connection: AsyncConnection, draft: Agreement) -> Agreement | None:
+    """The version of a draft's agreement that was signed last, if there is one."""
     try:
         return (await store.established_agreement(connection, draft.id)).agreement
     except AgreementUnknown:

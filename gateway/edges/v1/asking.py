@@ -1,6 +1,8 @@
 """Checks of a request that need the profile and the catalogue; they fail before anything is recorded."""
 
 from collections.abc import Iterable
+from dataclasses import replace
+from typing import TypeVar
 
 from adapters.kit import claims
 
@@ -10,7 +12,10 @@ from ...model import Ask, Handover, Subject
 from ...profile import Profile
 from ...trust import Caller
 from ...trust.reach import Wish
+from ...wiring import Services
 from .problems import ProblemError
+
+Asked = TypeVar("Asked", Ask, Handover)
 
 
 def bad(what: str, detail: str) -> ProblemError:
@@ -38,6 +43,18 @@ def checked_ask(ask: Ask, catalogue: Catalogue, profile: Profile, *, now: bool) 
     if ask.claim:
         _check_claim(ask, offer)
     return ask
+
+
+def by_officer(asked: Asked, officer: str | None, here: Services) -> Asked:
+    """The same question, with the keyed hash of who of the caller's people asks, if it says so.
+
+    Raises:
+        ProblemError: the name has the form of a person's identifier.
+    """
+    if not officer:
+        return asked
+    check_case(officer, here.profile, "officer")
+    return replace(asked, officer=here.person_ref.officer_ref(officer))
 
 
 def checked_handover(handover: Handover, catalogue: Catalogue, profile: Profile) -> Handover:
@@ -97,15 +114,15 @@ def check_subject(subject: Subject, profile: Profile) -> None:
             raise bad("identifier", f"An identifier of type {each.type} does not have its form.")
 
 
-def check_case(case: str | None, profile: Profile) -> None:
-    """A case reference names the case, never the person.
+def check_case(case: str | None, profile: Profile, name: str = "case") -> None:
+    """A reference to a case (or to an officer) names the case, never a person by number.
 
     Raises:
         ProblemError: it has the form of an identifier; the text names the type, never the value.
     """
     for kind in sorted(profile.recognisable):
         if case and profile.patterns[kind].fullmatch(case):
-            raise bad("case", f"The case reference has the form of an identifier of type {kind}; send your own.")
+            raise bad(name, f"The {name} reference has the form of an identifier of type {kind}; send your own.")
 
 
 def _check_claim(ask: Ask, offer: Offer) -> None:

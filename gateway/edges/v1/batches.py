@@ -13,7 +13,7 @@ from ...profile import Profile
 from ...wiring import Services
 from ..body import read_json
 from ..signing import signed_ask
-from .asking import bad, check_subject, checked_ask
+from .asking import bad, by_officer, check_subject, checked_ask
 from .deps import Caller, having, services
 from .problems import ProblemError
 from .shapes import LineIn, LongBatchIn, shaped
@@ -36,10 +36,11 @@ async def post_batch(
     most = int(here.settings["BATCH_LINES"])
     if len(body.lines) > most:
         raise bad("too_many_lines", f"A batch has at most {most} lines; send several.")
-    lines = await here.batches.turns.each(lambda each: _line(*each, here.profile), enumerate(body.lines))
+    lines = await here.batches.turns.each(lambda each: line_in(*each, here.profile), enumerate(body.lines))
     if len({each.key for each in lines}) != len(lines):
         raise bad("duplicate_line", "Two lines have the same name.")
     pattern = checked_ask(body.ask(who.system, Subject(), here.today()), here.catalogue, here.profile, now=False)
+    pattern = by_officer(pattern, body.officer, here)
     try:
         asked = signed_ask(replace(pattern, subject=Subject()), request)
         taken = await here.batches.accept(asked, lines, body.idempotency_key)
@@ -81,7 +82,8 @@ async def get_results(
     return StreamingResponse(here.batches.results(batch_id), 200, headers, "application/x-ndjson")
 
 
-def _line(place: int, value: object, profile: Profile) -> Line:
+def line_in(place: int, value: object, profile: Profile) -> Line:
+    """One line of the body, checked."""
     line = shaped(LineIn, value, "lines", place)
     subject = line.subject.value()
     check_subject(subject, profile)

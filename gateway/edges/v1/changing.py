@@ -10,11 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from audit import Log
 
 from ...db import Database
-from ...trust import Caller, Trust
-from .deps import audit_log, database, having, trust
-from .problems import ProblemError
+from ...trust import Trust
+from .deps import audit_log, database, trust
 
-Admin = Annotated[Caller, Depends(having("admin"))]
 Url = Annotated[str, StringConstraints(max_length=500, pattern=r"^https?://[A-Za-z0-9._:\[\]-]+/[!-~]*$")]
 Line = Annotated[str, StringConstraints(max_length=500)]
 """A contact or an address: kept beside the member, never in the log."""
@@ -54,10 +52,3 @@ FourEyes = Annotated[bool, Depends(four_eyes)]
 def slashed(spelled: str) -> str:
     """The id from the dotted spelling of a path segment."""
     return spelled.replace(".", "/")
-
-
-def own(system: str, who: Caller) -> str:
-    """The id, if the caller may act on that system. Others' systems do not exist for it."""
-    if slashed(system) != who.system and "admin" not in who.scopes:
-        raise ProblemError("not_found", "There is no such system.")
-    return slashed(system)

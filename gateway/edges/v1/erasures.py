@@ -1,4 +1,4 @@
-"""`/v1/erasures`: what was released under consents that ended, and has to be erased by whoever received it.
+"""`/v1/erasures`: what has to be erased by whoever received it: a consent ended, or the data life is over.
 
 A recipient sees its own duties and says when they are done; a controller sees those that its consents caused. A line
 names exchanges, never a person: each answer had its exchange id. Needs scope `consent`.
@@ -64,6 +64,7 @@ def _shown(each: Erasure, member: str, now: datetime) -> dict[str, object]:
         "recipient": each.recipient,
         "controller": each.controller,
         "cause": each.cause,
+        "agreement": each.agreement or None,
         "exchanges": list(each.exchanges),
         "noted_at": each.noted_at.isoformat(),
         "due_at": each.due_at.isoformat(),

@@ -1,4 +1,5 @@
-"""`/v1/members`: the organisations that take part. For callers with scope `admin`; every change is a log entry."""
+"""`/v1/members`: the organisations that take part. For scope `admin` and for operators; every change
+is a log entry."""
 
 from dataclasses import asdict, replace
 from typing import Annotated, Literal
@@ -10,8 +11,9 @@ from ...db import Database
 from ...trust import Member, jwks, register
 from ...trust.jose import Key
 from ..body import StrictRoute
-from .changing import Admin, Changes, Line, slashed
+from .changing import Changes, Line, slashed
 from .deps import database
+from .party import Operator
 from .problems import ProblemError
 from .shapes import Reference, Shape, Text
 
@@ -60,14 +62,14 @@ class StateIn(Shape):
 
 
 @router.get("/members")
-async def get_members(_: Admin, db: Db) -> dict[str, object]:
+async def get_members(_: Operator, db: Db) -> dict[str, object]:
     """All members, with their contacts."""
     async with db.read() as connection:
         return {"members": [asdict(each) for each in await register.members(connection)]}
 
 
 @router.get("/members/{member}", responses={404: {}})
-async def get_member(member: str, _: Admin, db: Db, changes: Made) -> dict[str, object]:
+async def get_member(member: str, _: Operator, db: Db, changes: Made) -> dict[str, object]:
     """One member, its systems and the keys it signs agreements with; `member` in the dotted spelling."""
     async with db.read() as connection:
         found = await register.find_member(connection, slashed(member))
@@ -79,7 +81,7 @@ async def get_member(member: str, _: Admin, db: Db, changes: Made) -> dict[str, 
 
 
 @router.post("/members", status_code=201, responses={400: {}, 409: {}})
-async def post_member(body: MemberIn, _: Admin, changes: Made) -> dict[str, object]:
+async def post_member(body: MemberIn, _: Operator, changes: Made) -> dict[str, object]:
     """Register a member, with the keys it signs agreements with."""
     keys = jwks.checked(body.jwks) if body.jwks is not None else ()
 
@@ -91,7 +93,7 @@ async def post_member(body: MemberIn, _: Admin, changes: Made) -> dict[str, obje
 
 
 @router.patch("/members/{member}", responses={400: {}, 404: {}, 409: {}})
-async def patch_member(member: str, body: MemberChangeIn, _: Admin, changes: Made) -> dict[str, object]:
+async def patch_member(member: str, body: MemberChangeIn, _: Operator, changes: Made) -> dict[str, object]:
     """Change a member's name, contacts or address."""
 
     async def work(connection: AsyncConnection) -> str:
@@ -105,7 +107,7 @@ async def patch_member(member: str, body: MemberChangeIn, _: Admin, changes: Mad
 
 
 @router.post("/members/{member}/state", responses={400: {}, 409: {}})
-async def post_member_state(member: str, body: StateIn, _: Admin, changes: Made) -> dict[str, object]:
+async def post_member_state(member: str, body: StateIn, _: Operator, changes: Made) -> dict[str, object]:
     """Suspend, bring back or retire a member, and with it all its systems: at once."""
     return await changes.made(
         lambda connection: register.set_state(connection, changes.log, slashed(member), body.state, changes.now)
@@ -113,7 +115,7 @@ async def post_member_state(member: str, body: StateIn, _: Admin, changes: Made)
 
 
 @router.post("/members/{member}/keys", status_code=201, responses={400: {}, 409: {}})
-async def post_member_keys(member: str, body: KeysIn, _: Admin, changes: Made) -> dict[str, object]:
+async def post_member_keys(member: str, body: KeysIn, _: Operator, changes: Made) -> dict[str, object]:
     """Add keys with which the member signs agreements, beside those in force."""
     keys = jwks.checked(body.jwks)
 
@@ -124,7 +126,7 @@ async def post_member_keys(member: str, body: KeysIn, _: Admin, changes: Made) -
 
 
 @router.delete("/members/{member}/keys/{kid}", responses={409: {}})
-async def delete_member_key(member: str, kid: str, _: Admin, changes: Made) -> dict[str, object]:
+async def delete_member_key(member: str, kid: str, _: Operator, changes: Made) -> dict[str, object]:
     """Retire a member's key: what it signs from now on is refused; what it signed stays signed."""
     return await changes.made(
         lambda connection: register.retire_key(connection, changes.log, slashed(member), kid, changes.now)

@@ -1,4 +1,5 @@
-"""`/v1/systems/{system}/policy`, `/certificates` and `/secret`: how a system may present itself. For scope `admin`."""
+"""`/v1/systems/{system}/policy`, `/certificates` and `/secret`: how a system may present itself. For scope `admin` and
+operators."""
 
 from dataclasses import replace
 from typing import Annotated, Literal
@@ -12,7 +13,8 @@ from ...trust.errors import KeysRefused
 from ...trust.key_sets import Fetched
 from ...trust.policy import compared
 from ..body import StrictRoute
-from .changing import Admin, Changes, FourEyes, slashed
+from .changing import Changes, FourEyes, slashed
+from .party import Operator
 from .problems import ProblemError
 from .shapes import Shape
 
@@ -20,6 +22,14 @@ router = APIRouter(tags=["systems"], route_class=StrictRoute)
 Made = Annotated[Changes, Depends()]
 Thumbprint = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{43}$")]
 KeysUrl = Annotated[str, StringConstraints(max_length=500, pattern=r"^(?:https?://[A-Za-z0-9._:\[\]-]+/[!-~]*)?$")]
+
+RenamedIn = Annotated[
+    str,
+    StringConstraints(
+        max_length=260,
+        pattern=r"^(?:reg_type|record_type|event_type|attribute|id_type):[!-<>-~]{1,120}=[!-<>-~]{1,120}$",
+    ),
+]
 
 
 class SignaturePolicyIn(Shape):
@@ -47,6 +57,16 @@ class LimitsIn(Shape):
     concurrent: Annotated[StrictInt, Field(ge=0, le=100_000)] = 0
 
 
+class DciPolicyIn(Shape):
+    """See `gateway.trust.policy.DciPolicy`."""
+
+    interface: Literal["", "SR", "ESS", "CRVS", "IBR", "DR", "FR"] = ""
+    tolerant: StrictBool = False
+    prefix: Annotated[str, StringConstraints(max_length=250, pattern=r"^(?:/[A-Za-z0-9._-]{1,60}){0,4}$")] = ""
+    names: Annotated[tuple[RenamedIn, ...], Field(max_length=200)] = ()
+    purpose: Annotated[str, StringConstraints(pattern=r"^(?:[a-z0-9][a-z0-9.-]{0,79})?$")] = ""
+
+
 class PolicyIn(Shape):
     """What is agreed about how a system presents itself; what is left out is the strict default."""
 
@@ -57,6 +77,7 @@ class PolicyIn(Shape):
     signature: SignaturePolicyIn = SignaturePolicyIn()
     encryption: EncryptionPolicyIn = EncryptionPolicyIn()
     limits: LimitsIn = LimitsIn()
+    dci: DciPolicyIn = DciPolicyIn()
 
     def policy(self) -> Policy:
         """The register's value."""
@@ -76,7 +97,9 @@ class SecretIn(Shape):
 
 
 @router.put("/systems/{system}/policy", responses={400: {}, 403: {}, 404: {}, 409: {}})
-async def put_policy(system: str, body: PolicyIn, _: Admin, changes: Made, two_people: FourEyes) -> dict[str, object]:
+async def put_policy(
+    system: str, body: PolicyIn, _: Operator, changes: Made, two_people: FourEyes
+) -> dict[str, object]:
     """Replace a system's policy. The log entry says what was raised and what was lowered."""
     known = (await changes.trust.register()).systems.get(slashed(system))
     if known is None:
@@ -97,7 +120,7 @@ async def put_policy(system: str, body: PolicyIn, _: Admin, changes: Made, two_p
 
 
 @router.post("/systems/{system}/certificates", status_code=201, responses={400: {}, 404: {}, 409: {}})
-async def post_certificate(system: str, body: CertificateIn, _: Admin, changes: Made) -> dict[str, object]:
+async def post_certificate(system: str, body: CertificateIn, _: Operator, changes: Made) -> dict[str, object]:
     """Let the system present this certificate too (RFC 8705)."""
 
     async def work(connection: AsyncConnection) -> str:
@@ -108,7 +131,7 @@ async def post_certificate(system: str, body: CertificateIn, _: Admin, changes: 
 
 
 @router.delete("/systems/{system}/certificates/{thumbprint}", responses={404: {}, 409: {}})
-async def delete_certificate(system: str, thumbprint: str, _: Admin, changes: Made) -> dict[str, object]:
+async def delete_certificate(system: str, thumbprint: str, _: Operator, changes: Made) -> dict[str, object]:
     """Refuse a certificate from the next call on."""
 
     async def work(connection: AsyncConnection) -> str:
@@ -119,7 +142,7 @@ async def delete_certificate(system: str, thumbprint: str, _: Admin, changes: Ma
 
 
 @router.post("/systems/{system}/secret", status_code=201, responses={400: {}, 404: {}, 409: {}})
-async def post_secret(system: str, body: SecretIn, _: Admin, changes: Made) -> dict[str, object]:
+async def post_secret(system: str, body: SecretIn, _: Operator, changes: Made) -> dict[str, object]:
     """Make a client secret, where the policy has one: shown here and never again. One before it stays for a week."""
     made = ""
 
@@ -133,7 +156,7 @@ async def post_secret(system: str, body: SecretIn, _: Admin, changes: Made) -> d
 
 
 @router.delete("/systems/{system}/secret", responses={404: {}, 409: {}})
-async def delete_secret(system: str, _: Admin, changes: Made) -> dict[str, object]:
+async def delete_secret(system: str, _: Operator, changes: Made) -> dict[str, object]:
     """End every client secret of the system at once."""
 
     async def work(connection: AsyncConnection) -> str:

@@ -1,6 +1,6 @@
 """What goes wrong, as `application/problem+json`: one table of codes, one shape, never a value that was sent.
 
-`docs/errors.md` has an entry for each code; a test compares the two.
+`docs/errors.md` has an entry and `docs/errors/` a page for each code, which `type` points to; tests compare them.
 
 Source: RFC 9457; architecture, section 6.
 """
@@ -16,6 +16,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from ...errors import ExchangeError
+from ...registration.errors import AdapterRefused
 from ...trust.errors import AddressRefused, CredentialRefused, KeysRefused, NoIdentifier, RegistrationRefused
 from ..refusal import OUT_OF_ORDER, OUTAGES, ProblemError, is_outage
 
@@ -23,6 +24,7 @@ __all__ = ["CODES", "Code", "ProblemError", "install", "problem", "unauthenticat
 
 logger = logging.getLogger(__name__)
 
+DPOP_WANTED = "Send Authorization: DPoP with an access token, and a fresh DPoP proof."
 CHALLENGE = 'DPoP algs="EdDSA ES256 PS256"'
 RETRY_AFTER = {"source_down": "5", "no_evidence": "5", "too_many_requests": "5"}  # seconds
 
@@ -58,14 +60,18 @@ CODES: Mapping[str, Code] = {
     "bad_request.query": Code(400, "The query of the address cannot be used"),
     "bad_request.service": Code(400, "The service is unknown, or not asked like this"),
     "bad_request.purpose": Code(400, "The purpose is unknown"),
+    "bad_request.campaign": Code(400, "The campaign cannot be run like this"),
+    "bad_request.filter": Code(400, "The filter or the frequency cannot be used"),
     "bad_request.fields": Code(400, "The service has no such field"),
     "bad_request.claim": Code(400, "The claim cannot be asked like this"),
     "bad_request.identifier": Code(400, "The subject has no usable identifier"),
     "bad_request.record": Code(400, "The record does not have the shape of the service"),
     "bad_request.case": Code(400, "The case reference has the form of an identifier"),
+    "bad_request.officer": Code(400, "The officer reference has the form of an identifier"),
     "bad_request.batch_only": Code(400, "The service answers in batches only"),
     "bad_request.too_many_lines": Code(400, "The batch has too many lines"),
     "bad_request.duplicate_line": Code(400, "Two lines of the batch have the same name"),
+    "bad_request.adapter": Code(400, "The adapter cannot be used"),
     "bad_request.keys": Code(400, "The key set breaks a rule"),
     "bad_request.address": Code(400, "The address may not be dialled from here"),
     "bad_request.framing": Code(400, "The request can be read in two ways"),
@@ -98,7 +104,7 @@ def problem(
     before the code's usual `Retry-After`."""
     known = CODES[code]
     body = {
-        "type": f"urn:sandhi:error:{code}",
+        "type": f"/errors/{code}",
         "title": known.title,
         "status": status or known.status,
         "code": code,
@@ -119,6 +125,7 @@ def install(app: FastAPI) -> None:
         KeysRefused: _keys,
         AddressRefused: _address,
         RegistrationRefused: _registration,
+        AdapterRefused: _adapter,
         NoIdentifier: _identifier,
         RequestValidationError: _shape,
         HTTPException: _http,
@@ -149,10 +156,10 @@ async def _unauthenticated(_: Request, error: CredentialRefused) -> Response:
     return unauthenticated(error)
 
 
-def unauthenticated(error: CredentialRefused) -> Response:
+def unauthenticated(error: CredentialRefused, told: str = DPOP_WANTED) -> Response:
     """The one answer to every caller that is not authenticated; why goes to the operator's log."""
     logger.warning("not authenticated: %s client=%s", error.reason, error.client or "unknown")
-    return problem("unauthenticated", "Send Authorization: DPoP with an access token, and a fresh DPoP proof.")
+    return problem("unauthenticated", told)
 
 
 async def _keys(_: Request, error: KeysRefused) -> Response:
@@ -167,16 +174,21 @@ async def _registration(_: Request, error: RegistrationRefused) -> Response:
     return problem("conflict", error.detail)
 
 
+async def _adapter(_: Request, error: AdapterRefused) -> Response:
+    faults = [{"file": each.file, "line": each.line, "code": each.code, "detail": each.detail} for each in error.faults]
+    return problem("bad_request.adapter", error.detail, faults=faults)
+
+
 async def _identifier(_: Request, error: NoIdentifier) -> Response:
     return problem("bad_request.identifier", error.detail)
 
 
 async def _shape(_: Request, error: RequestValidationError) -> Response:
-    faults = [{"at": _place(each), "fault": str(each["type"])} for each in error.errors()[:20]]
+    faults = [{"at": place(each), "fault": str(each["type"])} for each in error.errors()[:20]]
     return problem("bad_request.shape", "See the members named in `faults`, and /v1/openapi.json.", faults=faults)
 
 
-def _place(fault: Mapping[str, Any]) -> str:
+def place(fault: Mapping[str, Any]) -> str:
     """Where, as a JSON pointer of our own member names: a name the caller made up may be a person's number."""
     path = fault["loc"][:-1] if fault["type"] == "extra_forbidden" else fault["loc"]
     return "".join(f"/{part}" for part in path if isinstance(part, int) or OUR_WORDS.fullmatch(str(part)))

@@ -1,7 +1,7 @@
 """`/v1/proposals`: agreements that wait for a signature. One member proposes, the other reads, signs or rejects.
 
 A proposal shows what both would sign in plain sentences, what it changes against the version in force, and how many
-people it would newly expose. Needs scope `agreement`; only the two members see it.
+people it would newly expose. Needs scope `agreement`, or a session; only the two members see it.
 """
 
 from typing import Annotated, Any, Literal
@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Path
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from audit import Log
-from consent import Agreement, member_of, sentences, store
+from consent import Agreement, sentences, store
 from consent.amendment import difference, widens
 from consent.errors import AgreementUnknown
 from consent.exposure import newly_exposed
@@ -20,8 +20,9 @@ from ...db import Database
 from ...gate import utc_now
 from ...proposing import Proposing
 from ..body import StrictRoute
-from .agreements import Changer, Jws, shown
+from .agreements import Jws, shown
 from .deps import MemberKeys, audit_log, database, member_keys
+from .party import Agency
 from .recordings import refusals
 from .shapes import Shape
 
@@ -53,37 +54,37 @@ class SignatureIn(Shape):
 
 
 @router.post("", status_code=201, responses={400: {}, 403: {}})
-async def post_proposal(body: ProposalIn, who: Changer, changes: Changes, db: Reading) -> dict[str, object]:
+async def post_proposal(body: ProposalIn, who: Agency, changes: Changes, db: Reading) -> dict[str, object]:
     """Put a document before the other member. A newer one replaces an open one of the same agreement."""
     with refusals():
-        made, receipt = await changes.propose(body.document, by=member_of(who.system))
+        made, receipt = await changes.propose(body.document, by=who.member)
         return await _shown(db, made) | {"receipt": receipt}
 
 
 @router.get("")
-async def get_proposals(who: Changer, db: Reading) -> dict[str, object]:
+async def get_proposals(who: Agency, db: Reading) -> dict[str, object]:
     """What waits for this member's signature, and what it proposed itself; oldest first."""
-    member = member_of(who.system)
+    member = who.member
     async with db.read() as connection:
         found = await proposals_of(connection, member)
     return {"proposals": [_summary(each) | {"waits_for_you": member in each.missing} for each in found]}
 
 
 @router.get("/{number}", responses={404: {}})
-async def get_proposal(number: Number, who: Changer, db: Reading) -> dict[str, object]:
+async def get_proposal(number: Number, who: Agency, db: Reading) -> dict[str, object]:
     """One proposal: document, plain sentences, what it changes, and whom it would newly expose."""
     with refusals():
         async with db.read() as connection:
-            kept = await read_proposal(connection, number, member_of(who.system))
+            kept = await read_proposal(connection, number, who.member)
         return await _shown(db, kept)
 
 
 @router.post("/{number}/sign", responses={400: {}, 403: {}, 404: {}, 409: {}})
 async def post_signature(
-    number: Number, body: SignatureIn, who: Changer, keys: Keys, changes: Changes
+    number: Number, body: SignatureIn, who: Agency, keys: Keys, changes: Changes
 ) -> dict[str, object]:
     """Sign it. The last signature makes it an agreement, which the answer then shows."""
-    member = member_of(who.system)
+    member = who.member
     with refusals():
         signed, receipt = await changes.sign(number, body.signature, keys, by=member)
         if signed.missing:
@@ -94,12 +95,12 @@ async def post_signature(
 
 @router.post("/{number}/{verb}", responses={404: {}, 409: {}})
 async def post_end(
-    number: Number, verb: Literal["reject", "withdraw"], who: Changer, changes: Changes
+    number: Number, verb: Literal["reject", "withdraw"], who: Agency, changes: Changes
 ) -> dict[str, object]:
     """The other member rejects, who proposed withdraws."""
     standing = {"reject": "rejected", "withdraw": "withdrawn"}[verb]
     with refusals():
-        closed, receipt = await changes.close(number, standing, by=member_of(who.system))
+        closed, receipt = await changes.close(number, standing, by=who.member)
     return _summary(closed) | {"receipt": receipt}
 
 

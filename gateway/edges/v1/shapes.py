@@ -100,7 +100,10 @@ class PeriodIn(Shape):
 
 
 class Asked(Shape):
-    """What exchanges and batches have in common. `as_at` is today where it is left out."""
+    """What exchanges and batches have in common. `as_at` is today where it is left out.
+
+    `officer` is the caller's own name for whoever of its people asks; the log has a keyed hash of it.
+    """
 
     service: Code
     purpose: Code
@@ -109,6 +112,7 @@ class Asked(Shape):
     period: PeriodIn | None = None
     as_at: Day | None = None
     case: Reference | None = None
+    officer: Reference | None = None
 
     @model_validator(mode="after")
     def _one_question(self) -> Self:
@@ -168,6 +172,20 @@ class LongBatchIn(Asked):
     idempotency_key: Reference | None = None
 
 
+class CampaignIn(BatchIn):
+    """`POST /v1/campaigns`: a batch that may take days."""
+
+    idempotency_key: Reference
+    max_age_days: Annotated[float, Field(gt=0, le=366)] = 7.0
+    per_day: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
+
+
+class LongCampaignIn(CampaignIn):
+    """`CampaignIn` with lines that nobody has looked at yet, as `LongBatchIn`."""
+
+    lines: Annotated[tuple[Any, ...], Field(min_length=1)]
+
+
 class DeliveryIn(Shape):
     """`POST /v1/deliveries`."""
 
@@ -177,6 +195,7 @@ class DeliveryIn(Shape):
     record: Annotated[dict[str, Any], Field(min_length=1, max_length=100)]
     idempotency_key: Reference
     case: Reference | None = None
+    officer: Reference | None = None
 
     def handover(self, consumer: str) -> Handover:
         """The model's handover by this system."""

@@ -1,7 +1,8 @@
 """`/v1/stops` and `/v1/consumers`: a provider stops a consumer at once, or approves each one, whatever was agreed.
 
 Each counts at the next decision, in every process: exchanges, batches under way and results not fetched yet, queued
-deliveries, and what subscriptions would bring. The caller's member speaks for its own systems; needs scope `agreement`.
+deliveries, and what subscriptions would bring. The caller's member speaks for its own systems; needs scope `agreement`,
+or the administrator's session.
 """
 
 from typing import Annotated, Any
@@ -16,13 +17,13 @@ from ...controlling import Controlling
 from ...wiring import Services
 from ..body import StrictRoute
 from .asking import bad
-from .deps import Caller, having, services
+from .deps import services
+from .party import Agency
 from .recordings import refusals
 from .shapes import Code, Reference, Shape
 
 router = APIRouter(tags=["stops"], route_class=StrictRoute)
 
-Provider = Annotated[Caller, Depends(having("agreement"))]
 Here = Annotated[Services, Depends(services)]
 Party = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}(?:/[A-Z0-9][A-Z0-9_-]{0,31}){2,3}$")]
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$")]
@@ -47,27 +48,27 @@ class ApproveEachIn(Shape):
 
 
 @router.get("/stops")
-async def get_stops(who: Provider, here: Here) -> dict[str, Any]:
+async def get_stops(who: Agency, here: Here) -> dict[str, Any]:
     """The stops of the caller's member, ended ones included, newest first."""
     return {"stops": [_shown(each) for each in await _kept(here, who) if each.control.kind == "stop"]}
 
 
 @router.post("/stops", status_code=201, responses=REFUSED)
-async def post_stop(body: StopIn, who: Provider, here: Here) -> dict[str, Any]:
+async def post_stop(body: StopIn, who: Agency, here: Here) -> dict[str, Any]:
     """Stop a consumer now."""
     return await _placed("stop", body, who, here, consumer=body.consumer)
 
 
 @router.post("/stops/{stop_id}/end", responses={404: {}})
-async def post_stop_end(stop_id: Reference, who: Provider, here: Here) -> dict[str, Any]:
+async def post_stop_end(stop_id: Reference, who: Agency, here: Here) -> dict[str, Any]:
     """Let the consumer go on; what was refused meanwhile stays refused."""
     return await _ended(stop_id, who, here)
 
 
 @router.get("/consumers")
-async def get_consumers(who: Provider, here: Here) -> dict[str, Any]:
+async def get_consumers(who: Agency, here: Here) -> dict[str, Any]:
     """The consumers that agreements name beside the caller's member, and what it said about each."""
-    member, kept = member_of(who.system), await _kept(here, who)
+    member, kept = who.member, await _kept(here, who)
     async with here.db.read() as connection:
         recorded = await store.list_agreements(connection, member)
     consumers: dict[str, set[str]] = {}
@@ -89,48 +90,48 @@ async def get_consumers(who: Provider, here: Here) -> dict[str, Any]:
 
 
 @router.post("/consumers/approve-each", status_code=201, responses=REFUSED)
-async def post_approve_each(body: ApproveEachIn, who: Provider, here: Here) -> dict[str, Any]:
+async def post_approve_each(body: ApproveEachIn, who: Agency, here: Here) -> dict[str, Any]:
     """Refuse every consumer that is not approved, also under an agreement in force."""
     return await _placed("approve_each", body, who, here)
 
 
 @router.post("/consumers/approvals", status_code=201, responses=REFUSED)
-async def post_approval(body: StopIn, who: Provider, here: Here) -> dict[str, Any]:
+async def post_approval(body: StopIn, who: Agency, here: Here) -> dict[str, Any]:
     """Approve one consumer."""
     return await _placed("approval", body, who, here, consumer=body.consumer)
 
 
 @router.post("/consumers/controls/{control_id}/end", responses={404: {}})
-async def post_control_end(control_id: Reference, who: Provider, here: Here) -> dict[str, Any]:
+async def post_control_end(control_id: Reference, who: Agency, here: Here) -> dict[str, Any]:
     """Take an approval back, or stop approving each consumer."""
     return await _ended(control_id, who, here)
 
 
 async def _placed(
-    kind: str, body: StopIn | ApproveEachIn, who: Caller, here: Services, *, consumer: str = ""
+    kind: str, body: StopIn | ApproveEachIn, who: Agency, here: Services, *, consumer: str = ""
 ) -> dict[str, Any]:
-    member = member_of(who.system)
+    member = who.member
     provider = body.system or member
     if member_of(provider) != member:
         raise bad("shape", "`system` is one of your own; leave it out for all of them.")
     controlling = Controlling(here.db, here.log, here.gate.clock)
     with refusals():
         kept, receipt = await controlling.placed(
-            kind, provider, consumer, body.service or "", reason=body.reason, by=who.system
+            kind, provider, consumer, body.service or "", reason=body.reason, by=who.by
         )
     return _shown(kept) | {"receipt": receipt}
 
 
-async def _ended(id_: str, who: Caller, here: Services) -> dict[str, Any]:
+async def _ended(id_: str, who: Agency, here: Services) -> dict[str, Any]:
     controlling = Controlling(here.db, here.log, here.gate.clock)
     with refusals():
-        receipt = await controlling.ended(id_, member=member_of(who.system), by=who.system)
+        receipt = await controlling.ended(id_, member=who.member, by=who.by)
     return {"id": id_, "state": "ended", "receipt": receipt}
 
 
-async def _kept(here: Services, who: Caller) -> list[KeptControl]:
+async def _kept(here: Services, who: Agency) -> list[KeptControl]:
     async with here.db.read() as connection:
-        return list(await controls_of(connection, member_of(who.system)))
+        return list(await controls_of(connection, who.member))
 
 
 def _shown(kept: KeptControl) -> dict[str, Any]:

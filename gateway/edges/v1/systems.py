@@ -11,14 +11,15 @@ from fastapi import APIRouter, Depends
 from pydantic import Field, StringConstraints
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ...trust import Caller, Offered, System, Trust, jwks, key_sets, register
+from ...trust import Offered, System, Trust, jwks, key_sets, register
 from ...trust.addresses import check_callbacks
 from ...trust.directory import Snapshot
 from ...trust.jose import Key
 from ..body import StrictRoute
-from .changing import Admin, Changes, FourEyes, Url, own, slashed
-from .deps import caller, trust
+from .changing import Changes, FourEyes, Url, slashed
+from .deps import trust
 from .members import KeysIn, StateIn, shown_keys
+from .party import Keeper, Operator, kept, own
 from .policies import PolicyIn, published_keys
 from .problems import ProblemError
 from .shapes import Reference, Shape, Text
@@ -27,7 +28,6 @@ router = APIRouter(tags=["systems"], route_class=StrictRoute)
 
 Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
 Made = Annotated[Changes, Depends()]
-Who = Annotated[Caller, Depends(caller)]
 Here = Annotated[Trust, Depends(trust)]
 
 
@@ -72,14 +72,13 @@ class SystemChangeIn(Shape):
 
 
 @router.get("/systems")
-async def get_systems(who: Who, here: Here) -> dict[str, object]:
-    """All systems for scope `admin`, otherwise the caller itself."""
-    known = (await here.register()).systems.values()
-    return {"systems": [shown(each) for each in known if "admin" in who.scopes or each.id == who.system]}
+async def get_systems(who: Keeper, here: Here) -> dict[str, object]:
+    """All systems for scope `admin` and operators, a member's for its administrator, otherwise the caller itself."""
+    return {"systems": [shown(each) for each in kept(who, (await here.register()).systems)]}
 
 
 @router.get("/systems/{system}", responses={404: {}})
-async def get_system(system: str, who: Who, here: Here) -> dict[str, object]:
+async def get_system(system: str, who: Keeper, here: Here) -> dict[str, object]:
     """One system, with its policy and its keys in force; `system` in the dotted spelling."""
     snapshot = await here.register()
     found = snapshot.systems.get(own(system, who))
@@ -89,7 +88,7 @@ async def get_system(system: str, who: Who, here: Here) -> dict[str, object]:
 
 
 @router.post("/systems", status_code=201, responses={400: {}, 403: {}, 409: {}})
-async def post_system(body: SystemIn, _: Admin, changes: Made, two_people: FourEyes) -> dict[str, object]:
+async def post_system(body: SystemIn, _: Operator, changes: Made, two_people: FourEyes) -> dict[str, object]:
     """Register a system of a registered member, with its public keys or the address where it publishes them."""
     system = body.system()
     if two_people and system.policy.exceptions():
@@ -113,7 +112,7 @@ async def post_system(body: SystemIn, _: Admin, changes: Made, two_people: FourE
 
 @router.patch("/systems/{system}", responses={400: {}, 403: {}, 404: {}, 409: {}})
 async def patch_system(
-    system: str, body: SystemChangeIn, _: Admin, changes: Made, two_people: FourEyes
+    system: str, body: SystemChangeIn, _: Operator, changes: Made, two_people: FourEyes
 ) -> dict[str, object]:
     """Change a system's name, scopes or the services it takes deliveries for, with their callbacks."""
     if body.services is not None and not two_people:
@@ -160,7 +159,7 @@ def hosts(services: Iterable[Offered]) -> set[str]:
 
 
 @router.post("/systems/{system}/state", responses={400: {}, 409: {}})
-async def post_state(system: str, body: StateIn, _: Admin, changes: Made) -> dict[str, object]:
+async def post_state(system: str, body: StateIn, _: Operator, changes: Made) -> dict[str, object]:
     """Suspend, bring back or retire a system: at once."""
     return await changes.made(
         lambda connection: register.set_state(connection, changes.log, slashed(system), body.state, changes.now)
@@ -168,9 +167,10 @@ async def post_state(system: str, body: StateIn, _: Admin, changes: Made) -> dic
 
 
 @router.post("/systems/{system}/keys", status_code=201, responses={400: {}, 409: {}})
-async def post_keys(system: str, body: KeysIn, who: Who, changes: Made) -> dict[str, object]:
-    """Add keys beside those in force: the first half of a rotation."""
+async def post_keys(system: str, body: KeysIn, who: Keeper, changes: Made) -> dict[str, object]:
+    """Add keys beside those in force: the first half of a rotation. A person signs in anew for it."""
     owner = own(system, who)
+    who.need_fresh(changes.now)
     known = (await changes.trust.register()).systems.get(owner)
     if known and known.policy.jwks_uri:
         raise ProblemError("conflict", "The keys of this system are fetched from where it publishes them.")
@@ -183,9 +183,10 @@ async def post_keys(system: str, body: KeysIn, who: Who, changes: Made) -> dict[
 
 
 @router.delete("/systems/{system}/keys/{kid}", responses={409: {}})
-async def delete_key(system: str, kid: str, who: Who, changes: Made) -> dict[str, object]:
-    """Retire a key: the second half of a rotation."""
+async def delete_key(system: str, kid: str, who: Keeper, changes: Made) -> dict[str, object]:
+    """Retire a key: the second half of a rotation. A person signs in anew for it."""
     owner = own(system, who)
+    who.need_fresh(changes.now)
     return await changes.made(lambda connection: register.retire_key(connection, changes.log, owner, kid, changes.now))
 
 

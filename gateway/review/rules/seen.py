@@ -49,6 +49,7 @@ class Seen:
         officers: (consumer, officer as the log knows it) -> ids of the intents without a case.
         by_officer: the same -> distinct people, where there were many.
         alarms: what the gateway raised by itself: a system that misses too often.
+        drifts: likewise: an agency whose answers changed their shape.
         postponed: what the log lacked when its year could not be closed.
         per_hour: (agreement, hour of the day) -> calls.
         before: agreement -> calls on each of the days before.
@@ -68,6 +69,7 @@ class Seen:
     officers: dict[tuple[str, str], list[bytes]] = field(default_factory=lambda: defaultdict(list))
     by_officer: dict[tuple[str, str], int] = field(default_factory=dict)
     alarms: list[Entry] = field(default_factory=list)
+    drifts: list[Entry] = field(default_factory=list)
     postponed: list[str] = field(default_factory=list)
     releases: list[Release] = field(default_factory=list)
     per_hour: Counter[tuple[str, int]] = field(default_factory=Counter)
@@ -89,6 +91,8 @@ class Seen:
             self.downgrades[str(entry.facts.get("system"))] += 1
         elif entry.kind == "alarm.miss_rate":
             self.alarms.append(entry)
+        elif entry.kind == "alarm.schema_drift":
+            self.drifts.append(entry)
         elif entry.kind == "log.turn_postponed":
             self.postponed.append(str(entry.facts.get("lacking")))
 

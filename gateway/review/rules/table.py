@@ -80,6 +80,13 @@ RULES = (
         traces.miss_rates,
     ),
     Rule(
+        "schema_drift",
+        "An agency's answers changed: members that nobody knows, or answers that break the agency's own schema.",
+        "What the gateway makes of such answers may be wrong, and new members may be data that nobody agreed on.",
+        "Ask the agency what changed; compare a new version of its adapter as a shadow, then release it.",
+        traces.drifts,
+    ),
+    Rule(
         "replay_mismatch",
         "Deciding an exchange again, on the facts as they were, gives another verdict.",
         "The decision, the facts or the log were changed, or the rules have a fault.",

@@ -28,6 +28,13 @@ def miss_rates(seen: Seen) -> Iterator[Hit]:
         yield Hit(f"{consumer} {hour}", (consumer, member_of(consumer)), facts)
 
 
+def drifts(seen: Seen) -> Iterator[Hit]:
+    """Alarms of the gateway: an agency's answers changed their shape, by adapter, version and day."""
+    for entry in seen.drifts:
+        facts = {name: entry.facts.get(name) for name in ("version", "looked", "odd")} | {"entry": str(entry.id)}
+        yield Hit(f"{entry.facts.get('adapter')} {entry.facts.get('version')} {seen.day}", (), facts)
+
+
 def turns_postponed(seen: Seen) -> Iterator[Hit]:
     """The log's year was over and could not be closed, by day and by what was lacking."""
     for lacking in sorted(set(seen.postponed)):

@@ -1,0 +1,106 @@
+"""`/console/agency/adapters/{adapter}/{verb}`: the steps of a kept adapter. As the routes of `/v1/adapters/...`."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from ..edges.refusal import ProblemError
+from ..edges.v1 import adapters, adapters_running
+from ..people import Right, SignedIn
+from ..registration.errors import AdapterRefused
+from ..wiring import Services
+from .adapters import AT, show
+from .doing import fault_of, form_of, party_with
+from .forms import shaped
+from .page import done
+
+router = APIRouter(prefix=AT, include_in_schema=False)
+Step = Callable[[str, dict[str, Any], SignedIn, Services], Awaitable[object]]
+
+
+async def _inputs(adapter: str, form: dict[str, Any], who: SignedIn, here: Services) -> object:
+    """Fields left empty keep what is there: it is never shown, so it cannot be sent back."""
+    values = {name.removeprefix("value:"): text for name, text in form.items() if name.startswith("value:") and text}
+    body = shaped(adapters.InputsIn, {"stage": form.get("stage", ""), "values": values})
+    return await adapters.post_inputs(adapter, body, who, here)
+
+
+async def _test(adapter: str, form: dict[str, Any], who: SignedIn, here: Services) -> object:
+    return await adapters.post_test(adapter, _number(form), who, here)
+
+
+async def _release(adapter: str, form: dict[str, Any], who: SignedIn, here: Services) -> object:
+    share = form.get("share", "")
+    body = {"way": form.get("way", ""), "share": int(share) if share.isdigit() else 0, "reason": form.get("reason", "")}
+    asked = shaped(adapters.ReleaseIn, body)
+    return await adapters.post_release(adapter, _number(form), asked, who, here, here.people)
+
+
+async def _rollback(adapter: str, _: dict[str, Any], who: SignedIn, here: Services) -> object:
+    return await adapters_running.post_rollback(adapter, who, here)
+
+
+async def _withdraw(adapter: str, form: dict[str, Any], who: SignedIn, here: Services) -> object:
+    return await adapters_running.post_withdraw(adapter, _number(form), who, here)
+
+
+async def _retire(adapter: str, form: dict[str, Any], who: SignedIn, here: Services) -> object:
+    return await adapters_running.post_retire(adapter, _number(form), who, here)
+
+
+async def _plan(adapter: str, form: dict[str, Any], who: SignedIn, here: Services) -> object:
+    """The form's moments are UTC, as everywhere in the product."""
+    times = {name: _moment(str(form.get(name, ""))) for name in ("starts_at", "ends_at")}
+    return await adapters_running.post_outage(adapter, shaped(adapters_running.OutageIn, times), who, here)
+
+
+async def _back(adapter: str, form: dict[str, Any], who: SignedIn, here: Services) -> object:
+    return await adapters_running.delete_outage(adapter, str(form.get("outage", "")), who, here)
+
+
+STEPS: dict[str, Step] = {
+    "inputs": _inputs,
+    "test": _test,
+    "release": _release,
+    "rollback": _rollback,
+    "withdraw": _withdraw,
+    "retire": _retire,
+    "outage": _plan,
+    "outage-over": _back,
+}
+
+
+@router.post("/{adapter}/{verb}")
+async def act(adapter: str, verb: str, request: Request) -> Response:
+    """One step; what stands in its way is said beside the forms."""
+    who, _, here = await party_with(request, Right.AGENCY_RUN)
+    form = await form_of(request, who)
+    if verb not in STEPS:
+        raise ProblemError("not_found", "There is nothing to do by this name.")
+    await adapters.seen(here, who, adapter)
+    try:
+        fault = await fault_of(STEPS[verb](adapter, form, who, here))
+    except AdapterRefused as error:
+        fault = "; ".join(map(str, error.faults))
+    return await show(adapter, request, fault) if fault else done(f"{AT}/{adapter}", _code(verb))
+
+
+def _code(verb: str) -> str:
+    return "proposed" if verb == "release" else "saved"
+
+
+def _moment(text: str) -> datetime | str:
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=UTC)
+    except ValueError:
+        return ""
+
+
+def _number(form: dict[str, Any]) -> int:
+    text = str(form.get("version", ""))
+    if not (text.isascii() and text.isdigit() and len(text) < 7):
+        raise ProblemError("not_found", "There is no such version.")
+    return int(text)

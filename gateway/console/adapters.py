@@ -1,0 +1,186 @@
+"""`/console/agency/adapters`: an agency puts its own service on line, from the first answer to the rollback.
+
+As `/v1/adapters`. Until it is kept, the folder travels with the form: nothing half-made is stored anywhere.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from ..edges.refusal import ProblemError
+from ..edges.v1 import adapter_drafts, adapters, systems
+from ..edges.v1.party import Party
+from ..people import Right, SignedIn
+from ..registration.errors import AdapterRefused
+from ..wiring import Services
+from . import manifest_form
+from .doing import party_with
+from .forms import posted, shaped
+from .page import done, page
+
+router = APIRouter(prefix="/console/agency/adapters", include_in_schema=False)
+AT = "/console/agency/adapters"
+LARGEST = 512 * 1024
+MANIFEST = "manifest.toml"
+FILE = "file:"
+
+
+@router.get("")
+async def listed(request: Request) -> Response:
+    """The agency's adapters, with the state and grade of each version."""
+    who, party, here = await party_with(request, Right.AGENCY_RUN)
+    found: dict[str, Any] = await adapters.get_adapters(who, here)
+    own = [each for each in found["adapters"] if each["member"] == party.member]
+    return page(request, who, "console/adapters.html", found=own)
+
+
+@router.get("/new")
+async def begin(request: Request) -> Response:
+    """Which kind, and one answer of the agency to begin with."""
+    return await _begin(request)
+
+
+@router.post("/draft")
+async def draft(request: Request) -> Response:
+    """From the answer to a form that is filled in as far as can be guessed."""
+    who, _, _ = await party_with(request, Right.AGENCY_RUN)
+    form = await _form(request, who)
+    try:
+        body = shaped(adapter_drafts.DraftIn, {name: form[name] for name in form if name != "system"})
+        found: dict[str, Any] = await adapter_drafts.post_draft(body, who)
+    except ProblemError as error:
+        return await _begin(request, form, error.detail)
+    values = _example(manifest_form.filled(found["files"][MANIFEST]), body.source) | {"system": form.get("system", "")}
+    return await _edit(request, values, found["files"])
+
+
+@router.post("/check")
+async def check(request: Request) -> Response:
+    """Test before save: the faults by file and line, the grade, and the samples side by side. Nothing is kept."""
+    who, _, here = await party_with(request, Right.AGENCY_RUN)
+    form = await _form(request, who)
+    files = _files(form)
+    try:
+        found: dict[str, Any] = await adapters.post_check(shaped(adapters.FilesIn, {"files": files}), who, here)
+        if form.get("expected") == "as_found":
+            files |= _expecting(found)
+            found = await adapters.post_check(shaped(adapters.FilesIn, {"files": files}), who, here)
+    except AdapterRefused as error:
+        return await _edit(request, form, files, faults=list(map(str, error.faults)))
+    except ProblemError as error:
+        return await _edit(request, form, files, faults=[error.detail])
+    return await _edit(request, form, files, found=found)
+
+
+@router.post("")
+async def keep(request: Request) -> Response:
+    """Keep it as the newest version. It does not run yet."""
+    who, party, here = await party_with(request, Right.AGENCY_RUN)
+    form = await _form(request, who)
+    files = _files(form)
+    try:
+        body = {"files": files, "member": party.member, "system": form.get("system", "")}
+        made = await adapters.post_adapter(shaped(adapters.AdapterIn, body), who, here)
+    except AdapterRefused as error:
+        return await _edit(request, form, files, faults=list(map(str, error.faults)))
+    except ProblemError as error:
+        return await _edit(request, form, files, faults=[error.detail])
+    return done(f"{AT}/{made['adapter']}", "saved")
+
+
+@router.get("/{adapter}")
+async def one(adapter: str, request: Request) -> Response:
+    """One adapter: its versions, what it still needs, and what may be done now."""
+    return await show(adapter, request)
+
+
+@router.get("/{adapter}/versions/{number}/edit")
+async def edit(adapter: str, number: str, request: Request) -> Response:
+    """A kept version in the form again: what is kept of it is the next version."""
+    who, _, here = await party_with(request, Right.AGENCY_RUN)
+    found: dict[str, Any] = await adapters.get_files(adapter, _number(number), who, here)
+    registered = await adapters.seen(here, who, adapter)
+    values = manifest_form.filled(found["files"][MANIFEST]) | {"system": registered.system}
+    return await _edit(request, values, found["files"])
+
+
+async def show(adapter: str, request: Request, fault: str = "") -> Response:
+    """The page of one adapter, with what stood in the way of a step beside the forms."""
+    who, _, here = await party_with(request, Right.AGENCY_RUN)
+    found: dict[str, Any] = await adapters.get_adapter(adapter, who, here)
+    needed = sorted({each for version in found["versions"][:1] for each in version["needed"]})
+    values: dict[str, Any] = {"found": found, "needed": needed, "fault": fault}
+    return page(request, who, "console/adapter.html", status=400 if fault else 200, **values)
+
+
+async def _begin(request: Request, form: Mapping[str, str] | None = None, fault: str = "") -> Response:
+    who, party, here = await party_with(request, Right.AGENCY_RUN)
+    values: dict[str, Any] = {
+        "form": form or {},
+        "systems": await _systems(party, here),
+        "records": adapter_drafts.records(),
+        "fault": fault,
+    }
+    return page(request, who, "console/adapter-begin.html", status=400 if fault else 200, **values)
+
+
+async def _edit(
+    request: Request,
+    form: Mapping[str, str],
+    files: Mapping[str, str],
+    *,
+    found: Any = None,
+    faults: Sequence[str] = (),
+) -> Response:
+    who, party, here = await party_with(request, Right.AGENCY_RUN)
+    values: dict[str, Any] = {
+        "fields": manifest_form.fields(),
+        "records": adapter_drafts.records(),
+        "form": form,
+        "files": files,
+        "systems": await _systems(party, here),
+        "found": found,
+        "faults": faults,
+    }
+    return page(request, who, "console/adapter-edit.html", status=400 if faults else 200, **values)
+
+
+async def _form(request: Request, who: SignedIn) -> dict[str, str]:
+    return dict(await posted(request, who.csrf, largest=LARGEST))
+
+
+async def _systems(party: Party, here: Services) -> list[dict[str, str]]:
+    found: dict[str, Any] = await systems.get_systems(party, here.trust)
+    return [{"value": each["id"], "text": f"{each['name']} ({each['id']})"} for each in found["systems"]]
+
+
+def _files(form: Mapping[str, str]) -> dict[str, str]:
+    """The folder as the form carries it; browsers send line ends as CR LF (HTML, form submission)."""
+    texts = {name.removeprefix(FILE): text for name, text in form.items() if name.startswith(FILE)}
+    files = {name: text.replace("\r\n", "\n") for name, text in texts.items() if text.strip()}
+    clean = {name: value.replace("\r\n", "\n") for name, value in form.items() if not name.startswith(FILE)}
+    return files | {MANIFEST: manifest_form.manifest_of(clean, files.get(MANIFEST, ""))}
+
+
+def _expecting(found: Mapping[str, Any]) -> dict[str, str]:
+    """The samples with what comes of them now as what has to come of them (`adapters.kit.golden` has the format)."""
+    return {
+        f"samples/{each['name']}.golden": (
+            f"{each['story']}\n---------- agency {each['service'].rpartition('.')[2]}\n{each['answer']}\n"
+            f"---------- {each['result']}\n{each['told']}\n"
+        )
+        for each in found["samples"]
+    }
+
+
+def _example(values: dict[str, str], source: str) -> dict[str, str]:
+    """The words of an example are nobody's: whoever brings nothing begins with them, and overwrites them."""
+    return values if source or not values else values | {"name": "", "owner": "", "summary": ""}
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 7):
+        raise ProblemError("not_found", "There is no such version.")
+    return int(text)

@@ -1,0 +1,110 @@
+"""`/console/agency`: what an agency's administrator looks after, and what ends when.
+
+As `/v1/systems`, `/v1/forecast`, and `/v1/approvals` for what takes two people.
+"""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from adapters.kit import strict_json
+
+from ..edges.refusal import ProblemError
+from ..edges.v1 import approvals, posture, systems
+from ..edges.v1.members import KeysIn
+from ..edges.v1.party import own
+from ..people import Right
+from ..wiring import Services
+from .doing import changes_of, fault_of, form_of, party_with
+from .forms import shaped
+from .page import done, page
+
+router = APIRouter(prefix="/console/agency", include_in_schema=False)
+AHEAD_DAYS = 90
+
+
+@router.get("")
+async def front(request: Request) -> Response:
+    """What there is to look after, and what ends within ninety days."""
+    who, party, here = await party_with(request, Right.AGENCY_RUN)
+    found: dict[str, Any] = await posture.get_forecast(party, here.db, here.trust, AHEAD_DAYS)
+    return page(request, who, "console/agency.html", member=party.member, ends=found["ends"], days=AHEAD_DAYS)
+
+
+@router.get("/systems")
+async def listed(request: Request) -> Response:
+    """The agency's systems."""
+    who, party, here = await party_with(request, Right.AGENCY_RUN)
+    found: dict[str, Any] = await systems.get_systems(party, here.trust)
+    return page(request, who, "console/systems.html", found=found["systems"])
+
+
+@router.get("/systems/{system}")
+async def one(system: str, request: Request) -> Response:
+    """One system: its keys, what ends when, where it is called back."""
+    return await _one(system, request)
+
+
+@router.post("/systems/{system}/keys")
+async def add_keys(system: str, request: Request) -> Response:
+    """The first half of a rotation."""
+    who, party, here = await party_with(request, Right.AGENCY_RUN)
+    form = await form_of(request, who)
+    fault = await fault_of(_added(system, str(form.get("jwks", "")), party, here))
+    return await _one(system, request, fault) if fault else done(f"/console/agency/systems/{system}", "saved")
+
+
+@router.post("/systems/{system}/retire")
+async def retire_key(system: str, request: Request) -> Response:
+    """The second half of a rotation."""
+    who, party, here = await party_with(request, Right.AGENCY_RUN)
+    form = await form_of(request, who)
+    fault = await fault_of(systems.delete_key(system, str(form.get("kid", "")), party, changes_of(here)))
+    return await _one(system, request, fault) if fault else done(f"/console/agency/systems/{system}", "saved")
+
+
+@router.post("/systems/{system}/callback")
+async def propose_callback(system: str, request: Request) -> Response:
+    """A new address takes two people: proposed here, decided under approvals."""
+    who, party, here = await party_with(request, Right.AGENCY_RUN)
+    form = await form_of(request, who)
+
+    async def work() -> None:
+        body = {
+            "kind": "callback.host",
+            "subject": own(system, party),
+            "member": party.member,
+            "document": {str(form.get("service", "")): str(form.get("url", ""))},
+            "reason": str(form.get("reason", "")),
+        }
+        await approvals.post_approval(shaped(approvals.ApprovalIn, body), who, here.people, here.trust)
+
+    fault = await fault_of(work())
+    return await _one(system, request, fault) if fault else done(f"/console/agency/systems/{system}", "proposed")
+
+
+async def _added(system: str, text: str, party: Any, here: Services) -> None:
+    try:
+        document = strict_json.loads(text.encode("utf-8", "replace"))
+    except strict_json.StrictError:
+        raise ProblemError("bad_request.keys", 'Paste the public keys as JSON: {"keys": [...]}.') from None
+    if isinstance(document, dict) and "kty" in document:
+        document = {"keys": [document]}
+    await systems.post_keys(system, shaped(KeysIn, {"jwks": document}), party, changes_of(here))
+
+
+async def _one(system: str, request: Request, fault: str = "") -> Response:
+    who, party, here = await party_with(request, Right.AGENCY_RUN)
+    found: dict[str, Any] = await systems.get_system(system, party, here.trust)
+    ends: dict[str, Any] = await posture.get_forecast(party, here.db, here.trust, 366)
+    values: dict[str, Any] = {
+        "found": found,
+        "dotted": found["id"].replace("/", "."),
+        "ends": [each for each in ends["ends"] if each["owner"] == found["id"]],
+        "services": [
+            {"value": each["service"].rpartition("/")[2], "text": each["service"]} for each in found["services"]
+        ],
+        "fault": fault,
+    }
+    return page(request, who, "console/system.html", status=400 if fault else 200, **values)

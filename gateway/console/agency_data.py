@@ -1,0 +1,139 @@
+"""`/console/agency/uses`, `/traffic`, `/unmapped`: who used an agency's data, and how its own work goes.
+
+As `/v1/uses`, `/v1/consumers`, `/v1/stops`, `/v1/traffic` and `/v1/unmapped`.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from ..edges.refusal import ProblemError
+from ..edges.v1 import agency_health, approvals, stops, traffic, unmapped, uses
+from ..edges.v1.party import Party
+from ..people import Right
+from ..wiring import Services
+from .doing import fault_of, form_of, party_with
+from .forms import shaped
+from .page import done, page
+
+router = APIRouter(prefix="/console", include_in_schema=False)
+Control = Callable[[dict[str, Any], Party, Services], Awaitable[object]]
+
+
+async def _stop(form: dict[str, Any], party: Party, here: Services) -> object:
+    return await stops.post_stop(shaped(stops.StopIn, form), party, here)
+
+
+async def _approve(form: dict[str, Any], party: Party, here: Services) -> object:
+    return await stops.post_approval(shaped(stops.StopIn, form), party, here)
+
+
+async def _approve_each(form: dict[str, Any], party: Party, here: Services) -> object:
+    return await stops.post_approve_each(shaped(stops.ApproveEachIn, form), party, here)
+
+
+async def _end(form: dict[str, Any], party: Party, here: Services) -> object:
+    return await stops.post_control_end(str(form.get("control", "")), party, here)
+
+
+CONTROLS: dict[str, Control] = {"stop": _stop, "approve": _approve, "approve-each": _approve_each, "end": _end}
+
+
+@router.get("/agency/uses")
+async def used(request: Request) -> Response:
+    """The last seven days, and what may be done about a consumer."""
+    return await _uses(request)
+
+
+@router.post("/agency/uses/{verb}")
+async def control(verb: str, request: Request) -> Response:
+    """Stop a consumer, approve one, or approve each: counts at the next decision."""
+    who, party, here = await party_with(request, Right.AGENCY_RUN)
+    form = await form_of(request, who)
+    if verb not in CONTROLS:
+        raise ProblemError("not_found", "There is nothing to do by this name.")
+    fault = await fault_of(CONTROLS[verb](form, party, here))
+    return await _uses(request, fault) if fault else done("/console/agency/uses", "saved")
+
+
+@router.get("/agency/traffic")
+async def own_traffic(request: Request) -> Response:
+    """What the agency's systems gave the gateway to do."""
+    return await _traffic(request)
+
+
+@router.post("/agency/traffic/resend")
+async def resend(request: Request) -> Response:
+    """Propose to try a group again; somebody else agrees."""
+    who, party, here = await party_with(request, Right.AGENCY_RUN)
+    form = await form_of(request, who)
+
+    async def work() -> None:
+        group = {name: str(form.get(name, "")) for name in ("kind", "cause", "target")}
+        body = {"kind": "letters.release", "subject": group["target"], "member": party.member, "document": group}
+        asked = shaped(approvals.ApprovalIn, body | {"reason": form.get("reason", "")})
+        await approvals.post_approval(asked, who, here.people, here.trust)
+
+    fault = await fault_of(work())
+    return await _traffic(request, fault) if fault else done("/console/agency/traffic", "proposed")
+
+
+@router.get("/agency/unmapped")
+async def codes(request: Request) -> Response:
+    """Codes that no mapping knows."""
+    return await _unmapped(request)
+
+
+@router.post("/agency/unmapped")
+async def meant(request: Request) -> Response:
+    """Say what a code means."""
+    who, party, here = await party_with(request, Right.AGENCY_RUN)
+    form = await form_of(request, who)
+
+    async def work() -> None:
+        await unmapped.post_unmapped(shaped(unmapped.MeaningIn, form), party, here)
+
+    fault = await fault_of(work())
+    return await _unmapped(request, fault) if fault else done("/console/agency/unmapped", "saved")
+
+
+@router.get("/agency/health")
+async def own_health(request: Request) -> Response:
+    """How the agency's own adapters answer, and how new their data is."""
+    who, party, here = await party_with(request, Right.AGENCY_RUN)
+    found = await agency_health.get_agency_health(party, here)
+    return page(request, who, "console/health.html", found=found["agencies"], back="/console/agency")
+
+
+@router.get("/operation/health")
+async def everybodys_health(request: Request) -> Response:
+    """Every agency."""
+    who, party, here = await party_with(request, Right.GATEWAY_RUN)
+    found = await agency_health.get_agency_health(party, here)
+    return page(request, who, "console/health.html", found=found["agencies"], back="/console/operation")
+
+
+async def _uses(request: Request, fault: str = "") -> Response:
+    who, party, here = await party_with(request, Right.AGENCY_RUN)
+    values: dict[str, Any] = {
+        "found": await uses.get_uses(party, here),
+        "control": await stops.get_consumers(party, here),
+        "stops": [each for each in (await stops.get_stops(party, here))["stops"] if not each["ended_at"]],
+        "fault": fault,
+    }
+    return page(request, who, "console/uses.html", status=400 if fault else 200, **values)
+
+
+async def _traffic(request: Request, fault: str = "") -> Response:
+    who, party, here = await party_with(request, Right.AGENCY_RUN)
+    found = await traffic.get_traffic(party, here)
+    return page(request, who, "console/traffic.html", status=400 if fault else 200, found=found, fault=fault)
+
+
+async def _unmapped(request: Request, fault: str = "") -> Response:
+    who, party, here = await party_with(request, Right.AGENCY_RUN)
+    found = await unmapped.get_unmapped(party, here)
+    values: dict[str, Any] = {"found": found["unmapped"], "fault": fault}
+    return page(request, who, "console/unmapped.html", status=400 if fault else 200, **values)

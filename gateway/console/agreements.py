@@ -1,0 +1,95 @@
+"""`/console/agreements`: the rules in plain sentences, how they changed, who may ask whom, what a draft would do."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from ..edges.refusal import ProblemError
+from ..edges.v1 import audit_agreements
+from ..people.errors import PeopleError
+from .flows import drawn
+from .forms import posted
+from .page import page
+from .reason import looking, reading
+
+router = APIRouter(prefix="/console/agreements", include_in_schema=False)
+LARGEST_DRAFT = 256 * 1024
+
+
+@router.get("")
+async def listed(request: Request) -> Response:
+    """The newest version of each; or only those that carry one flow."""
+    who, reviewer, here = await looking(request)
+    found = await audit_agreements.get_all_agreements(reviewer, here)
+    sides = {name: request.query_params.get(name, "") for name in ("consumer", "provider")}
+    versions: Any = found["agreements"]
+    newest = {each["id"]: each for each in versions}
+    shown = [each for each in newest.values() if all(value in {"", each[name]} for name, value in sides.items())]
+    return page(request, who, "console/agreements.html", found=shown, sides=sides)
+
+
+@router.get("/flows")
+async def flows(request: Request) -> Response:
+    """Who may ask whom, as a picture with a table beside it."""
+    who, reviewer, here = await looking(request)
+    found: dict[str, Any] = await audit_agreements.get_flows(reviewer, here)
+    return page(request, who, "console/flows.html", found=found, map=drawn(found["members"], found["flows"]))
+
+
+@router.get("/draft")
+async def draft(request: Request) -> Response:
+    """A form for a draft; it begins as the newest version of an agreement, if one is named."""
+    who, reviewer, read = await reading(request)
+    named = request.query_params.get("of", "")
+    text = _text((await audit_agreements.get_one_agreement(named, reviewer, read.here))["document"]) if named else ""
+    return page(request, who, "console/draft.html", text=text, fault="", found=None)
+
+
+@router.post("/draft")
+async def simulate(request: Request) -> Response:
+    """What it would do. Nothing is kept."""
+    who, reviewer, read = await reading(request)
+    text = (await posted(request, who.csrf, largest=LARGEST_DRAFT)).get("document", "")
+    try:
+        body = audit_agreements.DraftIn(document=_document(text))
+        found = await audit_agreements.post_draft(body, reviewer, read)
+    except (PeopleError, ProblemError) as error:
+        return page(request, who, "console/draft.html", status=400, text=text, fault=error.detail, found=None)
+    return page(request, who, "console/draft.html", text=text, fault="", found=found)
+
+
+@router.get("/{agreement_id}")
+async def one(agreement_id: str, request: Request) -> Response:
+    """One version: what it says, what changed, and all versions there are."""
+    who, reviewer, here = await looking(request)
+    found: dict[str, Any] = await audit_agreements.get_one_agreement(
+        agreement_id, reviewer, here, _number(request.query_params, "version")
+    )
+    if before := _number(request.query_params, "before"):
+        changed = await audit_agreements.get_changes(agreement_id, reviewer, here, before, found["version"])
+        found["since_before"] = changed
+    return page(request, who, "console/agreement.html", found=found, document=_text(found["document"]))
+
+
+def _text(document: object) -> str:
+    return json.dumps(document, indent=2, ensure_ascii=False)
+
+
+def _number(query: Mapping[str, str], name: str) -> int | None:
+    """A version's number of the address; None: not given, or none."""
+    text = query.get(name, "")
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 7 else None
+
+
+def _document(text: str) -> dict[str, Any]:
+    """The draft. Raises ProblemError."""
+    try:
+        read = json.loads(text)
+    except (ValueError, RecursionError):
+        read = None
+    if not isinstance(read, dict):
+        raise ProblemError("bad_request.json", "The draft is not JSON. Begin with an agreement that there is.")
+    return read

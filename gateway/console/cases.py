@@ -1,0 +1,120 @@
+"""`/console/breaches` and `/console/access-requests`: what runs against a clock, and whom it concerns."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from ..edges.refusal import ProblemError
+from ..edges.v1 import audit_people
+from ..people import Right, SignedIn
+from ..people.errors import PeopleError
+from ..wiring import Services
+from .events import numbers
+from .forms import posted, shaped
+from .page import done, page
+from .reason import looking, reading
+
+router = APIRouter(prefix="/console", include_in_schema=False)
+MOMENTS = {"since": "T00:00:00Z", "until": "T23:59:59.999999Z", "known_at": ":00Z"}
+"""What makes a moment, in UTC, of what a form's field of a day, or of a day and a time, holds."""
+
+
+@router.get("/breaches")
+async def breaches(request: Request) -> Response:
+    """All cases, the nearest deadline first; a case reads evidence, so the reason is asked before its form."""
+    who, _, read = await reading(request)
+    return await _breaches(request, who, read.here, {})
+
+
+@router.post("/breaches")
+async def open_breach(request: Request) -> Response:
+    """Open a case: its scope is looked up now, and the clock runs."""
+    who, reviewer, read = await reading(request, Right.REVIEW_ACT)
+    form = dict(await posted(request, who.csrf))
+    try:
+        wanted = {name: f"{value}{MOMENTS.get(name, '')}" for name, value in form.items() if value}
+        made = await audit_people.post_breach(shaped(audit_people.BreachIn, wanted), reviewer, read)
+    except (PeopleError, ProblemError) as error:
+        return await _breaches(request, who, read.here, form, fault=error.detail, status=400)
+    return done(f"/console/breaches/{made['id']}", "saved")
+
+
+@router.get("/breaches/{breach_id}")
+async def one_breach(breach_id: str, request: Request) -> Response:
+    """One case with its clock and its drafts."""
+    who, reviewer, here = await looking(request)
+    found = await audit_people.get_breach(breach_id, reviewer, here)
+    acting, persons = who.giving(Right.REVIEW_ACT), who.giving(Right.PERSONS_READ)
+    return page(request, who, "console/breach.html", found=found, acting=acting, persons=persons)
+
+
+@router.get("/breaches/{breach_id}/people")
+async def affected(breach_id: str, request: Request) -> Response:
+    """The pseudonyms of those whom it concerns, as a file."""
+    _, reviewer, read = await reading(request, Right.PERSONS_READ)
+    found = await audit_people.get_affected(breach_id, reviewer, read)
+    found.headers["content-disposition"] = 'attachment; filename="people.jsonl"'
+    return found
+
+
+@router.post("/breaches/{breach_id}/notified")
+async def notified(breach_id: str, request: Request) -> Response:
+    """The authority was told: the clock stops."""
+    who, reviewer, here = await looking(request, Right.REVIEW_ACT)
+    await posted(request, who.csrf)
+    await audit_people.post_notified(breach_id, reviewer, here)
+    return done(f"/console/breaches/{breach_id}", "saved")
+
+
+async def _breaches(
+    request: Request, who: SignedIn, here: Services, form: dict[str, str], *, fault: str = "", status: int = 200
+) -> Response:
+    _, reviewer, _ = await looking(request)
+    found = await audit_people.get_breaches(reviewer, here)
+    values: dict[str, Any] = {"found": found["breaches"], "form": form, "fault": fault}
+    return page(request, who, "console/breaches.html", status=status, acting=who.giving(Right.REVIEW_ACT), **values)
+
+
+@router.get("/access-requests")
+async def requests(request: Request) -> Response:
+    """Who waits for an answer, by the day it is due; nothing says whose it is."""
+    who, _, here = await looking(request, Right.PERSONS_READ)
+    return await _requests(request, who, here)
+
+
+@router.post("/access-requests")
+async def receive(request: Request) -> Response:
+    """Somebody asks what is known about them: the clock runs."""
+    who, reviewer, here = await looking(request, Right.PERSONS_READ)
+    form = await posted(request, who.csrf)
+    wanted = {"type": form.get("type", ""), "value": form.get("value", "").strip()}
+    try:
+        body = shaped(audit_people.AccessIn, {"subject": {"identifiers": [wanted]}})
+        await audit_people.post_access_request(body, reviewer, here)
+    except (PeopleError, ProblemError) as error:
+        return await _requests(request, who, here, fault=error.detail, status=400)
+    return done("/console/access-requests", "saved")
+
+
+@router.get("/access-requests/{request_id}/package")
+async def package(request_id: str, request: Request) -> Response:
+    """The ZIP to hand over."""
+    _, reviewer, read = await reading(request, Right.PERSONS_READ)
+    return await audit_people.get_package(request_id, reviewer, read)
+
+
+@router.post("/access-requests/{request_id}/handed")
+async def handed(request_id: str, request: Request) -> Response:
+    """It was handed over: the clock stops."""
+    who, reviewer, here = await looking(request, Right.PERSONS_READ)
+    await posted(request, who.csrf)
+    await audit_people.post_handed(request_id, reviewer, here)
+    return done("/console/access-requests", "saved")
+
+
+async def _requests(request: Request, who: SignedIn, here: Services, *, fault: str = "", status: int = 200) -> Response:
+    _, reviewer, _ = await looking(request)
+    found = await audit_people.get_access_requests(reviewer, here)
+    values: dict[str, Any] = {"found": found["requests"], "types": numbers(here), "fault": fault}
+    return page(request, who, "console/access-requests.html", status=status, **values)

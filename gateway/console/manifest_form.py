@@ -1,0 +1,149 @@
+"""A form made from the manifest's own schema, and a manifest made from the form: nothing is said twice."""
+
+import json
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import schemas
+
+SCHEMA = "own/manifest.v1.json"
+BY_HAND = frozenset({"host", "port", "means", "wsdl", "operation", "answer_schema", "dci_reg_type"})
+WANTED = frozenset({"request", "path"})
+DRAFTED = ("CHANGE: ", "CHANGE")
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One question. `name` is its place in the manifest, `kind` text, number, choice, list, pairs or yes_no."""
+
+    name: str
+    kind: str
+    hint: str
+    required: bool
+    choices: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """The last part of the place, as words."""
+        return self.name.rpartition(".")[2].replace("_", " ").capitalize()
+
+
+def fields() -> list[Field]:
+    """Every question, in the schema's order; a service has its own behind `service.`."""
+    schema: Any = schemas.load(SCHEMA)
+    parts = {"": schema, "transport.": schema["$defs"]["transport"], "service.": schema["$defs"]["service"]}
+    found = [each for prefix, part in parts.items() for each in _of(prefix, part, schema)]
+    auth = [
+        Field("auth.kind", "choice", "", True, ("none", "bearer")),
+        Field("auth.token", "text", "secret:NAME", False),
+    ]
+    at = next(number for number, each in enumerate(found) if each.name.startswith("service."))
+    return [*found[:at], *auth, Field("service.name", "text", "", True), *found[at:]]
+
+
+def _of(prefix: str, part: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[Field]:
+    required = set(part.get("required", ())) | WANTED
+    for name, each in part["properties"].items():
+        told = schema["$defs"]["reference"] if "$ref" in each and each["$ref"].endswith("/reference") else each
+        if name in BY_HAND or "const" in told or "$ref" in told or (told.get("type") == "object" and name != "request"):
+            continue
+        yield Field(f"{prefix}{name}", _kind(told), each.get("description", ""), name in required, _choices(told))
+
+
+def _kind(told: Mapping[str, Any]) -> str:
+    if "enum" in told:
+        return "choice"
+    kinds = {"array": "list", "object": "pairs", "integer": "number", "number": "number", "boolean": "yes_no"}
+    return kinds.get(told.get("type", ""), "text")
+
+
+def _choices(told: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(told.get("enum", ()))
+
+
+def filled(text: str) -> dict[str, str]:
+    """A manifest's values by field name, as the form shows them; drafts' marks are taken off.
+
+    Raises:
+        tomllib.TOMLDecodeError: it is no TOML.
+    """
+    found = tomllib.loads(text)
+    services: dict[str, Any] = found.get("service", {})
+    name, service = next(iter(services.items()), ("", {}))
+    values = {key: value for key, value in found.items() if not isinstance(value, dict)}
+    for table in ("transport", "auth"):
+        values |= {f"{table}.{key}": value for key, value in found.get(table, {}).items()}
+    values |= {"service.name": name} | {f"service.{key}": value for key, value in service.items()}
+    return {key: _shown(value) for key, value in values.items()}
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    if isinstance(value, dict):
+        return "\n".join(f"{key} = {each}" for key, each in value.items())
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text = str(value)
+    return "" if text.startswith(DRAFTED) else text
+
+
+def manifest_of(form: Mapping[str, str], before: str) -> str:
+    """The manifest's text: what the form says, and what it does not ask from the text `before`."""
+    kept = _table(before)
+    tables: dict[str, dict[str, Any]] = {"": kept, "transport": kept.get("transport", {}), "auth": kept.get("auth", {})}
+    tables["service"] = next(iter(kept.get("service", {}).values()), {})
+    for field in fields():
+        table, _, key = field.name.rpartition(".")
+        if field.name == "service.name" or field.name not in form:
+            continue
+        tables[table].pop(key, None)
+        if text := form[field.name].strip():
+            tables[table][key] = _value(field.kind, text)
+    plain = {key: value for key, value in ({"contract": 1} | kept).items() if not isinstance(value, dict)}
+    lines = [f"{key} = {_toml(value)}" for key, value in plain.items()]
+    for name, each in (("transport", tables["transport"]), ("auth", tables["auth"])):
+        lines += _lines(name, each)
+    for name, each in kept.items():
+        if isinstance(each, dict) and name not in tables:
+            lines += _lines(name, each)
+    lines += _lines(f"service.{form.get('service.name') or 'records'}", tables["service"])
+    for name, others in list(kept.get("service", {}).items())[1:]:
+        lines += _lines(f"service.{name}", others)
+    return "\n".join([*lines, ""])
+
+
+def _table(text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return {}
+
+
+def _lines(name: str, table: Mapping[str, Any]) -> list[str]:
+    return ["", f"[{name}]", *(f"{key} = {_toml(value)}" for key, value in table.items())] if table else []
+
+
+def _value(kind: str, text: str) -> object:
+    if kind == "number":
+        try:
+            return int(text) if text.isdigit() else float(text)
+        except ValueError:
+            return text
+    if kind == "list":
+        return [each.strip() for each in text.replace("\n", ",").split(",") if each.strip()]
+    if kind == "pairs":
+        pairs = (line.partition("=") for line in text.splitlines() if line.strip())
+        return {name.strip(): value.strip() for name, _, value in pairs}
+    return text == "true" if kind == "yes_no" else text
+
+
+def _toml(value: object) -> str:
+    """A JSON string is a TOML string (TOML 1.0, section String), but for the one control character it leaves alone."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{_toml(str(key))} = {_toml(each)}" for key, each in value.items()) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,0 +1,126 @@
+"""`/console/officers`: who works with the gateway, in which role. As `/v1/officers`."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+import pages
+
+from ..edges.v1 import approvals, officers
+from ..people import Right
+from ..people.people import CONSOLE
+from ..people.roles import ROLES, Reach
+from .doing import fault_of, form_of, officer_with
+from .forms import shaped
+from .page import done, page
+
+router = APIRouter(prefix="/console/officers", include_in_schema=False)
+STATES = ("active", "suspended", "retired")
+GRANTED = [each for each in ROLES.values() if each.reach is not Reach.SELF]
+
+
+@router.get("")
+async def listed(request: Request) -> Response:
+    """Those one may see, and the form that registers one."""
+    return await _all(request)
+
+
+@router.post("")
+async def register(request: Request) -> Response:
+    """Register an officer, without any role yet."""
+    who, here = await officer_with(request, Right.OFFICERS_CHANGE)
+    form = await form_of(request, who)
+
+    async def work() -> None:
+        await officers.post_officer(shaped(officers.OfficerIn, form), who, here.people)
+
+    fault = await fault_of(work())
+    return await _all(request, form, fault) if fault else done("/console/officers", "saved")
+
+
+@router.get("/{officer_id}")
+async def one(officer_id: str, request: Request) -> Response:
+    """One officer with the roles in force."""
+    return await _one(officer_id, request)
+
+
+@router.post("/{officer_id}/state")
+async def set_state(officer_id: str, request: Request) -> Response:
+    """Suspend (which ends every session), bring back or retire."""
+
+    async def work(who: Any, here: Any, form: Any) -> None:
+        await officers.post_officer_state(officer_id, shaped(officers.OfficerStateIn, form), who, here)
+
+    return await _changed(officer_id, request, work)
+
+
+@router.post("/{officer_id}/roles")
+async def grant(officer_id: str, request: Request) -> Response:
+    """Grant a role; one that watches over others is proposed instead."""
+    who, here = await officer_with(request, Right.OFFICERS_CHANGE)
+    form = await form_of(request, who)
+    role = ROLES.get(str(form.get("role", "")))
+    proposing = bool(role and role.controls)
+
+    async def work() -> None:
+        reason = form.pop("reason", "")
+        body = shaped(officers.GrantIn, form)
+        if not proposing:
+            await officers.post_role(officer_id, body, who, here.people)
+            return
+        document = body.wanted(officer_id).document()
+        asked = {"kind": "role.grant", "subject": officer_id, "document": document, "reason": reason}
+        await approvals.post_approval(shaped(approvals.ApprovalIn, asked), who, here.people, here.trust)
+
+    await officers.get_officer(officer_id, who, here.people)
+    fault = await fault_of(work())
+    if fault:
+        return await _one(officer_id, request, fault)
+    return done(f"/console/officers/{officer_id}", "proposed" if proposing else "saved")
+
+
+@router.post("/{officer_id}/revoke")
+async def revoke(officer_id: str, request: Request) -> Response:
+    """Take a role away; counts from the next request on."""
+
+    async def work(who: Any, here: Any, form: Any) -> None:
+        await officers.delete_role(officer_id, str(form.get("grant", "")), who, here)
+
+    return await _changed(officer_id, request, work)
+
+
+async def _changed(officer_id: str, request: Request, work: Any) -> Response:
+    who, here = await officer_with(request, Right.OFFICERS_CHANGE)
+    form = await form_of(request, who)
+    await officers.get_officer(officer_id, who, here.people)
+    fault = await fault_of(work(who, here.people, form))
+    return await _one(officer_id, request, fault) if fault else done(f"/console/officers/{officer_id}", "saved")
+
+
+async def _all(request: Request, form: dict[str, Any] | None = None, fault: str = "") -> Response:
+    who, here = await officer_with(request, Right.OFFICERS_READ)
+    found: dict[str, Any] = await officers.get_officers(who, here.people)
+    issuers = [each.issuer for each in here.people.offered(CONSOLE)]
+    member = "" if who.everywhere(Right.OFFICERS_CHANGE) else who.officer.member
+    values: dict[str, Any] = {
+        "found": found["officers"],
+        "form": {"member": member, "issuer": issuers[0] if issuers else ""} | (form or {}),
+        "changing": bool(who.giving(Right.OFFICERS_CHANGE)),
+        "fault": fault,
+    }
+    return page(request, who, "console/officers.html", status=400 if fault else 200, **values)
+
+
+async def _one(officer_id: str, request: Request, fault: str = "") -> Response:
+    who, here = await officer_with(request, Right.OFFICERS_READ)
+    found: dict[str, Any] = await officers.get_officer(officer_id, who, here.people)
+    found["roles"] = [each | {"title": pages.said(each["title"])} for each in found["roles"]]
+    values: dict[str, Any] = {
+        "found": found,
+        "next": [each for each in STATES if each != found["state"]],
+        "roles": [{"value": each.name, "text": pages.said(each.title)} for each in GRANTED],
+        "changing": who.for_member(Right.OFFICERS_CHANGE, found["member"]) and found["id"] != who.id,
+        "fault": fault,
+    }
+    return page(request, who, "console/officer.html", status=400 if fault else 200, **values)

@@ -1,0 +1,151 @@
+"""`/console/reports` and `/console/samples`: reports made now or on a plan, and samples that nobody could choose."""
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from ..edges.refusal import ProblemError
+from ..edges.v1 import audit_reports
+from ..people import Right, SignedIn
+from ..people.errors import PeopleError
+from ..review import sample
+from ..wiring import Services
+from .forms import posted, shaped
+from .page import done, page
+from .reason import looking, reading
+
+router = APIRouter(prefix="/console", include_in_schema=False)
+EVERY = ("day", "week", "month")
+DAYS = "Give a first and a last day."
+
+
+@router.get("/reports")
+async def listed(request: Request) -> Response:
+    """The kinds of reports, a form for one, and what is planned."""
+    who, _, here = await looking(request)
+    return await _reports(request, who, here)
+
+
+@router.get("/reports/file")
+async def made(request: Request) -> Response:
+    """One report as a file; reading it is an entry."""
+    who, reviewer, read = await reading(request)
+    query = dict(request.query_params)
+    try:
+        period = shaped(audit_reports.PeriodIn, _period(query) | {"format": query.get("format", "csv")})
+        return await audit_reports.get_report(query.get("report", ""), period, reviewer, read)
+    except (PeopleError, ProblemError) as error:
+        return await _reports(request, who, read.here, fault=error.detail, status=400)
+
+
+@router.post("/reports")
+async def plan(request: Request) -> Response:
+    """Make it whenever a day, week or month is over."""
+    who, reviewer, here = await looking(request, Right.REVIEW_ACT)
+    form = await posted(request, who.csrf)
+    try:
+        await audit_reports.post_plan(shaped(audit_reports.PlanIn, form), reviewer, here)
+    except (PeopleError, ProblemError) as error:
+        return await _reports(request, who, here, fault=error.detail, status=400)
+    return done("/console/reports", "saved")
+
+
+@router.post("/reports/{plan_id}/remove")
+async def unplan(plan_id: str, request: Request) -> Response:
+    """Plan it no more."""
+    who, reviewer, here = await looking(request, Right.REVIEW_ACT)
+    await posted(request, who.csrf)
+    await audit_reports.delete_plan(plan_id, reviewer, here)
+    return done("/console/reports", "saved")
+
+
+async def _reports(request: Request, who: SignedIn, here: Services, *, fault: str = "", status: int = 200) -> Response:
+    _, reviewer, _ = await looking(request)
+    found = await audit_reports.get_reports(reviewer, here)
+    last = here.people.clock().date().replace(day=1) - timedelta(days=1)
+    values: dict[str, Any] = {"found": found, "fault": fault, "every": EVERY, "acting": who.giving(Right.REVIEW_ACT)}
+    values |= {"since": last.replace(day=1).isoformat(), "until": last.isoformat()}
+    return page(request, who, "console/reports.html", status=status, **values)
+
+
+@router.get("/samples")
+async def samples(request: Request) -> Response:
+    """All samples, and a form for the next."""
+    who, _, here = await looking(request)
+    return await _samples(request, who, here)
+
+
+@router.post("/samples")
+async def plan_sample(request: Request) -> Response:
+    """Plan one: the log has the plan before anybody can know what will be drawn."""
+    who, reviewer, here = await looking(request, Right.SAMPLES_CHECK)
+    form = await posted(request, who.csrf)
+    try:
+        wanted = _period(form) | {"size": form.get("size", "")}
+        planned = await audit_reports.post_sample(shaped(audit_reports.SampleIn, wanted), reviewer, here)
+    except (PeopleError, ProblemError) as error:
+        return await _samples(request, who, here, fault=error.detail, status=400)
+    return done(f"/console/samples/{planned['id']}", "saved")
+
+
+@router.get("/samples/{sample_id}")
+async def one_sample(sample_id: str, request: Request) -> Response:
+    """What was drawn, and what is checked."""
+    who, _, here = await looking(request)
+    return await _sample(sample_id, request, who, here)
+
+
+@router.post("/samples/{sample_id}/{verb}")
+async def act(sample_id: str, verb: str, request: Request) -> Response:
+    """Draw it, fill in the checklist for one exchange (its id is the verb), or sign it off."""
+    who, reviewer, here = await looking(request, Right.SAMPLES_CHECK)
+    form = await posted(request, who.csrf)
+    try:
+        if verb == "draw":
+            await audit_reports.post_draw(sample_id, reviewer, here)
+        elif verb == "sign-off":
+            signed = shaped(audit_reports.SampleSignOffIn, form)
+            await audit_reports.post_sample_sign_off(sample_id, signed, reviewer, here)
+        else:
+            filled = shaped(audit_reports.CheckIn, _checked(form))
+            await audit_reports.post_check(sample_id, verb, filled, reviewer, here)
+    except (PeopleError, ProblemError) as error:
+        return await _sample(sample_id, request, who, here, fault=error.detail, status=400)
+    return done(f"/console/samples/{sample_id}", "saved")
+
+
+async def _samples(request: Request, who: SignedIn, here: Services, *, fault: str = "", status: int = 200) -> Response:
+    _, reviewer, _ = await looking(request)
+    found = await audit_reports.get_samples(reviewer, here)
+    values: dict[str, Any] = {"found": found["samples"], "fault": fault, "acting": who.giving(Right.SAMPLES_CHECK)}
+    today = here.people.clock().date()
+    values |= {"since": today.replace(day=1).isoformat(), "until": today.isoformat()}
+    return page(request, who, "console/samples.html", status=status, **values)
+
+
+async def _sample(
+    sample_id: str, request: Request, who: SignedIn, here: Services, *, fault: str = "", status: int = 200
+) -> Response:
+    _, reviewer, _ = await looking(request)
+    found = await audit_reports.get_sample(sample_id, reviewer, here)
+    values: dict[str, Any] = {"found": found, "fault": fault, "acting": who.giving(Right.SAMPLES_CHECK)}
+    values |= {"questions": sample.CHECKLIST, "answers": sample.ANSWERS}
+    return page(request, who, "console/sample.html", status=status, **values)
+
+
+def _checked(form: Mapping[str, str]) -> dict[str, object]:
+    answers = {question: form.get(question, "") for question in sample.CHECKLIST}
+    return {"answers": {name: answer for name, answer in answers.items() if answer}, "remark": form.get("remark", "")}
+
+
+def _period(form: Mapping[str, str]) -> dict[str, str]:
+    """Two days, both included, as the moments that the API takes. Raises ProblemError."""
+    try:
+        since, last = (date.fromisoformat(form.get(name, "")) for name in ("since", "until"))
+        until = last + timedelta(days=1)
+    except (ValueError, OverflowError):
+        raise ProblemError("bad_request.shape", DAYS) from None
+    return {"since": f"{since}T00:00:00Z", "until": f"{until}T00:00:00Z"}

@@ -1,0 +1,56 @@
+"""`POST /v1/adapters/draft`: the first files of an adapter, suggested from one answer of the agency.
+
+Nothing is kept.
+"""
+
+import asyncio
+from typing import Annotated, Literal
+
+from fastapi import APIRouter
+from pydantic import StringConstraints
+
+import schemas
+from adapters.kit.drafts import DraftRefused, drafted, from_sample, from_wsdl, template
+
+from ...people import Right
+from ..body import StrictRoute
+from .approvals import Who
+from .problems import ProblemError
+from .shapes import Shape
+
+router = APIRouter(tags=["adapters"], route_class=StrictRoute)
+Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,39}$")]
+
+
+class DraftIn(Shape):
+    """`source`: an answer in JSON about an invented person (rest), or the agency's WSDL (soap); empty: an example."""
+
+    adapter: Word
+    kind: Literal["rest", "soap", "dci"]
+    service: Word = "records"
+    record: Annotated[str, StringConstraints(pattern=r"^(?:canonical/[a-z0-9.-]{1,80}\.json)?$")] = ""
+    source: Annotated[str, StringConstraints(max_length=256 * 1024)] = ""
+
+
+def records() -> list[str]:
+    """The canonical records that an answer can become."""
+    return sorted(f"canonical/{path.name}" for path in (schemas.FOLDER / "canonical").glob("*.json"))
+
+
+@router.post("/adapters/draft", responses={400: {}, 403: {}})
+async def post_draft(body: DraftIn, who: Who) -> dict[str, object]:
+    """Files to finish by hand; what is a guess says so. Check them at `/v1/adapters/check`."""
+    who.need(Right.APPROVALS_PROPOSE)
+    try:
+        files = await asyncio.to_thread(_drafted, body)
+    except DraftRefused as error:
+        raise ProblemError("bad_request.adapter", f"{str(error)[:1].upper()}{str(error)[1:]}.") from None
+    return {"files": {name: content.decode() for name, content in files.items()}}
+
+
+def _drafted(body: DraftIn) -> dict[str, bytes]:
+    if not body.source.strip() or body.kind == "dci":
+        return template(body.kind, body.adapter)
+    text = body.source.encode("utf-8", "replace")
+    source = from_sample(text) if body.kind == "rest" else from_wsdl(text, f"{body.adapter}.wsdl")
+    return dict(drafted(source, body.adapter, service=body.service, record=body.record).files)

@@ -1,0 +1,92 @@
+"""An agency administrator's journey: systems and keys, agreements to sign, and nothing of another agency."""
+
+import json
+from typing import Any
+
+from browser.visitor import Visitor
+
+from consent import sign_agreement
+from gateway.cli.demo.parties import agreements
+from gateway.profile import load_profile
+from gateway.trust.keys import new_key
+
+
+def test_the_next_key_is_added_and_the_last_one_retired(visitor: Visitor) -> None:
+    visitor.sign_in("wbb-admin")
+    visitor.page.get_by_role("link", name="Agency").click()
+    visitor.looked_at("agency")
+    visitor.page.get_by_role("link", name="Systems and keys").click()
+    visitor.looked_at("systems")
+    visitor.page.locator("tbody th a").first.click()
+    jwk = dict(new_key("ES256").jwk)
+    visitor.page.get_by_label("Public key").fill(json.dumps(jwk))
+    visitor.page.get_by_role("button", name="Add the key").click()
+    assert str(jwk["kid"]) in visitor.page.locator("main").inner_text()
+    visitor.looked_at("system")
+    visitor.page.get_by_role("button", name=f"Retire key {jwk['kid']}").click()
+    assert str(jwk["kid"]) not in visitor.page.locator("main").inner_text()
+
+
+def test_a_private_key_that_is_pasted_is_refused_and_not_shown_again(scripted: Visitor) -> None:
+    scripted.sign_in("wbb-admin", "/console/agency/systems")
+    scripted.page.locator("tbody th a").first.click()
+    private = {"kty": "EC", "crv": "P-256", "kid": "k", "x": "AA", "y": "AA", "d": "c2VjcmV0"}
+    scripted.page.get_by_label("Public key").fill(json.dumps(private))
+    scripted.page.get_by_role("button", name="Add the key").click()
+    assert "There is a problem" in scripted.page.locator("main").inner_text()
+    assert "c2VjcmV0" not in scripted.page.content()
+    scripted.looked_at("system-fault")
+
+
+def test_a_consumer_is_stopped_at_once_and_let_go_on(visitor: Visitor) -> None:
+    visitor.sign_in("dme-admin", "/console/agency/uses")
+    visitor.looked_at("uses")
+    visitor.page.get_by_label("Why").fill("We look into a complaint")
+    visitor.page.get_by_role("button", name="Stop it now").click()
+    assert "is stopped: We look into a complaint" in visitor.page.locator("main").inner_text()
+    visitor.page.get_by_role("button", name="go on").first.click()
+    assert "is stopped" not in visitor.page.locator("main").inner_text()
+
+
+def test_traffic_unmapped_codes_and_health_of_the_own_agency(scripted: Visitor) -> None:
+    scripted.sign_in("wbb-admin", "/console/agency/traffic")
+    scripted.looked_at("traffic")
+    scripted.go("/console/agency/unmapped")
+    scripted.looked_at("unmapped")
+    scripted.go("/console/agency/health")
+    scripted.looked_at("health")
+
+
+def proposed(visitor: Visitor) -> dict[str, Any]:
+    """An agreement that the other side has just proposed, over the API with its administrator's session."""
+    known = agreements(load_profile("lk"), "2026-01-01T00:00:00Z", "2028-01-01T00:00:00Z")
+    document = next(each for each in known if each["id"] == "DSA-2026-06")
+    document |= {"id": f"DSA-2027-{int(visitor.scripts)}", "title": "Enrolment, <i>once more</i>"}
+    visitor.sign_in("dme-admin")
+    token = visitor.page.request.get(f"{visitor.world.gateway}/v1/officers/me").json()["csrf_token"]
+    headers = {"origin": visitor.world.gateway, "x-csrf-token": token}
+    made = visitor.page.request.post(
+        f"{visitor.world.gateway}/v1/proposals", data={"document": document}, headers=headers
+    )
+    assert made.status == 201, made.text()
+    visitor.page.get_by_role("button", name="Sign out").click()
+    return document
+
+
+def test_an_agreement_is_read_in_plain_sentences_and_signed(visitor: Visitor) -> None:
+    document = proposed(visitor)
+    visitor.sign_in("wbb-admin", "/console/agency/agreements")
+    visitor.looked_at("proposals")
+    visitor.page.locator("tbody tr", has_text=document["id"]).get_by_role("link").click()
+    assert visitor.heading() == "Enrolment, <i>once more</i>"
+    assert visitor.page.locator("main ul.govuk-list--bullet > li").count() > 5
+    visitor.looked_at("proposal")
+    visitor.page.get_by_label("Signature").fill("not.a.signature")
+    visitor.page.get_by_role("button", name="Sign", exact=True).click()
+    assert "There is a problem" in visitor.page.locator("main").inner_text()
+    key = json.loads((visitor.world.data / "members" / "LK.GOV.WBB.json").read_text("utf-8"))
+    visitor.page.get_by_label("Signature").fill(sign_agreement(document, key))
+    visitor.page.get_by_role("button", name="Sign", exact=True).click()
+    assert "Saved." in visitor.page.locator("main").inner_text()
+    signed = visitor.page.locator("tbody tr", has_text=document["id"])
+    assert "waits for the other side" in signed.inner_text()

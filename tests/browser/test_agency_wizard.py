@@ -1,0 +1,142 @@
+"""A clerk who has never seen the product puts an agency on line: counted steps, and what the guide shows of them.
+
+With `PICTURES=1` in the environment the pictures of `docs/guides/wizard.md` are made anew.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from browser.visitor import Visitor
+
+MOST_STEPS = 45
+STEP_S = 20
+MOST_S = 15 * 60
+ANSWER = '{"confirmed": true, "birth_date": "1990-05-02", "sex": "F"}'
+IMAGES = Path(__file__).resolve().parents[2] / "docs/guides/img"
+
+
+@dataclass(slots=True)
+class Clerk:
+    """Does one thing at a time, and counts."""
+
+    visitor: Visitor
+    steps: int = 0
+
+    def press(self, role: Literal["button", "link"], name: str) -> None:
+        self.steps += 1
+        self.visitor.page.get_by_role(role, name=name, exact=True).click()
+
+    def fill(self, label: str, text: str) -> None:
+        self.steps += 1
+        self.visitor.page.get_by_label(label, exact=True).first.fill(text)
+
+    def choose(self, label: str, value: str) -> None:
+        self.steps += 1
+        self.visitor.page.get_by_label(label, exact=True).first.select_option(value)
+
+    def picture(self, name: str) -> None:
+        self.visitor.looked_at(name)
+        if os.environ.get("PICTURES") and self.visitor.scripts:
+            IMAGES.mkdir(parents=True, exist_ok=True)
+            self.visitor.page.screenshot(path=IMAGES / f"{name}.png")
+
+    def said(self, text: str) -> bool:
+        return text in self.visitor.page.locator("main").inner_text()
+
+
+def test_a_clerk_registers_an_agency_in_less_than_fifteen_minutes(visitor: Visitor) -> None:
+    clerk, adapter = Clerk(visitor), f"levy_{int(visitor.scripts)}"
+    visitor.sign_in("wbb-admin")
+    clerk.steps += 4  # the page, the login, the password, the button
+    described(clerk, adapter)
+    clerk.press("button", "Keep it")
+    assert visitor.heading() == f"Adapter {adapter}"
+    probed(clerk, adapter.upper() + "_URL")
+    clerk.fill("Why", "Our register is ready to be asked")
+    clerk.press("button", "Submit")
+    assert clerk.said("Somebody else decides")
+    clerk.picture("wizard-submitted")
+    assert clerk.steps <= MOST_STEPS
+    assert clerk.steps * STEP_S <= MOST_S
+    on_line(clerk, adapter)
+
+
+def described(clerk: Clerk, adapter: str) -> None:
+    """From the menu to a folder that is tested and good."""
+    clerk.press("link", "Agency")
+    clerk.press("link", "Adapters")
+    clerk.press("button", "Register an adapter")
+    clerk.fill("Short name of the adapter", adapter)
+    clerk.fill("Short name of what it answers", "members")
+    clerk.choose("Which record does an answer become?", "canonical/identity.v1.json")
+    clerk.fill("One answer of your system, or its WSDL", ANSWER)
+    clerk.picture("wizard-begin")
+    clerk.press("button", "Continue")
+    clerk.fill("Name", "National Levy Fund")
+    clerk.fill("Owner", "integration@levy.example")
+    clerk.fill("Summary", "Members of an invented fund.")
+    clerk.visitor.page.locator("[id='service.summary']").fill("Whether somebody is a member.")
+    clerk.fill("Path", "/members/search")
+    clerk.fill("Request", "nationalNumber = identifier:NIC")
+    clerk.steps += 1
+    clerk.press("button", "Test it")
+    assert clerk.said("What the test found")
+    assert clerk.said('"nationalNumber": "199012304567"')
+    assert clerk.said('"birth_date": "1990-05-02"')
+    clerk.picture("wizard-tested")
+
+
+def probed(clerk: Clerk, name: str) -> None:
+    """The endpoint is asked; the value for production is another one."""
+    for stage in ("test", "production"):
+        clerk.choose("For", stage)
+        clerk.fill(name, f"{clerk.visitor.world.sandbox}/")
+        clerk.press("button", "Keep these values")
+    assert clerk.visitor.page.get_by_label(name, exact=True).input_value() == ""
+    assert f"{clerk.visitor.world.sandbox}/" not in clerk.visitor.page.content()
+    clerk.press("button", "Run the test")
+    assert clerk.said("What the test endpoint answered")
+    clerk.picture("wizard-endpoint")
+
+
+def on_line(clerk: Clerk, adapter: str) -> None:
+    """Another person approves; then the agency alone may announce an outage, and take it off line."""
+    visitor = clerk.visitor
+    clerk.press("button", "Sign out")
+    visitor.sign_in("operator", "/console/approvals")
+    visitor.page.locator("tbody tr", has_text=adapter).get_by_role("link").click()
+    assert clerk.said("mapping.toml")  # who decides reads what would run
+    visitor.looked_at("approval-adapter")
+    visitor.page.get_by_role("button", name="Approve").click()
+    assert clerk.said("Decided.")
+    clerk.press("button", "Sign out")
+    visitor.sign_in("wbb-admin", f"/console/agency/adapters/{adapter}")
+    assert clerk.said("Active")
+    visitor.looked_at("adapter-active")
+    clerk.press("button", "Retire version 1 for good")
+    assert clerk.said("Retired")
+
+
+def test_faults_are_named_with_file_and_line_before_anything_is_kept(scripted: Visitor) -> None:
+    clerk = Clerk(scripted)
+    scripted.sign_in("wbb-admin", "/console/agency/adapters/new")
+    clerk.fill("Short name of the adapter", "levy_broken")
+    clerk.fill("One answer of your system, or its WSDL", ANSWER)
+    clerk.press("button", "Continue")
+    scripted.page.get_by_label("mapping.toml").fill("[records]\nconfirmed = { from = 1 }\n")
+    clerk.press("button", "Keep it")
+    assert clerk.said("There is a problem")
+    assert clerk.said("mapping.toml")
+    scripted.looked_at("wizard-fault")
+    scripted.go("/console/agency/adapters/levy_broken")
+    assert "There is no such adapter" in scripted.page.locator("main").inner_text()
+
+
+def test_an_agency_does_not_see_another_s_adapters_or_systems(scripted: Visitor) -> None:
+    scripted.sign_in("dme-admin")
+    for path in ("adapters/levy_1", "systems/LK.GOV.WBB.SRIS", "systems/LK.GOV.WBB.SR"):
+        answer = scripted.page.goto(f"{scripted.world.gateway}/console/agency/{path}")
+        assert answer, path
+        assert answer.status == 404, path

@@ -1,0 +1,66 @@
+"""A person's journey: sees who asked, contests, takes a receipt, withdraws; and nobody else's is there."""
+
+import pytest
+from browser.citizens import sign_in_as
+from browser.visitor import Visitor
+
+NAUGHTY = '"><script>alert(1)</script>{{7*7}} \u202e\u0db8\u0dcf\u0dad\u0dbb ' + "W" * 300
+
+
+def text_of(visitor: Visitor) -> str:
+    """What the page says."""
+    return visitor.page.locator("main").inner_text()
+
+
+def test_a_person_sees_who_asked_and_why_contests_and_takes_it_back(visitor: Visitor) -> None:
+    number = visitor.world.somebody()
+    sign_in_as(visitor, number)
+    told = visitor.page.locator(".app-card").first.inner_text()
+    assert [each for each in ("Why", "What came of it", "On what ground") if each not in told] == []
+    visitor.looked_at("my-data")
+    visitor.page.get_by_role("link", name="Something is wrong").first.click()
+    visitor.page.get_by_label("What is wrong").fill(NAUGHTY)
+    visitor.page.get_by_label("Your NIC").fill("199912300011")
+    visitor.page.get_by_role("button", name="Send").click()
+    assert "There is a problem" in text_of(visitor)
+    visitor.looked_at("my-data-contest-fault")
+    visitor.page.get_by_label("Your NIC").fill(number)
+    visitor.page.get_by_role("button", name="Send").click()
+    assert "Your case is open." in text_of(visitor)
+    assert NAUGHTY in visitor.page.locator("main").inner_text()
+    visitor.looked_at("my-data-contested")
+    visitor.page.get_by_role("button", name="Take it back").first.click()
+    assert "Your case is closed." in text_of(visitor)
+
+
+def test_a_person_takes_a_receipt_with_a_code_and_reads_the_agreements(visitor: Visitor) -> None:
+    sign_in_as(visitor, visitor.world.somebody())
+    visitor.page.get_by_role("link", name="The agreements behind it").click()
+    assert visitor.page.locator(".app-card li").count() >= 3
+    visitor.looked_at("my-agreements")
+    visitor.go("/my-data")
+    visitor.page.get_by_role("link", name="Receipt to print").first.click()
+    assert visitor.heading() == "Receipt of a consent"
+    box = visitor.page.locator(".code svg").bounding_box()
+    assert box is not None
+    assert box["width"] > 200
+    assert visitor.page.get_by_role("button", name="Print").is_visible() == visitor.scripts
+    visitor.looked_at("receipt")
+
+
+@pytest.mark.parametrize("code", ["si", "ta"])
+def test_the_page_speaks_the_person_s_language(scripted: Visitor, code: str) -> None:
+    sign_in_as(scripted, scripted.world.somebody())
+    scripted.page.locator(f"a[hreflang={code}]").click()
+    assert scripted.page.locator("html").get_attribute("lang") == code
+    scripted.looked_at(f"my-data-{code}")
+
+
+def test_older_uses_are_a_link_away_and_days_narrow_the_list(scripted: Visitor) -> None:
+    sign_in_as(scripted, scripted.world.somebody())
+    scripted.page.get_by_label("From day").fill("2020-01-01")
+    scripted.page.get_by_label("To day").fill("2020-01-02")
+    scripted.page.get_by_role("button", name="Show these days").click()
+    assert "Nobody, as far as may be shown now." in text_of(scripted)
+    scripted.go("/my-data?before=nonsense")
+    assert scripted.heading() == "My data"

@@ -1,0 +1,66 @@
+"""An operator's journey: members, officers, queues, and what waits for a second person."""
+
+from browser.visitor import Visitor
+
+
+def test_an_operator_registers_a_member_and_suspends_it_at_once(visitor: Visitor) -> None:
+    visitor.sign_in("operator")
+    visitor.page.get_by_role("link", name="Operation").click()
+    visitor.looked_at("operation")
+    visitor.page.get_by_role("link", name="Members").click()
+    code = f"LK/GOV/B{int(visitor.scripts)}"
+    visitor.page.get_by_label("Identifier").fill(code)
+    visitor.page.get_by_label("Name", exact=True).fill("<b>Board</b> of Trials")
+    visitor.page.get_by_label("Technical contact").fill("it@board.example")
+    visitor.page.get_by_role("button", name="Register").click()
+    assert "Saved." in visitor.page.locator("main").inner_text()
+    visitor.looked_at("members")
+    visitor.page.get_by_role("link", name=code).click()
+    assert visitor.heading() == "<b>Board</b> of Trials"
+    visitor.page.get_by_role("button", name="Suspend").click()
+    assert "Suspended" in visitor.page.locator("main").inner_text()
+    visitor.looked_at("member")
+
+
+def test_a_member_that_exists_is_refused_in_words_beside_the_form(scripted: Visitor) -> None:
+    scripted.sign_in("operator", "/console/operation/members")
+    scripted.page.get_by_label("Identifier").fill("LK/GOV/WBB")
+    scripted.page.get_by_label("Name", exact=True).fill("Welfare")
+    scripted.page.get_by_label("Technical contact").fill("it@wbb.example")
+    scripted.page.get_by_role("button", name="Register").click()
+    assert "There is a problem" in scripted.page.locator("main").inner_text()
+    assert scripted.page.get_by_label("Technical contact").input_value() == "it@wbb.example"
+    scripted.looked_at("members-fault")
+
+
+def test_a_role_that_watches_over_others_takes_a_second_person(visitor: Visitor) -> None:
+    visitor.sign_in("operator", "/console/officers")
+    visitor.page.get_by_label("Member", exact=True).fill("LK/GOV/AUD")
+    name = f"Second Auditor {int(visitor.scripts)}"
+    visitor.page.get_by_label("Name", exact=True).fill(name)
+    visitor.page.get_by_label("Name at the identity provider").fill(f"auditor-{int(visitor.scripts)}")
+    visitor.page.get_by_role("button", name="Register").click()
+    visitor.looked_at("officers")
+    visitor.page.get_by_role("link", name=name).click()
+    visitor.page.get_by_label("Role", exact=True).select_option("external_auditor")
+    visitor.page.get_by_label("Why").fill("The yearly audit begins")
+    visitor.page.get_by_role("button", name="Grant").click()
+    assert "Somebody else decides" in visitor.page.locator("main").inner_text()
+    visitor.looked_at("officer")
+    visitor.page.get_by_role("link", name="Approvals").click()
+    visitor.looked_at("approvals")
+    visitor.page.locator("tbody tr", has_text="You").get_by_role("link").first.click()
+    assert visitor.page.get_by_role("button", name="Approve").count() == 0
+    place = visitor.page.url.removeprefix(visitor.world.gateway)
+    visitor.page.get_by_role("button", name="Sign out").click()
+    visitor.sign_in("compliance", place)
+    assert "The yearly audit begins" in visitor.page.locator("main").inner_text()
+    visitor.looked_at("approval")
+    visitor.page.get_by_role("button", name="Approve").click()
+    assert "Decided." in visitor.page.locator("main").inner_text()
+
+
+def test_queues_tell_what_waits_and_that_nothing_is_dead(scripted: Visitor) -> None:
+    scripted.sign_in("operator", "/console/operation/queues")
+    assert "There are no dead letters." in scripted.page.locator("main").inner_text()
+    scripted.looked_at("queues")

@@ -1,0 +1,270 @@
+"""Pages of reviewers beyond the list: kept searches, details, rules, drafts, cases. One's own is nobody else's."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from json import dumps
+from pathlib import Path
+
+import httpx
+import pytest
+
+from gateway.review.sample import CHECKLIST
+from tests.agreeing import document
+from tests.people_place import hidden
+from tests.reviewing import CONSUMER, NIC, House, a_house
+
+WHY = "complaint 2026-17 of the ombudsman"
+CASE = "HH-2026-0042"
+NAUGHTY = '"><script>alert(1)</script>{{7*7}}%(x)s\u202e' + "W" * 20
+
+
+class Person:
+    """A browser of an officer, with the reason said."""
+
+    def __init__(self, house: House, http: httpx.AsyncClient, csrf: str) -> None:
+        self.house, self.http, self.csrf = house, http, csrf
+
+    async def get(self, path: str, status: int = 200) -> str:
+        answer = await self.http.get(path)
+        assert answer.status_code == status, (path, answer.text[-400:])
+        return answer.text
+
+    async def post(self, path: str, status: int = 303, token: bool = True, **fields: str) -> httpx.Response:
+        body = fields | ({"csrf": self.csrf} if token else {})
+        answer = await self.http.post(path, data=body, headers={"origin": self.house.origin})
+        assert answer.status_code == status, (path, answer.status_code, answer.text[-600:])
+        return answer
+
+
+@pytest.fixture
+async def house(tmp_path: Path, sqlite_url: str) -> AsyncIterator[House]:
+    async with a_house(tmp_path, sqlite_url) as found:
+        yield found
+
+
+async def at_work(house: House, login: str, role: str) -> Person:
+    _, desk = await house.officer(login, role)
+    person = Person(house, desk.browser.http, await desk.browser.csrf())
+    await person.post("/console/reason", reason=WHY, next="/console")
+    return person
+
+
+async def test_every_page_of_a_reviewer_opens_where_there_is_nothing(house: House) -> None:
+    dpo = await at_work(house, "nimal", "data_protection_officer")
+    pages = "reviews drill emergencies statements reports samples breaches access-requests agreements"
+    for name in [*pages.split(), "agreements/flows", "agreements/draft", "exchanges", "person", "events"]:
+        text = await dpo.get(f"/console/{name}")
+        assert "<script>" not in text
+        assert 'style="' not in text
+    for missing in ("samples/x", "breaches/x", "agreements/x", "exchanges/x"):
+        await dpo.get(f"/console/{missing}", 404)
+
+
+async def test_each_form_needs_the_session_s_token(house: House) -> None:
+    dpo = await at_work(house, "nimal", "data_protection_officer")
+    posts = "drill statements reports samples breaches access-requests exchanges person/consents agreements/draft"
+    more = "samples/x/draw breaches/x/notified access-requests/x/handed queries/x/remove reports/x/remove emergencies/x"
+    before = await house.services.log.size()
+    for name in f"{posts} {more} exchanges/x/details".split():
+        answer = await dpo.post(f"/console/{name}", 403, token=False, confirm="yes")
+        assert "not of this session" in answer.text, name
+    assert await house.services.log.size() == before
+
+
+async def test_a_kept_search_is_its_officer_s_alone(house: House) -> None:
+    mine, other = await at_work(house, "nimal", "compliance_officer"), await at_work(house, "ann", "compliance_officer")
+    made = await mine.post("/console/exchanges", name="Mine", service="pension.contributions", officer="clerk-7")
+    assert "service=pension.contributions" in made.headers["location"]
+    assert "clerk-7" not in made.headers["location"]
+    assert ">Mine</a>" in await mine.get("/console/exchanges")
+    assert ">Mine</a>" not in await other.get("/console/exchanges")
+    (query,) = (await mine.http.get("/v1/audit/queries")).json()["queries"]
+    assert (await other.http.get("/v1/audit/queries")).json()["queries"] == []
+    await other.post(f"/console/queries/{query['id']}/remove", 404)
+    await mine.post(f"/console/queries/{query['id']}/remove")
+    assert (await mine.http.get("/v1/audit/queries")).json()["queries"] == []
+
+
+async def test_no_kept_search_holds_a_case_or_a_person_s_number(house: House) -> None:
+    _, desk = await house.officer("nimal", "compliance_officer")
+    for filters in ({"case": "HH-1"}, {}, {"officer": NIC}):
+        await desk.json("POST", "/queries", {"name": "x", "filters": filters}, status=400)
+    await desk.json("POST", "/queries", {"name": f"about {NIC}", "filters": {"outcome": "answered"}}, status=409)
+
+
+async def test_the_fifty_first_search_is_refused_and_the_same_name_replaces(house: House) -> None:
+    _, desk = await house.officer("nimal", "external_auditor")
+    for number in range(50):
+        await desk.json("POST", "/queries", {"name": f"n{number}", "filters": {"outcome": "answered"}})
+    await desk.json("POST", "/queries", {"name": "one more", "filters": {"outcome": "answered"}}, status=409)
+    await desk.json("POST", "/queries", {"name": "n7", "filters": {"outcome": "no_data"}})
+    found = {each["name"]: each["filters"] for each in (await desk.json("GET", "/queries"))["queries"]}
+    assert (len(found), found["n7"]) == (50, {"outcome": "no_data"})
+
+
+async def test_details_are_shown_for_a_reason_of_their_own_which_is_logged(house: House) -> None:
+    await house.agreed()
+    await house.consented()
+    exchange = await house.asked(case=CASE)
+    officer = await at_work(house, "nimal", "compliance_officer")
+    assert CASE not in await officer.get(f"/console/exchanges/{exchange}")
+    refused = await officer.post(f"/console/exchanges/{exchange}/details", 400, reason="because")
+    assert CASE not in refused.text
+    why = "the ombudsman names this case"
+    shown = await officer.post(f"/console/exchanges/{exchange}/details", 200, reason=why)
+    assert CASE in shown.text
+    entries = [each for each in await house.kinds("evidence.read") if each["how"] == "details"]
+    assert [(each["reason"], each["found"]) for each in entries] == [(why, 1)]
+    auditor = await at_work(house, "selvam", "external_auditor")
+    assert "Protected details" not in await auditor.get(f"/console/exchanges/{exchange}")
+    await auditor.post(f"/console/exchanges/{exchange}/details", 403, reason=why)
+
+
+async def test_consents_of_a_person_are_found_by_number_with_an_entry_and_without_the_number(house: House) -> None:
+    await house.consented()
+    auditor = await at_work(house, "selvam", "external_auditor")
+    found = await auditor.post("/console/person/consents", 200, type="NIC", value=NIC)
+    assert "in force" in found.text.lower()
+    assert NIC not in found.text
+    nobody = await auditor.post("/console/person/consents", 200, type="NIC", value="199012300011")
+    assert "Nothing is recorded." in nobody.text
+    await auditor.post("/console/person/consents", 400, type="NIC", value=NAUGHTY)
+    read = [each["found"] for each in await house.kinds("evidence.read") if each["how"] == "consents"]
+    assert read == [1, 0]
+
+
+async def test_an_agreement_is_read_with_its_history_and_what_changed(house: House) -> None:
+    await house.agreed(title=NAUGHTY)
+    await house.agreed(version=2, title="Second", may_know_existence=True, purposes=["employment-support.eligibility"])
+    auditor = await at_work(house, "selvam", "external_auditor")
+    assert "/console/agreements/A1" in await auditor.get("/console/agreements")
+    newest = await auditor.get("/console/agreements/A1")
+    assert "What changed since version 1" in newest
+    first = await auditor.get("/console/agreements/A1?version=1")
+    assert "What changed" not in first
+    assert "<script>alert" not in first
+    assert "{{7*7}}" in first
+    await auditor.get("/console/agreements/A1?version=9", 404)
+    drawn = await auditor.get("/console/agreements/flows")
+    assert drawn.count("app-flows__arrow") == 1
+    assert 'href="/console/agreements/A1"' in drawn
+
+
+async def test_a_draft_is_tried_on_the_past_and_on_made_up_people_and_kept_nowhere(house: House) -> None:
+    await house.agreed()
+    await house.consented()
+    await house.asked()
+    auditor = await at_work(house, "selvam", "external_auditor")
+    content = document(version=2, legal_bases=[{"kind": "public_task", "reference": "Act 9, section 4"}])
+    shown = await auditor.post("/console/agreements/draft", 200, document=dumps(content))
+    assert "1 looked at" in shown.text
+    for text in ("", "[]", "{", "[" * 5000, dumps({"title": NAUGHTY})):
+        refused = await auditor.post("/console/agreements/draft", 400, document=text)
+        assert "There is a problem" in refused.text
+        assert "<script>alert" not in refused.text
+    assert "version=2" not in await auditor.get("/console/agreements/A1")
+    assert len([each for each in await house.kinds("evidence.read") if each["how"] == "draft"]) == 1
+
+
+async def test_the_drill_is_held_after_a_tick_alone(house: House) -> None:
+    officer = await at_work(house, "nimal", "compliance_officer")
+    before = await house.kinds("drill.started")
+    await officer.post("/console/drill", 400)
+    assert await house.kinds("drill.started") == before == []
+    held = await officer.post("/console/drill", 200, confirm="yes")
+    assert "passed" in held.text
+    assert len(await house.kinds("drill.ended")) == 1
+
+
+async def test_a_breach_has_drafts_and_a_clock_that_stops(house: House) -> None:
+    await house.agreed()
+    await house.consented()
+    await house.asked()
+    officer = await at_work(house, "nimal", "compliance_officer")
+    refused = await officer.post("/console/breaches", 400)
+    assert "There is a problem" in refused.text
+    await officer.post("/console/breaches", 400, system=NAUGHTY)
+    made = await officer.post("/console/breaches", system=CONSUMER, known_at="2026-11-01T09:30")
+    at = made.headers["location"].partition("?")[0]
+    text = await officer.get(at)
+    assert "Notification of a personal data breach" in text
+    assert "hours left" in text
+    assert hidden(text)["csrf"] == officer.csrf
+    await officer.get(f"{at}/people", 403)
+    await officer.post(f"{at}/notified")
+    assert "was notified on" in await officer.get(at)
+
+
+async def test_a_request_for_access_has_a_day_and_a_package(house: House) -> None:
+    dpo = await at_work(house, "fathima", "data_protection_officer")
+    await dpo.post("/console/access-requests", 400, type="NIC", value=NAUGHTY)
+    await dpo.post("/console/access-requests", type="NIC", value=NIC)
+    text = await dpo.get("/console/access-requests")
+    assert "days left" in text
+    assert NIC not in text
+    (found,) = (await dpo.http.get("/v1/audit/access-requests")).json()["requests"]
+    package = await dpo.http.get(f"/console/access-requests/{found['id']}/package")
+    assert package.content.startswith(b"PK")
+    await dpo.post(f"/console/access-requests/{found['id']}/handed")
+    assert "handed over" in await dpo.get("/console/access-requests")
+
+
+async def test_reports_are_made_planned_and_taken_out(house: House) -> None:
+    officer = await at_work(house, "nimal", "compliance_officer")
+    days = "since=2026-10-01&until=2026-10-31"
+    assert '<option value="processing">' in await officer.get("/console/reports")
+    for form, begin in (("csv", b""), ("pdf", b"%PDF-")):
+        answer = await officer.http.get(f"/console/reports/file?report=usage&{days}&format={form}")
+        assert answer.content.startswith(begin)
+        assert f'filename="usage.{form}"' in answer.headers["content-disposition"]
+    for wrong in ("report=usage", f"report=usage&{days}&format=exe", "report=usage&since=9999-12-31&until=9999-12-31"):
+        assert (await officer.http.get(f"/console/reports/file?{wrong}")).status_code == 400
+    await officer.post("/console/reports", report="usage", every="month")
+    await officer.post("/console/reports", 400, report="usage", every="hour")
+    (planned,) = (await officer.http.get("/v1/audit/reports")).json()["planned"]
+    await officer.post(f"/console/reports/{planned['id']}/remove")
+    assert "Nothing is planned." in await officer.get("/console/reports")
+
+
+async def test_a_sample_is_checked_by_one_and_signed_off_by_another(house: House) -> None:
+    await house.played(5, datetime(2026, 10, 5, 9, tzinfo=UTC))
+    selvam, ishara = await at_work(house, "selvam", "external_auditor"), await at_work(house, "i", "compliance_officer")
+    await selvam.post("/console/samples", 400, since="2026-10-05", until="2026-10-05", size="many")
+    made = await selvam.post("/console/samples", since="2026-10-05", until="2026-10-05", size="1")
+    at = made.headers["location"].partition("?")[0]
+    await selvam.post(f"{at}/draw")
+    (drawn,) = (await selvam.http.get(f"/v1/audit{at.removeprefix('/console')}")).json()["exchanges"]
+    check = f"{at}/{drawn['exchange_id']}"
+    await selvam.post(check, 400, case="yes", remark=NAUGHTY)
+    await selvam.post(check, **dict.fromkeys(CHECKLIST, "yes"), remark=NAUGHTY)
+    assert "<script>alert" not in await selvam.get(at)
+    await selvam.post(f"{at}/sign-off", 400, remark="my own work")
+    await ishara.post(f"{at}/sign-off", remark="all well")
+    assert "Signed off by" in await ishara.get(at)
+
+
+async def test_an_emergency_is_reviewed_once(house: House) -> None:
+    await house.agreed(legal_bases=[{"kind": "vital_interest", "reference": "Act 7, section 3", "emergency": True}])
+    exchange = await house.asked(emergency="The person lies unconscious. " + NAUGHTY[:30])
+    officer = await at_work(house, "nimal", "compliance_officer")
+    text = await officer.get("/console/emergencies")
+    assert "lies unconscious" in text
+    assert "<script>alert" not in text
+    await officer.post(f"/console/emergencies/{exchange}", 400, verdict="perhaps", remark="x")
+    await officer.post(f"/console/emergencies/{exchange}", verdict="justified", remark=NAUGHTY.replace("\u202e", ""))
+    assert "There is none." in await officer.get("/console/emergencies")
+    told = await officer.get("/console/emergencies?all=yes")
+    assert "Justified" in told
+    assert "<script>alert" not in told
+    again = await officer.post(f"/console/emergencies/{exchange}", 400, verdict="justified", remark="x")
+    assert "reviewed it already" in again.text
+
+
+async def test_statements_of_a_month_are_issued_by_hand_and_listed(house: House) -> None:
+    await house.played(1, datetime(2026, 10, 5, 9, tzinfo=UTC))
+    officer = await at_work(house, "nimal", "compliance_officer")
+    await officer.post("/console/statements", 400, month="2026-13")
+    await officer.post("/console/statements", month="2026-10")
+    text = await officer.get("/console/statements")
+    assert CONSUMER in text
+    assert "Issued" in text

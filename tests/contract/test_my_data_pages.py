@@ -1,0 +1,110 @@
+"""`/my-data`: a person's own and nobody else's; each form with its token; what was typed is shown as text."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from pages import POLICY
+from tests.citizen_house import ANN, BEN, ORIGIN, House, a_house
+
+NAUGHTY = '"><script>alert(1)</script>{{7*7}}%(x)s'
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    async with a_house(tmp_path) as found:
+        await found.agree()
+        await found.consented(ANN, "of-ann")
+        await found.consented(BEN, "of-ben")
+        yield found
+
+
+async def send(browser: httpx.AsyncClient, path: str, *, token: bool = True, **fields: str) -> httpx.Response:
+    """A form of a page of ours."""
+    body = fields | ({"csrf": browser.headers["x-csrf-token"]} if token else {})
+    return await browser.post(path, data=body, headers={"origin": ORIGIN})
+
+
+async def test_the_page_says_who_asked_what_for_and_on_which_ground(house: House) -> None:
+    await house.ask(ANN)
+    ann = await house.citizen(ANN)
+    text = (await ann.get("/my-data")).text
+    for told in ("asked about you", "Who was asked", "On what ground", "your consent", "Receipt to print"):
+        assert told in text, told
+    assert ANN not in text
+    assert "Nobody, as far as may be shown now." in (await (await house.citizen(BEN)).get("/my-data")).text
+
+
+async def test_older_uses_are_behind_a_link_and_days_narrow_them(house: House) -> None:
+    for _ in range(11):
+        await house.ask(ANN)
+    ann = await house.citizen(ANN)
+    text = (await ann.get("/my-data?from=2026-01-01")).text
+    assert text.count("asked about you") == 10
+    assert 'href="/my-data?from=2026-01-01&amp;before=' in text
+    assert (await ann.get("/my-data?from=yesterday")).status_code == 303
+    assert "Nobody, as far" in (await ann.get("/my-data?to=2019-01-01")).text
+
+
+async def test_another_s_consent_receipt_and_case_do_not_exist(house: House) -> None:
+    await house.ask(ANN)
+    ann, ben = await house.citizen(ANN), await house.citizen(BEN)
+    opened = await send(ann, "/my-data/contest", service="fund.status", statement="wrong", number=ANN)
+    assert opened.headers["location"] == "/my-data?done=contested"
+    (case,) = (await ann.get("/v1/my/contests")).json()["contests"]
+    for path in ("/my-data/consents/of-ann/receipt", "/v1/my/consents/of-ann/receipt"):
+        assert (await ben.get(path)).status_code == 404
+        assert (await ann.get(path)).status_code == 200
+    for path in ("consents/of-ann", f"contests/{case['id']}"):
+        assert (await send(ben, f"/my-data/{path}/withdraw")).status_code == 404
+    uses = (await ann.get("/v1/my/uses")).json()["uses"]
+    seen = {"service": "fund.status", "exchange": uses[0]["exchange_id"], "statement": "x", "number": BEN}
+    assert (await send(ben, "/my-data/contest", **seen)).status_code == 400
+    assert (await send(ann, f"/my-data/contests/{case['id']}/withdraw")).status_code == 303
+    assert (await send(ann, "/my-data/consents/of-ann/withdraw")).headers["location"] == "/my-data?done=withdrawn"
+
+
+async def test_no_form_does_anything_without_the_token(house: House) -> None:
+    ann = await house.citizen(ANN)
+    for path in ("consents/of-ann/withdraw", "contest", "contests/x/withdraw"):
+        answer = await send(ann, f"/my-data/{path}", token=False, service="fund.status", statement="x", number=ANN)
+        assert answer.status_code == 403, path
+    (consent,) = (await ann.get("/v1/my/consents")).json()["consents"]
+    assert consent["standing"] == "in force"
+    assert (await ann.get("/v1/my/contests")).json()["contests"] == []
+
+
+async def test_what_was_typed_is_text_and_the_number_is_of_the_person(house: House) -> None:
+    ann = await house.citizen(ANN)
+    for fields in (
+        {"service": NAUGHTY, "statement": "x", "number": ANN},
+        {"service": "fund.status", "statement": NAUGHTY, "number": BEN},
+        {"service": "fund.status", "statement": NAUGHTY, "number": NAUGHTY},
+        {"service": "fund.status", "statement": "", "number": ANN},
+        {"service": "fund.status", "statement": "x", "number": ANN, f"field-{NAUGHTY}": "yes"},
+    ):
+        answer = await send(ann, "/my-data/contest", **fields)
+        assert answer.status_code == 400
+        assert "<script>alert" not in answer.text
+    assert (
+        await send(ann, "/my-data/contest", service="fund.status", statement=NAUGHTY, number=ANN)
+    ).status_code == 303
+    text = (await ann.get("/my-data")).text
+    assert "<script>alert" not in text
+    assert "{{7*7}}%(x)s" in text
+
+
+async def test_a_served_receipt_keeps_to_the_pages_policy_and_has_its_code(house: House) -> None:
+    ann = await house.citizen(ANN)
+    answer = await ann.get("/my-data/consents/of-ann/receipt")
+    assert answer.headers["content-security-policy"] == POLICY
+    assert "<style" not in answer.text
+    assert 'style="' not in answer.text
+    assert "<svg" in answer.text
+    assert answer.text.count("/static/receipt.css?v=") == 1
+    told = (await ann.get("/v1/my/consents/of-ann/receipt")).json()
+    assert told["receipt"]["record_id"] == "of-ann"
+    looks = [each["what"] for each in await house.facts("citizen.read")]
+    assert looks.count("receipt") == 2
