@@ -22,7 +22,7 @@ from bench.arithmetic import Figure, rounded
 from bench.house import FEW, SCALES, Furnished, House
 from bench.loaders import Loaders
 from bench.machine import Cores, described, versions
-from bench.parts import events, exchanges, inner, neighbours, verification, workers
+from bench.parts import events, exchanges, inner, neighbours, pages, verification, workers
 from bench.place import Agencies
 from bench.postgres import postgres
 from bench.processes import NotMeasured, Processes
@@ -31,7 +31,7 @@ from gateway.cli.demo.choices import free_ports
 
 RESULTS = Path(__file__).parent / "results.json"
 SLOW_S, BRISK_S = "30", "0.02"
-ALONE = ("entries", "growth", "verification", "events")  # need no gateway with people
+ALONE = ("entries", "growth", "verification", "events", "pages")  # need no gateway with people
 PARTS = ("exchanges", "workers", "consents", "batches", "hanging", "live", *ALONE)
 console = Console(width=150)
 
@@ -114,6 +114,7 @@ def prepared(
         "live": lambda: neighbours.live_beside_batch(house, large),
         "verification": lambda: verification.measure(house),
         "events": lambda: events.measure(house),
+        "pages": lambda: pages.measure(house, shared),
     }
     return [(name, parts[name]) for name in PARTS if name in wanted]
 

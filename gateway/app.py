@@ -5,6 +5,8 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request
 
+from pages import Speaking
+
 from .citizen import Citizens
 from .console import Guard, console_routes
 from .console import install as install_pages
@@ -12,15 +14,21 @@ from .console.identity import idp_routes
 from .console.my_data import front, my_data_routes
 from .edges import door
 from .edges.citizen import citizen_routes
+from .edges.dci.answers import answer_later
 from .edges.dci.routes import dci_routes
+from .edges.explained import explained_routes
 from .edges.govstack.routes import consent_routes
 from .edges.hooks import hook_routes
 from .edges.identity import identity_routes
 from .edges.log import log_routes
+from .edges.mediator.routes import mediator_routes
 from .edges.openapi import Documented
 from .edges.operation import operation_routes
 from .edges.v1 import exchanges
 from .edges.v1.routes import v1_routes
+from .edges.xroad.rest import xroad_rest_routes
+from .edges.xroad.soap import xroad_soap_routes
+from .review.overview import Counting
 from .trust.caller import Presented
 from .trust.errors import CredentialRefused
 from .wiring import Services
@@ -44,19 +52,25 @@ def build_app(services: Services) -> FastAPI:
         redoc_url=None,
         lifespan=life,
     )
+    answer_later(services)
     _publish(app, services)
     door.install(app)
     install_pages(app)
     app.add_middleware(Guard, origin=services.trust.origin)
+    app.add_middleware(Speaking, secure=services.trust.origin.startswith("https://"))
     exchanges.first_in(app)
     app.include_router(v1_routes())
     app.include_router(dci_routes())
     app.include_router(consent_routes())
+    app.include_router(mediator_routes())
+    app.include_router(xroad_rest_routes())
+    app.include_router(xroad_soap_routes())
     app.include_router(hook_routes(services))
     app.include_router(identity_routes(services.trust))
     public, may_read = services.settings["LOG_PUBLIC"], auditing(services)
     app.include_router(log_routes(services.log, public=public, may_read=may_read, witness=services.keeper.witness))
     app.include_router(operation_routes(services))
+    app.include_router(explained_routes())
     app.include_router(citizen_routes())
     app.include_router(console_routes(services.people, front(app.state.citizens)))
     app.include_router(my_data_routes(app.state.citizens))
@@ -86,6 +100,7 @@ def _publish(app: FastAPI, services: Services) -> None:
     app.state.trust = services.trust
     app.state.people = services.people
     app.state.citizens = Citizens.of(services)
+    app.state.counting = Counting()
     app.state.shares = services.shares
     app.state.gate = services.gate
     app.state.person_ref = services.person_ref

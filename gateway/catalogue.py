@@ -2,14 +2,23 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
+from adapters.kit import discovery
 from adapters.kit.contract import Adapter, Service
 
 from .errors import NoLink
+from .settings import Settings
 
 
 class UnknownService(Exception):
     """No provider of this deployment offers such a service."""
+
+
+def adapter_folders(settings: Settings) -> dict[str, Path]:
+    """Adapter id -> folder, of those beside the kit, of installed packages and of `ADAPTERS_DIR`."""
+    further = settings["ADAPTERS_DIR"]
+    return discovery.discover() | (discovery.discover(Path(further)) if further else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +47,16 @@ class Catalogue:
     def __init__(
         self, offers: Iterable[Offer] = (), registered: Callable[[str], Offer | None] = lambda _service: None
     ) -> None:
-        self._offers = {offer.service.id: offer for offer in offers}
+        self._own = {offer.service.id: offer for offer in offers}
+        self._offers = self._own
         self._registered = registered
 
     def __iter__(self) -> Iterator[Offer]:
         return iter(self._offers.values())
+
+    def put_registered(self, offers: Iterable[Offer]) -> None:
+        """Let these be the offers of registered adapters from now on, all at once; the gateway's own go before."""
+        self._offers = {offer.service.id: offer for offer in offers} | self._own
 
     def offer(self, service: str) -> Offer:
         """The offer of this id.

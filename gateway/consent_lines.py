@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import orjson
 
-from adapters.kit.contract import Identifier, Subject
+from adapters.kit.contract import Identifier, Name, Subject
 from audit import new_id
 from consent import Consent, consent_of, reading
 from consent.authority import GiverRule, check_giver
@@ -49,8 +49,8 @@ def consent_line(
 
     Args:
         person_ref: subject in, pseudonym out; may refuse the subject with an error of its own.
-        numbers: subject in, a keyed hash of each of its numbers out. Under this consent a question may name the
-            person to a provider by these and no others.
+        numbers: subject in, a keyed hash out of each of its numbers, and of each name with the birth date. Under this
+            consent a question may name the person to a provider by these and no others.
         givers: who may consent for whom; None: the caller has looked already.
 
     Raises:
@@ -112,11 +112,11 @@ def _wording(text: bytes, controller: str) -> Consent:
 
 
 def _subject(value: object) -> tuple[Subject, date | None]:
-    """The person's numbers, and the birth date beside them; names may be there, and are not looked at."""
+    """The person as the controller knows it, and the birth date by itself."""
     with reading.Reader(value, "/subject") as reader:
-        reader.has("names")
+        names = tuple(_name(each) for each in reader.each("names")) if reader.has("names") else ()
         born = _day(reader) if reader.has("birth_date") else None
-        return Subject(tuple(_identifier(each) for each in reader.each("identifiers"))), born
+        return Subject(tuple(_identifier(each) for each in reader.each("identifiers")), names, born), born
 
 
 def _day(reader: reading.Reader) -> date:
@@ -130,3 +130,9 @@ def _day(reader: reading.Reader) -> date:
 def _identifier(reader: reading.Reader) -> Identifier:
     with reader:
         return Identifier(reader.text("type", "[A-Za-z0-9_./:-]{1,120}"), reader.text("value", "(?s:.{1,200})"))
+
+
+def _name(reader: reading.Reader) -> Name:
+    with reader:
+        language, script = reader.text("language", "[a-z]{3}"), reader.text("script", "[A-Z][a-z]{3}")
+        return Name(language, script, reader.text("value", "(?s:.{1,200})"))

@@ -70,12 +70,19 @@ def _kid(jws: str) -> str:
         raise SignatureMalformed(f"a receipt is a compact JWS of type {TYPE}") from None
 
 
-def page(made: Issued, profile: Profile) -> str:
-    """A page to print: the receipt in words, and its signature as a code. It asks for nothing and runs nothing."""
+def page(made: Issued, profile: Profile, *, served: bool = False) -> str:
+    """A page to print: the receipt in words, and its signature as a code.
+
+    Args:
+        served: among the pages for people, whose policy allows no style within; else it stands alone and asks for
+            nothing.
+    """
     whole = len(made.jws) <= MOST_IN_A_CODE
     code = _code(made.jws if whole else _short(made))
     names = dict(profile.purposes)
-    return pages.rendered("receipt.html", receipt=made.document, names=names, code=code, whole=whole, jws=made.jws)
+    values = {"receipt": made.document, "names": names, "code": code, "whole": whole, "jws": made.jws}
+    style = pages.ASSETS["receipt.css"].content.decode()
+    return pages.rendered("receipt.html", served=served, style=style, **values)
 
 
 def policy(html: str) -> str:

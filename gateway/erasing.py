@@ -70,7 +70,9 @@ class Erasing:
             added = await erasures.note(connection, consent, received, cause, now=now, due=now + DUE)
             for each in added:
                 await jobs.add(connection, JOB, reference(each), now=now.timestamp(), lane=jobs.LIVE)
-            entries = [Entry(new_id(now), "erasure.due", now, _facts(each), (consent.subject_ref,)) for each in added]
+            entries = [
+                Entry(new_id(now), "erasure.due", now, due_facts(each), (consent.subject_ref,)) for each in added
+            ]
             if entries:
                 await self.log.append_all_in(connection, entries)
         return added
@@ -85,7 +87,7 @@ class Erasing:
         async with self.db.write() as connection:
             if not await erasures.acknowledge(connection, number, member=member, now=now):
                 return ""
-            facts = _facts(await erasures.read_erasure(connection, number)) | {"by": member}
+            facts = due_facts(await erasures.read_erasure(connection, number)) | {"by": member}
             return str(await self.log.append_in(connection, Entry(new_id(now), "erasure.acknowledged", now, facts)))
 
     async def sweep(self) -> None:
@@ -110,7 +112,7 @@ class Erasing:
             late = await erasures.remind(connection, now=now, silent_since=now - SILENT, limit=PAGE)
             for each in late:
                 await jobs.add(connection, JOB, reference(each), now=now.timestamp(), lane=jobs.LIVE)
-            entries = [Entry(new_id(now), "erasure.overdue", now, _facts(each)) for each in late]
+            entries = [Entry(new_id(now), "erasure.overdue", now, due_facts(each)) for each in late]
             if entries:
                 await self.log.append_all_in(connection, entries)
         if late:
@@ -133,7 +135,7 @@ class Erasing:
             for each in await self.log.find(left):
                 facts = each.entry.facts
                 name = consent_pseudonym(consent.id, consent.subject_ref, each.entry.id)
-                if _rested_on(facts.get("reasons"), name):
+                if rested_on(facts.get("reasons"), name):
                     side = "provider" if facts["action"] in HANDED_OVER else "consumer"
                     found[str(facts[side])].append(str(facts["exchange_id"]))
             if len(lines) < PAGE:
@@ -147,7 +149,7 @@ class Erasing:
         about = batch_decision.c.person_ref == consent.subject_ref, batch_decision.c.outcome == "answered"
         async with self.db.read() as connection:
             for consumer, id_, decision in await connection.execute(rows.where(*about)):
-                if _rested_on(orjson.loads(decision).get("reasons"), consent.id) and id_ not in found[consumer]:
+                if rested_on(orjson.loads(decision).get("reasons"), consent.id) and id_ not in found[consumer]:
                     found[consumer].append(id_)
 
     async def _ended(self, since: datetime, until: datetime, after: str) -> list[tuple[str, str]]:
@@ -182,15 +184,16 @@ def reference(erasure: Erasure) -> str:
     return f"{erasure.number}:{int(erasure.reminded_at.timestamp())}"
 
 
-def _rested_on(reasons: object, consent: str) -> bool:
+def rested_on(reasons: object, consent: str) -> bool:
     """Whether the line of the decision that counted names this consent."""
     ending = f": consent {consent}"
     lines = reasons if isinstance(reasons, list) else []
     return any(str(each).startswith("allow agreement ") and str(each).endswith(ending) for each in lines)
 
 
-def _facts(each: Erasure) -> dict[str, object]:
-    return {
+def due_facts(each: Erasure) -> dict[str, object]:
+    """What an entry says of a duty."""
+    facts: dict[str, object] = {
         "erasure": each.number,
         "consent": each.consent,
         "controller": each.controller,
@@ -199,3 +202,4 @@ def _facts(each: Erasure) -> dict[str, object]:
         "exchanges": len(each.exchanges),
         "due": each.due_at.isoformat(),
     }
+    return facts | ({"agreement": each.agreement} if each.agreement else {})

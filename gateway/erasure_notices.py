@@ -51,14 +51,14 @@ class ErasureNotices:
 
 
 def _message(each: Erasure, reference: str, now: datetime) -> dict[str, object]:
-    record = {
+    record: dict[str, object] = {
         "erasure": each.number,
         "cause": each.cause,
         "exchanges": list(each.exchanges),
         "due": each.due_at.isoformat(),
         "standing": each.standing(now),
         "acknowledge": f"/v1/erasures/{each.number}/acknowledge",
-    }
+    } | ({"agreement": each.agreement} if each.agreement else {})
     event = {
         "reference_id": reference,
         "timestamp": now.isoformat(),

@@ -147,4 +147,6 @@ TRANSLATION: dict[type[agency.AgencyError], type[ExchangeError]] = {
 def translated(error: agency.AgencyError) -> ExchangeError:
     """An adapter's error in the words of the outcome table."""
     kind = next(kind for kind in type(error).__mro__ if kind in TRANSLATION)  # kits may refine the contract's errors
-    return TRANSLATION[kind](error.detail, source_code=error.code)
+    told = TRANSLATION[kind](error.detail, source_code=error.code)
+    told.after_s = error.back_in_s
+    return told

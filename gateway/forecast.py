@@ -45,6 +45,11 @@ class Line:
     stops: tuple[str, ...]
     do: str
 
+    def concerns(self, member: str) -> bool:
+        """Whether it is the member's, one of its systems', or of an agreement that it is a party to."""
+        owners = self.owner.split(" from ")
+        return any(each == member or each.startswith(f"{member}/") for each in owners)
+
     def document(self) -> dict[str, object]:
         """As JSON."""
         return {

@@ -8,7 +8,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import lru_cache
+from hashlib import sha256
 from time import perf_counter
+from types import MappingProxyType
 
 import schemas
 from adapters.kit import claims
@@ -26,9 +28,11 @@ from .live import Live
 from .model import Ask, Budget, Closing, Handover, Opened, Permit, Withheld
 from .reasons import logged
 from .trust.person import PersonRef
+from .under_way import EXCHANGE
 
 FactsOf = Callable[[Request], Awaitable[Facts]]
 NO_FACTS = "Agreements and consents cannot be read now, so nothing was exchanged; try again."
+SIGNED = "source_signature"
 REFUSED = "The rules do not allow this: see the agreement, its purposes, and the person's consent."
 FactsOfMany = Callable[[Sequence[Request]], Awaitable[Sequence[Facts]]]
 
@@ -72,6 +76,7 @@ class Gate:
         now = self.clock()
         entry_id = new_id(now)
         opened = Opened(str(entry_id), self.person_ref(ask.subject), perf_counter())
+        EXCHANGE.set(opened.exchange_id)
         named = self.person_ref.numbers(self._disclosed(ask), found_by_name=isinstance(ask, Ask))
         facts = self.facts_about(ask, opened.exchange_id) | {
             "subject": subject_pseudonym(opened.person_ref, entry_id),
@@ -187,7 +192,7 @@ class Gate:
             record = offer.link.normalise(ask.service, raw)
         except AgencyError as error:
             raise translated(error) from error
-        if ask.claim is None:
+        if ask.claim is None or raw.claimed:
             return record
         return claims.derive(ask.claim.name, ask.claim.parameters, record, ask.as_at, ask.subject.names)
 
@@ -216,7 +221,8 @@ class Gate:
         self.looked(ask.consumer, 1, int(is_miss(closing.outcome, closing.may_know)))
         if self.floor_s and not closing.may_know:  # told no sooner than any other: how long it took says nothing
             await asyncio.sleep(max(0.0, opened.begun + self.floor_s - perf_counter()))  # open: a withdrawal waits too
-        return await self._append(self.outcome(opened, ask, closing), ask.case)
+        words = ({"case": ask.case} if ask.case else {}) | ({SIGNED: closing.signature} if closing.signature else {})
+        return await self._append(self.outcome(opened, ask, closing), words)
 
     def outcome(self, opened: Opened, ask: Ask | Handover, closing: Closing) -> Entry:
         """The outcome entry: what was released, under which agreement and basis, or why not."""
@@ -246,11 +252,11 @@ class Gate:
             facts["officer_ref"] = ask.officer
         return facts | ({"case_ref": self.person_ref.case_ref(ask.case)} if ask.case else {})
 
-    async def _append(self, entry: Entry, case: str | None = None) -> str:
+    async def _append(self, entry: Entry, words: Mapping[str, str] = MappingProxyType({})) -> str:
         try:
             with self.live:
-                if case and self.keep:
-                    return str(await self.keep(entry, {"case": case}))
+                if words and self.keep:
+                    return str(await self.keep(entry, words))
                 return str(await self.log.append(entry))
         except LogUnavailable as error:
             raise NoEvidence("The log cannot take an entry now, so nothing was exchanged; try again.") from error
@@ -272,6 +278,8 @@ def outcome_facts(closing: Closing) -> dict[str, object]:
         facts["source_code"] = closing.source_code
     if closing.salt:
         facts["answer"] = commit("answer", closing.salt, canonical(closing.content))
+    if closing.signature:  # the original is kept beside the entry, for as long as details are
+        facts[SIGNED] = {"sha256": sha256(closing.signature.encode()).hexdigest()}
     if closing.may_know:
         facts["may_know_existence"] = True
     if closing.permit and closing.permit.agreement:
@@ -341,7 +349,8 @@ def _verdict(decision: Decision) -> Permit | RefusedByRules:
 def question(ask: Ask, offer: Offer, permit: Permit, subject: Subject) -> Question:
     """What the agency gets to see: its own numbers, and only the fields that are granted."""
     fields = claims.CLAIMS[ask.claim.name].needs if ask.claim else permit.fields
-    return Question(ask.service, narrowed(subject, offer.service.sent), fields, ask.as_at, ask.period)
+    derived = (ask.claim.name, ask.claim.parameters) if ask.claim else ("", {})
+    return Question(ask.service, narrowed(subject, offer.service.sent), fields, ask.as_at, ask.period, *derived)
 
 
 def narrowed(subject: Subject, sent: frozenset[str]) -> Subject:

@@ -160,6 +160,7 @@ class Closing:
     content: Mapping[str, object] = field(default_factory=dict)
     salt: bytes = b""
     may_know_existence: bool = False  # of a refusal that came without a permit
+    signature: str = ""  # the agency's own JWS over its answer, where it signs
 
     @property
     def may_know(self) -> bool:

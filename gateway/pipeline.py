@@ -69,6 +69,7 @@ async def exchange(ask: Ask, gate: Gate) -> Answer:
     closing = Closing(
         answer.outcome, frozenset(released), permit, permit.reasons, raw.code, answer.content(), answer.salt
     )
+    closing = replace(closing, signature=raw.signature) if raw.signature else closing
     receipt = await gate.closed(opened, ask, closing)  # 6 write the outcome, then release
     if raw.empty and not permit.may_know_existence:
         raise known_as(NoData("The agency has no data for the period."), opened, permit)

@@ -66,6 +66,7 @@ TABLE: tuple[Row, ...] = (
     Row("PROFILE", "lk", "Country profile: a folder of `profiles/`, or a path."),
     Row("WITHOUT", "", "Adapters that this deployment shall not link, comma separated."),
     Row("ADAPTERS_DIR", "", "Folder of further adapters beside the built-in ones."),
+    Row("CONNECTORS", "", "Adapters whose agency runs them itself and dials in (see its guide), comma separated."),
     Row("LOG_ORIGIN", "", "Origin line of the log; empty: PUBLIC_URL without its scheme, then /log."),
     Row("LOG_WITNESSES", "", "File of the witness policy (C2SP tlog-policy): who cosigns the log, and how many must."),
     Row("LOG_WATCHES", "", "File of `log VKEY` lines: the logs that this gateway cosigns, at /log/witness/."),
@@ -74,6 +75,11 @@ TABLE: tuple[Row, ...] = (
     Row("LOG_STOP_HOURS", "4", "Hours after which exchanges stop if nobody outside vouches for the log; 0: never."),
     Row("LOG_STANDBY", "0", "`1`: sign only what a synchronous standby of PostgreSQL has on its disk."),
     Row("LOG_YEARLY", "1", "`1`: each year gets a log of its own, chained to the one before; `0`: one log for ever."),
+    Row(
+        "XROAD_NEW_CODES",
+        "",
+        "Members that read X-Road's error codes as from 7.8.0 on (`LK/GOV/WBB`, comma separated; `*`: all).",
+    ),
     Row("LOG_PUBLIC", "hashes", "What /log serves to everyone: `hashes`, or `entries` too."),
     Row(
         "ALLOWED_HOSTS",

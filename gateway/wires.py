@@ -6,6 +6,7 @@ from adapters.kit.contract import AgencyAnswerMalformed, AgencyRejectedMessage
 from adapters.kit.dci_wire import Envelope, Sent
 from adapters.kit.egress import HttpAnswer
 
+from .edges.dci.names import Names
 from .trust.dialects import Message
 from .trust.errors import EncryptionRefused, NotCanonical, SignatureRefused
 from .trust.trust import Trust
@@ -23,7 +24,8 @@ class SystemWire:
         await self._trust.register()
         messages = self._trust.messages
         try:
-            closed = messages.closed(self._system, envelope)
+            theirs = Names(messages.policy(self._system).dci).outwards(envelope)
+            closed = messages.closed(self._system, theirs)
             signed = messages.signed(self._system, Message.of(closed, url=url, headers=tuple(headers.items())))
         except (EncryptionRefused, NotCanonical) as error:
             raise AgencyRejectedMessage(f"not sent: {error.detail}", code="cannot_be_protected") from None
@@ -37,6 +39,7 @@ class SystemWire:
         message = Message(answer.body, reply, tuple(answer.headers.items()), status=answer.status, request=asked)
         try:
             await self._trust.messages.verified(self._system, message)
-            return dict(self._trust.messages.opened(self._system, reply))
+            clear = self._trust.messages.opened(self._system, reply)
+            return dict(Names(self._trust.messages.policy(self._system).dci).inwards(clear))
         except (SignatureRefused, EncryptionRefused) as error:
             raise AgencyAnswerMalformed("the reply is not protected as agreed", code=error.reason) from None

@@ -1,16 +1,15 @@
 """The one place that picks implementations and joins them: plain arguments, no container."""
 
-import asyncio
 import fcntl
 import logging
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from pathlib import Path
 
-from adapters.kit import discovery, manifest
+from adapters.kit import manifest
 from adapters.kit.base import NotConfigured
+from adapters.kit.contract import Adapter
 from adapters.kit.egress import BadListing, Dialler
 from adapters.kit.guarded import dialled
 from adapters.kit.opening import open_adapter
@@ -18,15 +17,25 @@ from audit import Log
 from consent import FactsSource
 
 from .agreed import AgreedInForce
-from .catalogue import Catalogue, Offer
+from .catalogue import Catalogue, Offer, adapter_folders
+from .connectors import Connected, Hub
 from .db import Database
-from .delivery import jobs
 from .delivery.batches import Batches
+from .delivery.callbacks import Callbacks
+from .delivery.campaigns import Campaigns
 from .delivery.deliveries import Deliveries
-from .delivery.worker import Handler, Worker
-from .edges.dci.subscriptions import UNSUBSCRIBED, Subscriptions
+from .delivery.transactions import Transactions
+from .delivery.waiting import Waiting
+from .delivery.worker import Worker
+from .durable import Durable
+from .durable import joined as durable_work
+from .edges.mediator.pushing import Pushing
+from .edges.mediator.rooms import JOB as PUSH
+from .edges.mediator.rooms import Store as Rooms
 from .erasing import JOB as ERASURE
 from .erasure_notices import ErasureNotices
+from .events.subscriptions import Subscriptions
+from .events.telling import Events
 from .gate import Gate, utc_now
 from .kept_details import KeptDetails, vault_of
 from .key_care import key_care
@@ -37,6 +46,9 @@ from .oversight.oversight import Oversight, overseeing
 from .people import People
 from .profile import Profile, load_profile
 from .receivers import Receivers
+from .registration import releasing
+from .registration.live import LiveAdapters
+from .registration.registration import Registration
 from .settings import SettingError, Settings
 from .spending import Spending
 from .trust import callbacks
@@ -73,6 +85,35 @@ class Services:
     keeper: LogKeeper
     oversight: Oversight
     details: KeptDetails
+    durable: Durable
+    registration: Registration
+    hub: Hub
+    connected: Mapping[str, str]
+
+    @property
+    def callbacks(self) -> Callbacks:
+        """Messages of ours to registered systems."""
+        return self.durable.callbacks
+
+    @property
+    def transactions(self) -> Transactions:
+        """Messages that are answered later."""
+        return self.durable.transactions
+
+    @property
+    def waiting(self) -> Waiting:
+        """Exchanges whose agency answers later."""
+        return self.durable.waiting
+
+    @property
+    def events(self) -> Events:
+        """Events on their way to subscribers."""
+        return self.durable.events
+
+    @property
+    def campaigns(self) -> Campaigns:
+        """Batches that stretch over days."""
+        return self.durable.campaigns
 
     def wake(self) -> None:
         """Let the worker look for new work at once."""
@@ -140,6 +181,7 @@ async def _opened(settings: Settings) -> AsyncIterator[Services]:
         finally:
             await services.facts.close()
             await services.oversight.misses.settled()
+            await services.registration.live.close()
             await dialler.close()
             await log.close()
     finally:
@@ -153,18 +195,19 @@ async def _joined(
     person_ref = PersonRef(profile.raw, trust.keys.pepper)
     facts = FactsSource(db.read)
     receivers = Receivers(trust, dialler, profile.gateway)
-    catalogue = Catalogue(linked(settings, profile, dialler, trust), receivers.offer)
-    oversight = overseeing(settings, db, log, trust.seal, catalogue)
+    hub = Hub()
+    catalogue = Catalogue(linked(settings, profile, dialler, trust, hub), receivers.offer)
+    vault = vault_of(trust.keys.pepper)
+    oversight = overseeing(settings, db, log, vault, catalogue)
     kept = timedelta(days=number(settings, "DETAILS_KEPT_DAYS", 36500))
-    details = KeptDetails(db, log, vault_of(trust.keys.pepper), kept)
+    details = KeptDetails(db, log, vault, kept)
     gate = replace(_gate(settings, catalogue, facts, log, person_ref, oversight), spend=Spending(db), keep=details)
-    wakes = {jobs.LIVE: asyncio.Event(), jobs.BULK: asyncio.Event()}
-    deliveries = Deliveries(db, gate, trust.seal, wakes[jobs.LIVE])
-    batches = Batches(db, gate, trust.seal, wakes[jobs.BULK], float(settings["RESULTS_KEPT_HOURS"]) * 3600)
-    subscriptions = Subscriptions(db, trust, log, receivers, catalogue)
+    kept_s = float(settings["RESULTS_KEPT_HOURS"]) * 3600
+    durable = durable_work(db, log, gate, trust, receivers, profile, kept_s)
     others = {ERASURE: ErasureNotices(db, receivers).run, **oversight.handlers(trust, receivers)}
-    worker = _worker(db, deliveries, batches, subscriptions, wakes, others)
-    people = People(db, log, trust, settings, profile, dialler=dialler, person_ref=person_ref)
+    others |= {PUSH: Pushing(db, Rooms(log, trust.seal), trust, dialler).run}
+    further = {releasing.KIND: releasing.kind()}
+    people = People(db, log, trust, settings, profile, dialler=dialler, person_ref=person_ref, further=further)
     return Services(
         settings,
         profile,
@@ -176,16 +219,28 @@ async def _joined(
         person_ref,
         facts,
         gate,
-        deliveries,
-        batches,
-        subscriptions,
-        worker,
+        durable.deliveries,
+        durable.batches,
+        durable.subscriptions,
+        durable.worker(others),
         people,
         shares_of(settings),
         await open_keeper(settings, trust.keys, log, dialler, utc_now()),
         oversight,
         details,
+        durable,
+        await _registered(settings, db, log, trust, catalogue, dialler),
+        hub,
+        {name: profile.providers[name] for name in settings.names("CONNECTORS") if name in profile.providers},
     )
+
+
+async def _registered(
+    settings: Settings, db: Database, log: Log, trust: Trust, catalogue: Catalogue, dialler: Dialler
+) -> Registration:
+    live = LiveAdapters(db, log, catalogue, dialler, trust, settings.data_dir / "adapters")
+    await live.renewed()
+    return Registration(db, log, trust, live, dialler, frozenset(adapter_folders(settings)))
 
 
 def _gate(
@@ -196,40 +251,19 @@ def _gate(
     return replace(gate, broken_glass=seen_by.emergencies, looked=seen_by.misses)
 
 
-def _worker(
-    db: Database,
-    deliveries: Deliveries,
-    batches: Batches,
-    subscriptions: Subscriptions,
-    wakes: Mapping[int, asyncio.Event],
-    others: Mapping[str, Handler],
-) -> Worker:
-    handlers = {
-        "delivery": deliveries.run,
-        "batch": batches.run,
-        "confirm": subscriptions.confirm,
-        "subscribe": subscriptions.subscribe,
-        UNSUBSCRIBED: subscriptions.unsubscribed,
-        **others,
-    }
-    given_up = {"batch": batches.give_up, "delivery": deliveries.give_up}
-    return Worker(db, handlers, wakes, lambda: utc_now().timestamp(), given_up)
-
-
-def linked(settings: Settings, profile: Profile, dialler: Dialler, trust: Trust) -> list[Offer]:
+def linked(settings: Settings, profile: Profile, dialler: Dialler, trust: Trust, hub: Hub) -> list[Offer]:
     """An offer for each service of each adapter folder; without a link where its settings are missing."""
-    folders = discovery.discover()
-    if settings["ADAPTERS_DIR"]:
-        folders |= discovery.discover(Path(settings["ADAPTERS_DIR"]))
     offers: list[Offer] = []
-    for name, folder in folders.items():
+    for name, folder in adapter_folders(settings).items():
         provider = profile.providers.get(name)
         if provider is None:
             logger.warning("adapter %s is left out: the profile names no system that it speaks for", name)
             continue
-        adapter = None
+        adapter: Adapter | None = None
         try:
-            if name not in settings.names("WITHOUT"):
+            if name in settings.names("CONNECTORS"):
+                adapter = Connected(folder, hub, trust, provider)
+            elif name not in settings.names("WITHOUT"):
                 adapter = open_adapter(folder, settings.adapter, dialler, SystemWire(trust, provider))
         except NotConfigured as error:
             logger.info("no link to %s: %s", name, error)

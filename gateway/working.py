@@ -8,14 +8,19 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from adapters.kit.contract import StateTold, TellsStates
 from audit import Log, LogUnavailable, SignerRefused
 
+from .data_lives import DataLives
 from .db import DatabaseBusy
-from .delivery import jobs
+from .delivery import jobs, letters
+from .delivery.outbox import note
 from .delivery.recovery import close_open_intents, take_over_leases
 from .edges.dci import seen
+from .edges.mediator.pushing import pushing_of
 from .erasing import Erasing
 from .gate import utc_now
+from .normalising import Unmapped
 from .review.running import review_now, settings_noted
 from .trust.trust import Trust
 from .wiring import Services
@@ -39,11 +44,15 @@ async def working(services: Services) -> AsyncIterator[None]:
         logger.warning("closed %s exchanges as unknown that the last stop cut", closed)
     tasks = [asyncio.create_task(keep_register_fresh(services.trust), name="register")]
     tasks += [asyncio.create_task(_publish(services.log), name="checkpoints")]
+    tasks += [asyncio.create_task(services.registration.live.keep_fresh(), name="adapters")]
     tasks += [asyncio.create_task(services.keeper.watch.run(), name="witnesses")]
+    codes = Unmapped(services.db, services.log, services.catalogue)
+    tasks += [asyncio.create_task(codes.run(), name="unmapped codes")]
     tasks += [asyncio.create_task(_keep_house(services), name="housekeeping")]
     tasks += [asyncio.create_task(_fetch_keys(services.trust), name="key sets")]
     tasks += [asyncio.create_task(_note_uses(services.trust), name="uses")]
     tasks += [asyncio.create_task(_review(services), name="review")]
+    tasks += [asyncio.create_task(_note_states(services, each), name="receipts") for each in _telling(services)]
     if services.settings["WORKER"] == "inside":
         tasks.append(asyncio.create_task(services.worker.run(), name="worker"))
     try:
@@ -77,6 +86,26 @@ async def _publish(log: Log) -> None:
             await asyncio.sleep(1)
 
 
+def _telling(services: Services) -> list[TellsStates]:
+    """The adapters that hear later words by themselves, each once."""
+    adapters: dict[int, object] = {id(offer.adapter): offer.adapter for offer in services.catalogue}
+    return [each for each in adapters.values() if isinstance(each, TellsStates)]
+
+
+async def _note_states(services: Services, adapter: TellsStates) -> None:
+    """Later words on deliveries that an adapter hears by itself; one that cannot be kept now is kept with the next."""
+    kept: list[StateTold] = []
+    async for told in adapter.states():
+        kept.append(told)
+        try:
+            async with services.db.write() as connection:
+                for each in kept:
+                    await note(connection, each.item, each.state, rank=each.rank, now=utc_now().timestamp())
+            kept.clear()
+        except (SQLAlchemyError, DatabaseBusy):
+            logger.exception("a receipt could not be kept; trying again with the next")
+
+
 async def _keep_house(services: Services) -> None:
     """Erase what has expired, and close what nobody will finish, every few minutes."""
     while True:
@@ -90,16 +119,30 @@ async def _keep_house(services: Services) -> None:
             await services.keeper.turn(utc_now())
             await services.details.expire(utc_now())
             await _chase_erasures(services)
+            await _keep_durable(services)
             await services.oversight.turn()
+            await pushing_of(services).expire(utc_now())
         except (SQLAlchemyError, DatabaseBusy, LogUnavailable):
             logger.exception("the house could not be kept; trying again")
         await asyncio.sleep(HOUSEKEEPING_S)
 
 
+async def _keep_durable(services: Services) -> None:
+    """Agencies that never answered, subscriptions whose time is over, messages and letters that nobody needs."""
+    await services.waiting.overdue()
+    await services.subscriptions.sweep()
+    await services.transactions.erase_expired()
+    await services.campaigns.erase_expired()
+    await services.events.forget_old()
+    async with services.db.write() as connection:
+        await letters.expire(connection, services.log, utc_now())
+
+
 async def _chase_erasures(services: Services) -> None:
-    """Consents that ended by themselves, and recipients who are late to erase."""
+    """Consents and data lives that ended by themselves, and recipients who are late to erase."""
     erasing = Erasing(services.db, services.log)
     await erasing.sweep()
+    await DataLives(services.db, services.log).sweep()
     await erasing.remind()
 
 

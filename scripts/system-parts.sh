@@ -14,6 +14,9 @@ need softhsm2-util softhsm2
 need /usr/sbin/haproxy haproxy
 need go golang-go
 need /usr/share/gocode/src/golang.org/x/mod golang-golang-x-mod-dev
+need /usr/sbin/ip iproute2
+need /usr/sbin/nft nftables
+need node nodejs
 need /usr/bin/chromium chromium
 need /usr/share/fonts/truetype/noto/NotoSansSinhala-Regular.ttf fonts-noto-core
 need /usr/share/fonts/truetype/liberation/LiberationSans-Regular.ttf fonts-liberation

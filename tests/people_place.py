@@ -129,7 +129,8 @@ class Browser:
         headers = {"origin": self.place.origin, "content-type": "application/json"}
         if method != "GET":
             headers["x-csrf-token"] = await self.csrf()
-        content: Any = {"json": {} if body is None and method == "POST" else body} if method == "POST" else {}
+        sends = method in {"POST", "PUT", "PATCH"}
+        content: Any = {"json": {} if body is None else body} if sends else {}
         return await self.http.request(method, path, headers=headers, **content)
 
 

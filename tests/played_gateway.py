@@ -34,6 +34,9 @@ class PlayedGateway:
         self.attempts: list[str] = []
         self.told: list[tuple[str, Message]] = []
         self.judge: Callable[[Message], Mapping[str, str] | tuple[int, str]] = lambda _: HANDED
+        self.record: Callable[[Message], Message | tuple[int, str]] = lambda _: {}  # what an exchange releases
+        self.search: Callable[[Message], list[Message] | str] = lambda _: []  # what a DCI search finds, or why not
+        self.consents: list[Message] = []
         self.busy = 0  # so many calls are answered 503
         self.cut = 0  # so many deliveries are taken, and their answer is lost
         self.keys_fetched = 0
@@ -43,6 +46,9 @@ class PlayedGateway:
                 Route("/oauth2/token", self._token, methods=["POST"]),
                 Route("/v1/deliveries", self._deliver, methods=["POST"]),
                 Route("/v1/deliveries/{id}", self._delivery),
+                Route("/v1/consents", self._consent, methods=["POST"]),
+                Route("/v1/exchanges", self._exchange, methods=["POST"]),
+                Route("/dci/registry/sync/search", self._search, methods=["POST"]),
                 Route("/dci/registry/{action}", self._tell, methods=["POST"]),
             ]
         )
@@ -124,6 +130,25 @@ class PlayedGateway:
         judged = self.judge(self.deliveries[key])
         assert not isinstance(judged, tuple)
         return {"delivery_id": _id(key), **judged} | ({"state": state} if state else {})
+
+    async def _consent(self, request: Request) -> Response:
+        self.consents.append(await request.json())
+        return JSONResponse({"outcome": "recorded"}, 201)
+
+    async def _exchange(self, request: Request) -> Response:
+        judged = self.record(await request.json())
+        if isinstance(judged, tuple):
+            return JSONResponse({"code": judged[1]}, judged[0])
+        return JSONResponse({"record": judged})
+
+    async def _search(self, request: Request) -> Response:
+        envelope = await request.json()
+        (asked,) = envelope["message"]["search_request"]
+        found = self.search(asked["search_criteria"])
+        end: Message = {"status": "succ", "data": {"reg_records": found}}
+        if isinstance(found, str):
+            end = {"status": "rjct", "status_reason_message": f"{found}: no"}
+        return JSONResponse({"header": {}, "message": {"search_response": [{"reference_id": "1", **end}]}})
 
     async def _tell(self, request: Request) -> Response:
         if self.busy:

@@ -49,9 +49,10 @@ class SmallCa:
         self.path = folder / "ca.pem"
         self.path.write_bytes(certificate.public_bytes(PEM))
 
-    def server(self) -> Issued:
-        """For 127.0.0.1 and localhost."""
-        names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    def server(self, *addresses: str) -> Issued:
+        """For 127.0.0.1 and localhost, and for further addresses."""
+        numbers = [x509.IPAddress(ipaddress.ip_address(each)) for each in ("127.0.0.1", *addresses)]
+        names = [x509.DNSName("localhost"), *numbers]
         return self._issued("server", ExtendedKeyUsageOID.SERVER_AUTH, [(x509.SubjectAlternativeName(names), False)])
 
     def client(self, name: str) -> Issued:

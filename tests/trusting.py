@@ -4,7 +4,7 @@ import base64
 import hashlib
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -56,6 +56,9 @@ class LogInMemory:
             raise OSError("the log is full")
         self.entries.append(entry)
         return f"test:{len(self.entries) - 1}:{entry.id}"
+
+    async def append_all_in(self, connection: AsyncConnection, entries: Sequence[Entry]) -> list[str]:
+        return [await self.append_in(connection, each) for each in entries]
 
     @property
     def kinds(self) -> list[str]:

@@ -8,16 +8,18 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from consent import Agreement, agreement_of, sentences, store
 from consent.amendment import difference, widens
-from consent.archetypes import disclosed, tried
 from consent.errors import AgreementUnknown
 from consent.exposure import newly_exposed
 from consent.lapse import notices
 
-from ..edges.v1.agreement_views import published
+from ..edges.v1.agreement_views import made_up_people, published
 from ..gate import utc_now
+from ..review.drafted import Drafted
+from ..review.replay import Replaying
 from ..wiring import open_services
 from .agreement_files import AsJson, Id, read_signed
 from .outcome import told_plainly
@@ -53,7 +55,8 @@ async def _versions(agreement_id: str, before: int, after: int) -> tuple[Agreeme
 def simulate_draft(file: Draft, as_json: AsJson = False) -> None:
     """What a draft would disclose, to whom, about made-up people; and how many real ones it would newly expose.
 
-    Nothing is kept and no agency is asked.
+    Then which of the newest exchanges between its systems it would have decided differently. Nothing is kept and no
+    agency is asked.
     """
     with told_plainly():
         found = asyncio.run(_simulated(file))
@@ -70,37 +73,48 @@ def simulate_draft(file: Draft, as_json: AsJson = False) -> None:
             said = f"{line['service']}: {', '.join(line['fields'])}".lstrip(": ")
             table.add_row(row["person"], said, line["recipient"], line["purpose"])
     Console().print(table)
+    _show_past(found["past_exchanges"])
+
+
+def _show_past(past: dict[str, Any]) -> None:
+    different = past["different"]
+    typer.echo(
+        f"Of the newest {past['looked_at']} exchanges between these systems it would have decided {len(different)}"
+        f" differently; {past['not_told']} cannot be decided again."
+    )
+    if not different:
+        return
+    table = Table("exchange", "asked by", "for", "more", "less", "people")
+    for each in different:
+        more, less = (", ".join(each[name]) or "-" for name in ("gained", "lost"))
+        table.add_row(each["exchange_id"], each["consumer"], each["purpose"], more, less, str(each["people"]))
+    Console().print(table)
 
 
 async def _simulated(file: Path) -> dict[str, Any]:
     document, _ = read_signed(file)
     draft, now = agreement_of(document), utc_now()
-    async with open_services() as here, here.db.read() as connection:
-        try:
-            before = (await store.established_agreement(connection, draft.id)).agreement
-        except AgreementUnknown:
-            before = None
-        exposed = await newly_exposed(connection, before, draft, now)
+    async with open_services() as here:
+        async with here.db.read() as connection:
+            before = await _before(connection, draft)
+            exposed = await newly_exposed(connection, before, draft, now)
+        past = await Drafted(here.db, Replaying(here.db, here.gate, here.person_ref)).compared(draft)
     changes = difference(before, draft) if before else ()
-    people = [
-        {
-            "person": person.name,
-            "disclosed": [
-                {"recipient": key[0], "service": key[1], "purpose": key[2], "fields": sorted(fields)}
-                for key, fields in sorted(disclosed(verdicts).items())
-                if fields
-            ],
-            "differs": any(each.differs for each in verdicts),
-        }
-        for person, verdicts in tried(draft, before, now)
-    ]
     return {
         "sentences": sentences(draft),
         "changes": [{"effect": each.effect, "place": each.place, "words": each.words} for each in changes],
         "newly_exposed": exposed.people,
         "without_consent": [list(each) for each in exposed.without_consent],
-        "people": people,
+        "people": made_up_people(draft, before, now),
+        "past_exchanges": past.wire(),
     }
+
+
+async def _before(connection: AsyncConnection, draft: Agreement) -> Agreement | None:
+    try:
+        return (await store.established_agreement(connection, draft.id)).agreement
+    except AgreementUnknown:
+        return None
 
 
 def list_notices(as_json: AsJson = False) -> None:

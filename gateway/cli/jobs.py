@@ -12,11 +12,10 @@ from typing import Annotated, TypeVar
 import typer
 from rich.console import Console
 from rich.table import Table
-from sqlalchemy import func, select
 
 from ..delivery import letters as dead
 from ..delivery.campaign_values import CampaignRefused
-from ..delivery.tables import job
+from ..delivery.queues import waiting_work
 from ..events.subscriptions import SubscriptionRefused
 from ..wiring import Services, open_services
 from .outcome import told_plainly
@@ -26,7 +25,6 @@ T = TypeVar("T")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Machine readable.")]
 CampaignId = Annotated[str, typer.Argument(help="Id of a campaign, as `sandhi jobs campaigns` has it.")]
-LANES = ("live", "bulk", "events")
 
 
 @app.command("list")
@@ -34,22 +32,8 @@ def list_jobs(as_json: AsJson = False) -> None:
     """How much work of each kind waits, since when, and what the last failures were."""
 
     async def counted(here: Services) -> list[dict[str, object]]:
-        of = job.c
-        wanted = select(of.kind, of.lane, of.state, of.failure, func.count(), func.min(of.created))
-        wanted = wanted.where(of.state != "done").group_by(of.kind, of.lane, of.state, of.failure)
         async with here.db.read() as connection:
-            rows = await connection.execute(wanted.order_by(of.lane, of.kind, of.state, of.failure))
-            return [
-                {
-                    "kind": kind,
-                    "lane": LANES[lane],
-                    "state": state,
-                    "last_failure": failure or None,
-                    "count": count,
-                    "oldest": time_of(oldest),
-                }
-                for kind, lane, state, failure, count, oldest in rows
-            ]
+            return await waiting_work(connection)
 
     rows = with_services(counted, writing=False)
     shown(rows, ("kind", "lane", "state", "last_failure", "count", "oldest"), as_json=as_json, empty="nothing waits")

@@ -1,11 +1,11 @@
 """How a command ends: expected failures as one sentence and exit code 1, faults as they are."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import typer
-from sandhi_client import SandhiError
 
 from audit.errors import AuditError
 from consent.errors import ConsentError
@@ -22,7 +22,6 @@ EXPECTED = (
     PeopleError,
     ConsentError,
     AuditError,
-    SandhiError,
     FileNotFoundError,
 )
 
@@ -32,9 +31,15 @@ def told_plainly() -> Iterator[None]:
     """Turn an expected failure into its sentence on standard error and exit code 1."""
     try:
         yield
-    except EXPECTED as error:
+    except _expected() as error:
         typer.echo(f"sandhi: {_sentence(error)}", err=True)
         raise typer.Exit(1) from None
+
+
+def _expected() -> tuple[type[Exception], ...]:
+    """With what the client of the gateway raises, where a command has imported it; one that serves has not."""
+    client = sys.modules.get("sandhi_client")
+    return EXPECTED if client is None else (*EXPECTED, client.SandhiError)
 
 
 def _sentence(error: Exception) -> str:

@@ -12,6 +12,8 @@ import typer
 import uvloop
 
 from ..app import build_app
+from ..edges.dci.answers import answer_later
+from ..normalising import Unmapped
 from ..settings import SettingError, Settings
 from ..tls.listener import Listener
 from ..wiring import open_services
@@ -67,8 +69,10 @@ def spare_collector() -> None:
 
 async def _work(settings: Settings) -> None:
     async with open_services(settings) as services:
+        answer_later(services)
         spare_collector()
         fresh = asyncio.create_task(keep_register_fresh(services.trust))
+        codes = asyncio.create_task(Unmapped(services.db, services.log, services.catalogue).run())
         running = asyncio.create_task(services.worker.run())
         for stop in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(stop, running.cancel)
@@ -76,3 +80,4 @@ async def _work(settings: Settings) -> None:
         with suppress(asyncio.CancelledError):
             await running
         fresh.cancel()
+        codes.cancel()

@@ -78,6 +78,20 @@ async def standing(db: Database, consumer: str, id_: str, now: datetime) -> Stan
     raise KeyError(id_)
 
 
+async def recent(db: Database, consumer: str, now: datetime, *, most: int = 100) -> list[Standing]:
+    """What this system gave the gateway to do, the newest first, whether it is over or not."""
+    async with db.read() as connection:
+        found: list[Standing] = []
+        for kind, table in KINDS.items():
+            newest = select(table).where(table.c.consumer == consumer).order_by(table.c.created.desc()).limit(most)
+            rows = (await connection.execute(newest)).all()
+            ids = [row.id for row in rows]
+            tried = (await connection.execute(select(job).where(job.c.kind == kind, job.c.ref.in_(ids)))).all()
+            jobs_of = {each.ref: each for each in tried}
+            found += [_shown(kind, row, jobs_of.get(row.id), now) for row in rows]
+    return sorted(found, key=lambda each: (-each.created, each.id))[:most]
+
+
 async def unfinished(db: Database, consumer: str, now: datetime, *, most: int = 100) -> list[Standing]:
     """The work of this system that is not over, oldest first."""
     found: list[Standing] = []

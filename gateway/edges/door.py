@@ -7,8 +7,9 @@ operator's log gets its type and place, never its text, which may hold a value.
 
 import logging
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import TracebackType
+from typing import Any
 
 import orjson
 from fastapi import FastAPI, Response
@@ -23,18 +24,25 @@ from ..trust.caller import Presented
 from ..trust.errors import CredentialRefused, ReplaysFull
 from ..trust.limits import OverLimit, Shares
 from ..trust.policy import Limits
+from .dci.failure import UNAVAILABLE, failed
 from .limited import TOLD, Limited
 from .people import admitted
 from .refusal import OUT_OF_ORDER, ProblemError, is_outage
 from .signing import SignedMessages
 from .v1 import problems
+from .xroad.codes import INTERNAL, OF_PROBLEMS, rest_error
+from .xroad.envelope import fault as fault_message
 
-PROTECTED = ("/v1", "/dci", "/r1", "/xroad", "/im", "/consent")
+PROTECTED = ("/v1", "/dci", "/r1", "/xroad", "/im", "/consent", "/listClients")
+CERTIFIED = ("/r1", "/xroad", "/im", "/listClients", "/v1/connectors")
+"""Where a registered client certificate is the credential: standards without tokens, and agencies that dial in."""
 OPEN = frozenset({"/v1/openapi.json"})
 HELD_AGAINST_THE_TOKEN = frozenset({("POST", "/v1/exchanges"), ("POST", "/v1/deliveries")})
 """Where a question is held against what its token was narrowed to; a narrowed token is for nothing else."""
 
 NARROW = "The token was narrowed; it is for POST /v1/exchanges and /v1/deliveries within its limits."
+CERTIFICATE_WANTED = "Connect with the client certificate that is registered for the system."
+BY_CERTIFICATE = "MutualTLS"  # a 401 names a scheme (RFC 9110 section 11.6.1); TLS has no registered one
 BUSY = "More calls than can be checked; try again later."
 DCI_CODES = {
     "unauthenticated": "err.request.unauthorized",
@@ -48,10 +56,26 @@ logger = logging.getLogger(__name__)
 def install(app: FastAPI) -> None:
     """Put the door around an application whose `app.state.trust` is set, and shape its failures."""
     problems.install(app)
-    app.add_middleware(SignedMessages, trust=app.state.trust)
-    shares = getattr(app.state, "shares", None) or Shares(Limits())
-    app.add_middleware(Limited, trust=app.state.trust, shares=shares, refused=over_limit)
-    app.add_middleware(Door, trust=app.state.trust, people=getattr(app.state, "people", None))
+    for layer, members in _layers(app):
+        app.add_middleware(layer, **members)
+
+
+def around(inner: ASGIApp, app: FastAPI) -> ASGIApp:
+    """The same door around something that is reached without the application's other layers."""
+    for layer, members in _layers(app):
+        inner = layer(inner, **members)
+    return inner
+
+
+def _layers(app: FastAPI) -> list[tuple[Any, dict[str, Any]]]:
+    """From the inside to the outside."""
+    state = app.state
+    shares = getattr(state, "shares", None) or Shares(Limits())
+    return [
+        (SignedMessages, {"trust": state.trust}),
+        (Limited, {"trust": state.trust, "shares": shares, "refused": over_limit}),
+        (Door, {"trust": state.trust, "people": getattr(state, "people", None)}),
+    ]
 
 
 class Door:
@@ -89,7 +113,9 @@ class Door:
         """Note who calls; or the answer to whom may not."""
         state = scope.setdefault("state", {})
         try:
-            if self._people and (somebody := await admitted(scope, self._people)):
+            if _below(scope["path"], CERTIFIED):
+                state["caller"] = await self._trust.certified(Presented.of(scope))
+            elif self._people and (somebody := await admitted(scope, self._people)):
                 state["citizen" if isinstance(somebody, Citizen) else "officer"] = somebody
             else:
                 caller = await self._trust.authenticated(Presented.of(scope))
@@ -132,13 +158,21 @@ class Cut(Exception):
 
 def protected(path: str) -> bool:
     """Whether the path needs a caller. Only what is named open is open."""
-    return path not in OPEN and any(path == prefix or path.startswith(f"{prefix}/") for prefix in PROTECTED)
+    return path not in OPEN and _below(path, PROTECTED)
+
+
+def _below(path: str, prefixes: Iterable[str]) -> bool:
+    return any(path == prefix or path.startswith(f"{prefix}/") for prefix in prefixes)
 
 
 def refusal(path: str, error: CredentialRefused) -> Response:
     """401 in the surface's own shape; 429 when no more proofs can be remembered."""
     if isinstance(error, ReplaysFull):
         return _shaped(path, problems.problem("too_many_requests", BUSY), "too_many_requests", BUSY)
+    if _below(path, CERTIFIED):
+        answer = problems.unauthenticated(error, CERTIFICATE_WANTED)
+        answer.headers["www-authenticate"] = BY_CERTIFICATE
+        return _shaped(path, answer, "unauthenticated", CERTIFICATE_WANTED)
     return _shaped(path, problems.unauthenticated(error), "unauthenticated", "The caller is not authenticated.")
 
 
@@ -165,43 +199,34 @@ def outage(path: str) -> Response:
 
 
 def _shaped(path: str, response: Response, code: str, text: str) -> Response:
+    if path == "/dci" or path.startswith("/dci/"):
+        shaped = failed(path, response.status_code, DCI_CODES.get(code, UNAVAILABLE), text)
+        return _with_headers(shaped, response)
     shape = next((SHAPES[prefix] for prefix in SHAPES if path == prefix or path.startswith(f"{prefix}/")), None)
     if shape is None:
         return response
-    shaped = shape(response.status_code, code, text)
+    return _with_headers(shape(response.status_code, code, text), response)
+
+
+def _with_headers(shaped: Response, response: Response) -> Response:
     for name in ("www-authenticate", "retry-after"):
         if name in response.headers:
             shaped.headers[name] = response.headers[name]
     return shaped
 
 
-def _dci(status: int, code: str, text: str) -> Response:
-    """Source: SPDCI OpenAPI 1.0.0, the 401, 403 and 500 responses of every operation."""
-    body = {"errors": [{"code": DCI_CODES.get(code, "err.service.unavailable"), "message": text}]}
-    return Response(orjson.dumps(body), status, media_type="application/json")
-
-
 def _xroad_rest(status: int, code: str, text: str) -> Response:
     """Source: X-Road message protocol for REST, section 4.6: error messages."""
-    kind = "Client.Unauthenticated" if status == 401 else "Server.ServerProxy.InternalError"
-    body = {"type": kind, "message": text, "detail": code}
-    return Response(orjson.dumps(body), status, {"x-road-error": kind}, "application/json")
+    return rest_error(status, OF_PROBLEMS.get(code, INTERNAL), text, code)
 
 
 def _soap(status: int, code: str, text: str) -> Response:
-    """SOAP 1.1 fault, section 4.4."""
-    side = "Client" if status < 500 else "Server"
-    body = (
-        '<?xml version="1.0" encoding="UTF-8"?>'
-        '<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Body><soap:Fault>'
-        f"<faultcode>soap:{side}.{code}</faultcode><faultstring>{text}</faultstring>"
-        "</soap:Fault></soap:Body></soap:Envelope>"
-    )
-    return Response(body, status, media_type="text/xml; charset=utf-8")
+    """SOAP 1.1 fault, section 4.4, with X-Road's code."""
+    return fault_message(OF_PROBLEMS.get(code, INTERNAL), text, code, status=status)
 
 
 def _consent(status: int, code: str, text: str) -> Response:
-    """The GovStack Consent API gives failures no body of its own; this is the one of `edges.govstack.route`."""
+    """GovStack's APIs give failures no body of their own; this is the one of `edges.govstack.route`."""
     return Response(orjson.dumps({"code": code, "message": text}), status, media_type="application/json")
 
 
@@ -221,8 +246,9 @@ def _page(status: int, code: str, text: str) -> Response:
 SHAPES: dict[str, Callable[[int, str, str], Response]] = {
     "/oauth2": _oauth,
     **dict.fromkeys(PAGES, _page),
-    "/dci": _dci,
     "/consent": _consent,
+    "/im": _consent,
     "/r1": _xroad_rest,
+    "/listClients": _xroad_rest,
     "/xroad": _soap,
 }

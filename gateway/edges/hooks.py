@@ -6,13 +6,12 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
 from adapters.kit.contract import Hook, HookRefused, TakesHooks
+from audit import LogUnavailable
 
 from ..delivery.outbox import note
-from ..errors import NoEvidence
 from ..gate import utc_now
 from ..wiring import Services
 from .body import read
-from .dci.events import passed_on
 from .v1.problems import problem
 
 logger = logging.getLogger("sandhi.hooks")
@@ -32,9 +31,9 @@ def hook_routes(services: Services) -> APIRouter:
             logger.warning("hook refused: %s", error.code, extra={"source": adapter, "code": error.code})
             return problem("forbidden", error.detail)
         try:
-            await passed_on(said.events, link.provider, services)
-        except NoEvidence as error:
-            return problem("no_evidence", error.detail)
+            await services.events.take(said.events, link.provider)
+        except LogUnavailable:
+            return problem("no_evidence", "The log takes nothing now, so the events were not taken; tell again.")
         for each in said.states:
             async with services.db.write() as connection:
                 now = utc_now().timestamp()

@@ -11,12 +11,11 @@ import copy
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from fastapi import FastAPI
-
 import schemas
 
+from .short import Ways
 from .v1.problems import CODES
-from .v1.shapes import BatchIn
+from .v1.shapes import BatchIn, CampaignIn
 
 Document = dict[str, Any]
 PROBLEM = "application/problem+json"
@@ -68,7 +67,7 @@ OAUTH_ERROR: Document = {
 }
 
 
-class Documented(FastAPI):
+class Documented(Ways):
     """An application that publishes the whole document; it is made once."""
 
     _whole: Document | None = None
@@ -138,7 +137,9 @@ def _fail(operation: Document, statuses: set[int], media: str, shape: Document) 
 
 def _own_shapes() -> Document:
     batch = BatchIn.model_json_schema(ref_template=REF)
-    shapes: Document = {"BatchIn": batch, **batch.pop("$defs", {})}
+    campaign = CampaignIn.model_json_schema(ref_template=REF)
+    shapes: Document = {"BatchIn": batch, "CampaignIn": campaign}
+    shapes |= {**batch.pop("$defs", {}), **campaign.pop("$defs", {})}
     problem = {
         "type": "object",
         "required": ["type", "title", "status", "code", "detail"],
@@ -172,10 +173,12 @@ def _inlined(node: Any, parts: Mapping[str, Any]) -> Any:
 SURFACES: Mapping[str, Callable[[Document], None]] = {"/v1/": _native, "/dci/": _dci, "/oauth2/": _oauth}
 BODIES: Mapping[tuple[str, str], Document] = {
     ("post", "/v1/batches"): {JSON: {"schema": {"$ref": REF.format(model="BatchIn")}}},
+    ("post", "/v1/campaigns"): {JSON: {"schema": {"$ref": REF.format(model="CampaignIn")}}},
     ("post", "/v1/consents"): {JSON: {"schema": _consent()}, LINES: {"schema": {"type": "string"}}},
 }
 ANSWERS: Mapping[tuple[str, str], Mapping[str, Document]] = {
     ("post", "/v1/consents"): {"200": {JSON: {}, LINES: {}}},
     ("get", "/v1/batches/{batch_id}/results"): {"200": {LINES: {}}},
+    ("get", "/v1/campaigns/{campaign_id}/results"): {"200": {LINES: {}}},
     ("get", "/.well-known/jwks.json"): {"200": {"application/jwk-set+json": {}}},
 }

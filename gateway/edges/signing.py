@@ -23,6 +23,7 @@ from ..trust.errors import SignatureRefused
 from ..trust.messages import HTTP
 from ..trust.signatures import MISSING
 from ..trust.trust import Trust
+from .dci.failure import failed
 from .downgrade import told
 from .v1.problems import problem
 
@@ -181,5 +182,4 @@ def _shaped(scope: Scope, code: str, detail: str, *, missing: bool = False) -> R
     if not scope["path"].startswith("/dci/"):
         return response
     told_as = "err.request.bad" if code != "unauthenticated" else f"err.signature.{'missing' if missing else 'invalid'}"
-    error = {"code": told_as, "message": detail}
-    return Response(orjson.dumps({"errors": [error]}), response.status_code, media_type="application/json")
+    return failed(scope["path"], response.status_code, told_as, detail)

@@ -146,7 +146,7 @@ def _certificate_of(transport: Any) -> PeerCertificate | None:
 
 
 def _answer(status: HTTPStatus, code: str, detail: str) -> bytes:
-    document = {"type": f"urn:sandhi:error:{code}", "title": status.phrase, "status": status.value, "code": code}
+    document = {"type": f"/errors/{code}", "title": status.phrase, "status": status.value, "code": code}
     body = json.dumps(document | {"detail": detail}).encode()
     head = f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: application/problem+json\r\n"
     return f"{head}content-length: {len(body)}\r\nconnection: close\r\n\r\n".encode() + body

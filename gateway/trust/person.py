@@ -62,6 +62,7 @@ class PersonRef:
             kind: [(re.compile(rule["pattern"], re.ASCII), str(rule["replace"])) for rule in table.get("rewrite", ())]
             for kind, table in profile.get("identifier", {}).items()
         }
+        self._of_things = {kind for kind, table in profile.get("identifier", {}).items() if table.get("of_a_thing")}
 
     def __call__(self, subject: Subject) -> str:
         """64 hexadecimal digits: stable for one person, meaningless without the pepper.
@@ -93,9 +94,12 @@ class PersonRef:
         return frozenset(map(self.number_ref, subject.identifiers)) | self._born(subject, found_by_name)
 
     def unbound(self, subject: Subject, *, found_by_name: bool = True) -> frozenset[str]:
-        """`numbers` without the person key: nothing in the pseudonym says whose these are."""
+        """`numbers` without the person key: nothing in the pseudonym says whose these are.
+
+        A number of a thing (a report, a payment under its payer's own reference) is nobody's, so nobody vouches for it.
+        """
         key = next((each for each in subject.identifiers if each.type == self.key), None)
-        others = [each for each in subject.identifiers if each is not key]
+        others = [each for each in subject.identifiers if each is not key and each.type not in self._of_things]
         refs = frozenset(map(self.number_ref, others))
         if key and any(each.type == self.key for each in others):
             refs -= {self.number_ref(key)}  # the same number once more

@@ -3,8 +3,17 @@
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 
+EVERY = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"})
+
 
 def routes_of(app: FastAPI) -> set[str]:
-    """`POST /v1/exchanges`, ...: what can be asked of the application, without HEAD."""
-    found = [(each.methods or (), each.path) for each in iter_route_contexts(app.routes)]
-    return {f"{method} {path}" for methods, path in found for method in methods if method != "HEAD"}
+    """`POST /v1/exchanges`, ...: what can be asked of the application, without HEAD.
+
+    A route that takes every method, to answer each in its surface's own shape, is `ANY`.
+    """
+    found = [(frozenset(each.methods or ()), each.path) for each in iter_route_contexts(app.routes)]
+    return {f"{method} {path}" for methods, path in found for method in _told(methods)}
+
+
+def _told(methods: frozenset[str]) -> frozenset[str]:
+    return frozenset({"ANY"}) if methods >= EVERY else methods - {"HEAD"}

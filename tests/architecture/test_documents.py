@@ -33,7 +33,7 @@ OUTCOMES = [
 ]
 COMMANDS = {
     *("serve", "worker", "sandbox", "demo", "call", "member", "system", "officer"),
-    *("agreement", "consent", "adapter", "audit", "keys", "config", "bench"),
+    *("agreement", "consent", "adapter", "audit", "keys", "config", "bench", "jobs", "subscription"),
 }
 
 

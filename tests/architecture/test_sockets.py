@@ -9,7 +9,6 @@ from architecture.checkout import below, name_of, parsed
 
 DIALLING = {
     "adapters/kit/egress.py": "the dialler: the one vetted connect",
-    "adapters/kit/http_client.py": "speaks over sessions that the dialler opened",
     "adapters/kit/transports/sftp.py": "speaks over a socket that the dialler opened",
     "adapters/kit/faults.py": "listens: the broken agency of the conformance suite",
     "audit/sources.py": "an auditor's checker reads a log over HTTP, without the gateway installed",

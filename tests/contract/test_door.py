@@ -84,7 +84,7 @@ async def test_an_unknown_caller_is_refused_whatever_the_body(place: Place, path
         for name, body in BODIES.items():
             response = await client.post(base + path, content=body, headers={"content-type": "application/json"})
             assert (name, response.status_code) == (name, 401)
-            assert response.headers["www-authenticate"].startswith("DPoP ")
+            assert response.headers["www-authenticate"].startswith("MutualTLS" if path == "/im/x" else "DPoP ")
 
 
 async def test_the_refusal_has_each_surfaces_own_shape(place: Place) -> None:
@@ -95,11 +95,10 @@ async def test_the_refusal_has_each_surfaces_own_shape(place: Place) -> None:
         ]
     assert native.headers["content-type"] == "application/problem+json"
     assert (native.json()["code"], native.json()["status"]) == ("unauthenticated", 401)
-    assert dci.json() == {
-        "errors": [{"code": "err.request.unauthorized", "message": "The caller is not authenticated."}]
-    }
-    assert rest.headers["x-road-error"] == rest.json()["type"] == "Client.Unauthenticated"
-    assert "<faultcode>soap:Client.unauthenticated</faultcode>" in soap.text
+    assert dci.json()["errors"] == [{"code": "err.request.unauthorized", "message": "The caller is not authenticated."}]
+    kind = "Server.ClientProxy.SslAuthenticationFailed"
+    assert rest.headers["x-road-error"] == rest.json()["type"] == kind
+    assert f"<faultcode>{kind}</faultcode>" in soap.text
 
 
 @pytest.mark.parametrize("path", ["/v1", "/v1/", "/dci/x", "/r1/x", "/xroad/soap", "/im/x", "/consent/x", "/%761/x"])

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +18,18 @@ from gateway.trust.binding import CERTIFICATE
 from gateway.trust.certificate import PeerCertificate
 from gateway.trust.policy import Limits
 from gateway.wiring import shares_of
+from tests.certified_place import Shown
 from tests.small_gateway import Place, a_gateway
 from tests.trusting import ESS, NOW, ORIGIN, SR, Pair, ath, form
 
+SHOWN = PeerCertificate("A" * 43, NOW + timedelta(days=1))
 PAIRS = {SR.client_id: Pair(), ESS.client_id: Pair("EdDSA")}
 
 
 @pytest.fixture
 async def place(tmp_path: Path, sqlite_url: str) -> AsyncIterator[Place]:
     async with a_gateway(tmp_path, sqlite_url) as built:
-        few = Policy(limits=Limits(per_second=0.05, burst=3, concurrent=2))
+        few = Policy(limits=Limits(per_second=0.05, burst=3, concurrent=2), certificates=(SHOWN.thumbprint,))
         await built.register(replace(SR, policy=few), PAIRS[SR.client_id])
         await built.register(ESS, PAIRS[ESS.client_id])
         built.app.state.going_on = asyncio.Event()
@@ -71,8 +74,11 @@ async def test_the_refusal_has_each_surface_s_own_shape(place: Place) -> None:
     async with place.client() as http:
         for _ in range(3):
             await http.get("/v1/systems", headers=await headers(place, "GET", "/v1/systems"))
-        paths = ("/dci/registry/sync/search", "/r1/LK/GOV/x", "/xroad/soap")
-        dci, rest, soap = [await http.post(path, headers=await headers(place, "POST", path)) for path in paths]
+        path = "/dci/registry/sync/search"
+        dci = await http.post(path, headers=await headers(place, "POST", path))
+    shown = httpx.ASGITransport(Shown(place.app, SHOWN))
+    async with httpx.AsyncClient(transport=shown, base_url=ORIGIN) as certified:
+        rest, soap = [await certified.post(path) for path in ("/r1/LK/GOV/x", "/xroad/soap")]
     assert {each.status_code for each in (dci, rest, soap)} == {429}
     assert {each.headers["retry-after"] for each in (dci, rest, soap)} == {"20"}
     assert dci.json()["errors"][0]["code"] == "err.request.too_many_requests"

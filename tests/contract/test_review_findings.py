@@ -84,6 +84,11 @@ async def test_alarms_the_gateway_raised_by_itself_are_findings_to_assign_and_si
         await desk.call("POST", f"/findings/{each['id']}/sign-off", {"verdict": "explained", "text": "asked them"})
 
 
+async def test_an_agency_whose_answers_changed_their_shape_is_found(house: House) -> None:
+    await house.logged("alarm.schema_drift", {"adapter": "x", "version": 3, "looked": 40, "odd": 40}, WORKDAY)
+    assert await found(house) == {"schema_drift": [f"x 3 {WORKDAY.date()}"]}
+
+
 async def test_questions_at_night_are_found(house: House) -> None:
     night = WORKDAY.replace(hour=18)  # 23:30 in Colombo
     await house.played(25, night, agreement=None, released=None, case_ref="c")

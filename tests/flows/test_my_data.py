@@ -369,7 +369,8 @@ async def test_the_page_shows_uses_and_consents_and_withdraws_without_a_script(h
     mine = await house.citizen(ANN)
     page = await mine.get("/my-data")
     assert page.status_code == 200
-    assert "asked LK/GOV/EPF about you" in page.text
+    assert "LK/GOV/WBB asked about you" in page.text
+    assert "LK/GOV/EPF" in page.text
     assert 'action="/my-data/consents/C1/withdraw"' in page.text
     form = {"csrf": mine.headers["x-csrf-token"]}
     assert (await mine.post("/my-data/consents/C2/withdraw", data=form)).status_code == 404

@@ -14,7 +14,7 @@ from ...settings import Settings
 from ..outcome import told_plainly
 from .choices import Choices, Ports, check_port, choices, ports_of
 from .onboarding import Onboarded, onboard
-from .people import who_may_sign_in
+from .people import admit_planners, who_may_sign_in, who_may_sign_in_elsewhere
 from .processes import ProcessDied, Processes
 from .report import (
     Comparison,
@@ -42,7 +42,7 @@ def demo() -> None:
         try:
             good = _run(chosen, ports, processes)
             if chosen.keep:
-                _keep(chosen, processes)
+                _keep(chosen, ports, processes)
         except ProcessDied as error:
             typer.echo(f"sandhi: {error}", err=True)
             raise typer.Exit(1) from None
@@ -143,6 +143,7 @@ def start_all(chosen: Choices, ports: Ports, processes: Processes, environment: 
     environment |= gateway_environment(chosen, ports)
     processes.start("gateway", "gateway", ["serve"], environment)
     processes.wait_for("gateway", f"{chosen.gateway}/readyz")
+    admit_planners(chosen.data)
     serve = ["serve", "--data", str(chosen.data / "registry")]
     processes.start("registry", "registry", serve, registry_environment(chosen, ports))
     processes.wait_for("registry", f"http://127.0.0.1:{ports.registry}/livez")
@@ -161,9 +162,12 @@ def write_endpoints(chosen: Choices, ports: Ports, onboarded: Onboarded) -> None
     (chosen.data / "endpoints.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
-def _keep(chosen: Choices, processes: Processes) -> None:
+def _keep(chosen: Choices, ports: Ports, processes: Processes) -> None:
     say(f"credentials for calls: {chosen.data / 'clients'} (sandhi call GET /v1/catalogue --as sr)")
     for line in who_may_sign_in(chosen.data, chosen.gateway):
+        say(line)
+    registry, sandbox = f"http://127.0.0.1:{ports.registry}", f"http://127.0.0.1:{ports.sandbox}"
+    for line in who_may_sign_in_elsewhere(chosen.data, registry, sandbox):
         say(line)
     say(f"ready {chosen.gateway}")
     with suppress(KeyboardInterrupt):

@@ -23,6 +23,8 @@ from .parties import Party, agreements, client_file, key_at, members, parties
 from .people import admit_officers
 
 VALID = timedelta(days=3 * 365)
+AT_THE_SANDBOX = frozenset({"ess", "social-registry", "samurdhi", "elders", "disability", "kidney", "public-works"})
+"""Clients whose sandbox agency is mounted under the client's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +94,12 @@ async def _key(connection: AsyncConnection, services: Services, folder: Path, pa
 
 def callback_of(party: Party, service: str, ports: Ports) -> str:
     """Where a system of the demo takes deliveries, and confirmations of its subscriptions."""
-    action = "on-subscribe" if service == "on-subscribe" else "notify"
+    action = service if service == "on-subscribe" else "notify"
+    if party.client in AT_THE_SANDBOX:  # programmes take vital events by a path of their own
+        action = "vital-events" if service == "vital-event" else action
+        return f"http://127.0.0.1:{ports.sandbox}/{party.client}/registry/{action}"
     if party.district:
         return f"http://127.0.0.1:{ports.sandbox}/offices/{party.district}/registry/{action}"
-    if party.client == "ess":
-        return f"http://127.0.0.1:{ports.sandbox}/ess/registry/{action}"
     return f"http://127.0.0.1:{ports.registry}/registry/{action}"
 
 

@@ -40,6 +40,13 @@ class ContestIn(Shape):
     subject: SubjectIn
 
 
+class PeriodIn(Shape):
+    """Days of a list, both included."""
+
+    since: Day | None = Field(default=None, alias="from")
+    to: Day | None = None
+
+
 async def citizens(request: Request) -> Citizens:
     """A dependency: the part for people's own data."""
     return cast("Citizens", request.app.state.citizens)

@@ -72,7 +72,7 @@ class FakeGate:
         self.calls.append("normalise")
         return self.record
 
-    async def hand(self, handover: Handover, record: Mapping[str, object], item_id: str) -> Handed:
+    async def hand(self, handover: Handover, record: Mapping[str, object], item_id: str, *, contested: bool) -> Handed:
         self.calls.append("hand")
         if isinstance(self.handed, BaseException):
             raise self.handed

@@ -1,0 +1,130 @@
+"""Pages of the console at a big log, beside a page that reads nothing of it: in one process, without sockets."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import httpx
+
+from audit import Entry, new_id
+from bench import people, place
+from bench.arithmetic import Figure, Round, median_round, ratio_of
+from bench.house import Furnished, House
+from bench.processes import NotMeasured
+from gateway.app import build_app
+from gateway.people import grants, officers, sessions
+from gateway.people.grants import Wanted
+from gateway.people.officers import SHELL, Officer
+from gateway.settings import Settings
+from gateway.wiring import Services, open_services
+
+CHUNK = 2_500
+PASSES = 20
+EMPTY = "/console/statements"
+REASON = "Measuring how fast pages are"
+LISTS = {
+    "exchanges": "/console/exchanges",
+    "exchanges of a purpose": f"/console/exchanges?purpose={place.PURPOSE}",
+    "exchanges of a day": "/console/exchanges?since={today}",
+    "events": "/console/events",
+    "findings": "/console/findings",
+    "overview": "/console",
+}
+NUMBER = people.nic(7)
+
+
+def measure(house: House, shared: Furnished | None) -> list[Figure]:
+    """Latency of lists and searches, SQLite and PostgreSQL, as a ratio to a page that lists nothing."""
+    figures = asyncio.run(_measured("SQLite", house.furnished("pages", 1).environment, house))
+    if shared:
+        figures += asyncio.run(_measured("PostgreSQL", shared.environment, house))
+    return figures
+
+
+async def _measured(name: str, environment: Mapping[str, str], house: House) -> list[Figure]:
+    async with open_services(Settings.read(environment)) as services, _browser(services) as browser:
+        await _grown(services, house.scale.entries)
+        today = f"{datetime.now(UTC):%Y-%m-%d}"
+        asked = {title: ("GET", path.format(today=today)) for title, path in LISTS.items()}
+        asked |= {"one person": ("POST", "/console/person"), "empty": ("GET", EMPTY)}
+        await _passes(browser, asked, 3)  # warms up
+        rounds = [await _passes(browser, asked, PASSES) for _ in range(house.scale.rounds)]
+    found = {title: median_round([each[title] for each in rounds]) for title in asked}
+    empty = found.pop("empty")
+    size = f"{house.scale.entries:,} entries, {name}"
+    return [_figure(f"page, {size}: {title}", each, empty) for title, each in found.items()]
+
+
+def _figure(title: str, each: Round, empty: Round) -> Figure:
+    ratio = ratio_of(each.p50 or 0.0, empty.p50 or 0.0)
+    return Figure(title, each.p50 or 0.0, "ms", each.p50, each.p99, "a page without a list", ratio, "<= 3")
+
+
+async def _passes(browser: httpx.AsyncClient, asked: Mapping[str, tuple[str, str]], count: int) -> dict[str, Round]:
+    """Each page once, again and again, so that what else the machine does falls on all alike."""
+    took: dict[str, list[float]] = {title: [] for title in asked}
+    form = {"csrf": browser.headers["x-csrf-token"], "type": "NIC", "value": NUMBER}
+    for _ in range(count):
+        for title, (method, path) in asked.items():
+            begun = time.perf_counter()
+            answer = await browser.request(method, path, data=form if method == "POST" else None)
+            took[title].append((time.perf_counter() - begun) * 1000)
+            if answer.status_code != 200:
+                raise NotMeasured(f"{path}: {answer.status_code}")
+    return {title: Round.of(sum(each) / 1000, each) for title, each in took.items()}
+
+
+@asynccontextmanager
+async def _browser(services: Services) -> AsyncIterator[httpx.AsyncClient]:
+    """A compliance officer's, who has said why."""
+    now, origin = services.people.clock(), services.trust.origin
+    officer = Officer(officers.new_officer_id(), place.ASKING, "Officer", f"{origin}/idp", officers.new_officer_id())
+    async with services.db.write() as connection:
+        await officers.add(connection, services.log, officer, by=SHELL, now=now)
+        wanted = Wanted(officer.id, "compliance_officer", "", "", None)
+        await grants.give(connection, services.log, wanted, services.people.profile.raw, by=SHELL, now=now)
+        secret = await sessions.begin(
+            connection, officer=officer.id, issuer=officer.issuer, authenticated_at=now, now=now
+        )
+    token = sessions.csrf_token(secret)
+    headers = {"origin": origin, "x-csrf-token": token}
+    transport = httpx.ASGITransport(build_app(services))
+    async with httpx.AsyncClient(transport=transport, base_url=origin, headers=headers) as http:
+        http.cookies.set(services.people.cookies.name("console"), secret, domain="127.0.0.1", path="/")
+        said = await http.post("/console/reason", data={"csrf": token, "reason": REASON, "next": "/console"})
+        assert said.status_code == 303, said.text
+        yield http
+
+
+async def _grown(services: Services, entries: int) -> None:
+    """Half as many exchanges, each with its two entries; person 7 has forty of them, however many there are."""
+    person, step = services.person_ref(people.subject(7)), max(entries // 2 // 40, 1)
+    for start in range(0, entries // 2, CHUNK):
+        some = [
+            _exchange(person if number % step == 0 else f"{number % 100_000:064x}")
+            for number in range(start, min(start + CHUNK, entries // 2))
+        ]
+        async with services.db.write() as connection:
+            await services.log.append_all_in(connection, [entry for pair in some for entry in pair])
+    await place.settled(services.db)
+
+
+def _exchange(person: str) -> Sequence[Entry]:
+    now = datetime.now(UTC)
+    id_ = new_id(now)
+    said: dict[str, object] = {
+        "exchange_id": str(id_),
+        "consumer": place.CALLER,
+        "provider": place.PROVIDERS[1],
+        "service": "bench_registry.employment",
+        "action": "read",
+        "purpose": place.PURPOSE,
+        "asked": ["closed_month", "employments"],
+    }
+    ended = said | {"outcome": "answered", "agreement": "BENCH-1", "agreement_version": 1, "basis": "consent"}
+    ended |= {"released": ["closed_month", "employments"], "withheld": [], "reasons": []}
+    return Entry(id_, "exchange.intent", now, said, (person,)), Entry(
+        new_id(now), "exchange.outcome", now, ended, (person,)
+    )
