@@ -173,6 +173,7 @@ def _notified(item: Item) -> dict[str, object]:
             "reg_event_type": kind.event_type,
             "reg_record_type": kind.record_type,
             "reg_records": wire.to_wire(item.service, item.record, item.subject),
+            **({"contested": True} if item.contested else {}),
         },
         "locale": "eng",
     }

@@ -35,12 +35,16 @@ WINDOW = 300.0  # seconds by which `message_ts` may be off (a retry is a new mes
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One item of a notification. `record` is the canonical record, `kind` its type as sent."""
+    """One item of a notification.
+
+    `record` is the canonical record, `kind` its type as sent; `contested`: the person says that it is wrong.
+    """
 
     reference_id: str
     kind: str
     event: str
     record: Mapping[str, Any]
+    contested: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +181,7 @@ def _notice(header: Mapping[str, Any], message: Mapping[str, Any]) -> Notice:
                 str(each["data"]["reg_record_type"]),
                 str(each["data"].get("reg_event_type", "")),
                 dict(each["data"]["reg_records"]),
+                each["data"].get("contested") is True,
             )
             for each in message["notify_event"]
         )

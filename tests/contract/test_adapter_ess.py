@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from datetime import date
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -210,6 +211,13 @@ async def test_a_push_is_one_item_and_the_acknowledgement_says_only_that_it_was_
     assert (event["reference_id"], envelope["header"]["total_count"]) == ("item-1", 1)
     assert event["data"]["reg_event_type"] == "enrolment_status_change"
     assert event["data"]["reg_record_type"] == "ProgrammeUpdate"
+
+
+async def test_a_push_that_the_person_contests_says_so(link: tuple[Ess, SupportSystem]) -> None:
+    adapter, ess = link
+    await adapter.deliver(replace(UPDATE, contested=True))
+    ((_, envelope),) = ess.received  # judged by the published schema when it came
+    assert envelope["message"]["notify_event"][0]["data"]["contested"] is True
 
 
 async def test_a_repeated_push_carries_the_same_ids_so_that_ess_can_tell(link: tuple[Ess, SupportSystem]) -> None:

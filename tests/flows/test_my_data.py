@@ -11,6 +11,7 @@ import pytest
 from sandhi_client.values import Answer as ClientsAnswer
 from sandhi_client.values import BatchLine
 
+from gateway.edges.dci.answering import proof_of
 from gateway.errors import ExchangeError, RefusedByRules
 from tests.citizen_house import ANN, BEN, FUND, OTHER, STATUTE, STRANGER, House, a_house, document, named
 
@@ -243,6 +244,7 @@ async def test_a_contested_record_is_marked_until_the_agency_has_looked(both: Ho
     assert "contested" not in before.wire()
     assert ClientsAnswer.read(marked.wire()).contested
     assert "contested" not in others.wire()
+    assert [proof_of(each).get("contested") for each in (marked, others)] == [True, None]  # over DCI
     batch_id = await house.batch([ANN, BEN])
     await house.work()
     lines = b"".join([part async for part in house.services.batches.results(batch_id)]).splitlines()

@@ -76,7 +76,7 @@ def telling_lines(secret: str) -> list[str]:
     return [line for line in secret.splitlines() if line and not line.startswith("-----")]
 
 
-@pytest.mark.parametrize("without", ["tax", "education,messaging"])
+@pytest.mark.parametrize("without", ["tax", pytest.param("education,messaging", marks=pytest.mark.nightly)])
 def test_with_a_source_missing_nobody_is_lost(tmp_path: Path, without: str) -> None:
     done = demo(tmp_path, WITHOUT=without)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]

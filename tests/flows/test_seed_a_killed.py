@@ -15,7 +15,7 @@ from gateway.cli.demo.processes import ProcessDied
 PEOPLE = 150
 
 
-@pytest.mark.parametrize("victim", ["gateway", "all"])
+@pytest.mark.parametrize("victim", ["gateway", pytest.param("all", marks=pytest.mark.nightly)])
 def test_killed_in_the_middle_and_started_again_the_run_completes(tmp_path: Path, victim: str) -> None:
     port = free_ports(1)[0]
     for played, step, delay in (("1", "1b", 0.6), ("4", "5", 1.2), ("7", "8", 1.0)):

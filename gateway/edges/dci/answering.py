@@ -270,9 +270,10 @@ def _said(codes: Mapping[str, int], answers: Sequence[Answer], *, matched: int) 
 
 def proof_of(answer: Answer) -> dict[str, Any]:
     """What the caller keeps beside a record: extension member `evidence` of `data`."""
-    return {
+    proof = {
         "exchange_id": answer.exchange_id,
         "as_of": answer.as_of.isoformat(),
         "match": answer.match,
         "receipt": answer.receipt,
     }
+    return proof | ({"contested": True} if answer.contested else {})

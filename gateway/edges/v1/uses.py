@@ -35,7 +35,7 @@ async def get_uses(
 ) -> dict[str, Any]:
     """Uses of the caller's member's data; both days are included, the last seven if none is given."""
     first, last, begin, end = days(here, since, to)
-    found = await counted(here.db, await _mine(here, who.member), begin, end)
+    found = await counted(here.db, await _mine(here, who), begin, end)
     shown = [used(key, found[key]) for key in sorted(found) if service in {None, key.service}]
     return {"from": first.isoformat(), "to": last.isoformat(), "uses": shown}
 
@@ -55,12 +55,13 @@ def days(here: Services, since: date | None, to: date | None) -> tuple[date, dat
     return first, last, datetime.combine(first, time(), zone), end
 
 
-async def _mine(here: Services, member: str) -> Mine:
-    """All systems of a member, and what they offer."""
+async def _mine(here: Services, who: Agency) -> Mine:
+    """All systems of a member, and what they offer; a system that asks is one of them."""
+    member, asking = who.member, set() if who.officer else {who.by}
     systems = {each.id: each for each in (await here.trust.register()).systems.values() if each.member_id == member}
     linked = {offer.service.id: offer.provider for offer in here.catalogue if member_of(offer.provider) == member}
     services = {*linked, *(f"{each.dci_id}/{one.name}" for each in systems.values() for one in each.services)}
-    return Mine({*systems, *linked.values()}, services)
+    return Mine({*asking, *systems, *linked.values()}, services)
 
 
 def used(key: Key, count: Counted) -> dict[str, Any]:

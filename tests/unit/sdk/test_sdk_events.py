@@ -30,7 +30,7 @@ HEADER = {
     "sender_id": "LK.GOV.SANDHI.GATEWAY",
     "receiver_id": "LK.GOV.WBB.SRIS",
 }
-EVENT = {
+EVENT: dict[str, Any] = {
     "reference_id": "r1",
     "timestamp": "2026-11-02T09:00:00Z",
     "data": {
@@ -70,6 +70,14 @@ async def test_a_good_notification_gives_its_events(place: Place, incoming: Inco
     assert event.record == {"status": "Active", "name": "கமலா"}
     told = json.loads(acknowledgement(notice))["message"]
     assert (told["ack_status"], told["correlation_id"]) == ("ACK", "m1")
+
+
+async def test_what_a_person_contests_is_marked(place: Place, incoming: Incoming) -> None:
+    marked = EVENT | {"data": dict(EVENT["data"], contested=True)}
+    covered = envelope(place, signed=False) | {"message": MESSAGE | {"notify_event": [EVENT, marked]}}
+    signed = covered | {"signature": place.trust.sign_envelope(covered)}
+    notice = await incoming.verified(json.dumps(signed).encode())
+    assert [each.contested for each in notice.events] == [False, True]
 
 
 def altered(place: Place) -> dict[str, Any]:
