@@ -52,11 +52,11 @@ check: setup-dev ## lint, types, import contracts
 
 test: setup-dev ## everything: unit, contract, property, flow, PostgreSQL, outside checks
 	@bash scripts/system-parts.sh
-	$(PY) -m pytest -m "not nightly" -n $(WORKERS) --dist loadfile
+	$(PY) -m pytest -m "not nightly" -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test-nightly: setup-dev ## the same code with bigger numbers, and proofs that need npm packages
 	@bash scripts/system-parts.sh nightly
-	SANDHI_NIGHTLY=1 $(PY) -m pytest -n $(WORKERS) --dist loadfile
+	SANDHI_NIGHTLY=1 $(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 bench: setup-dev ## measure, beside a bare forwarder and nginx; writes bench/results.json
 	@bash scripts/system-parts.sh bench

@@ -65,9 +65,16 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(params=[True, False], ids=["scripts", "no-scripts"])
+@pytest.fixture(params=[True, pytest.param(False, marks=pytest.mark.nightly)], ids=["scripts", "no-scripts"])
 def visitor(request: pytest.FixtureRequest, chromium: Browser, world: World) -> Iterator[Visitor]:
-    """A person with an empty browser, once with scripts and once without."""
+    """A person with an empty browser, with scripts; at night once more without."""
+    with Visitor.arrived(chromium, world, scripts=request.param) as found:
+        yield found
+
+
+@pytest.fixture(params=[True, False], ids=["scripts", "no-scripts"])
+def either(request: pytest.FixtureRequest, chromium: Browser, world: World) -> Iterator[Visitor]:
+    """As `visitor`, by day too: for the journeys from start to end."""
     with Visitor.arrived(chromium, world, scripts=request.param) as found:
         yield found
 

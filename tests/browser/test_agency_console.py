@@ -73,20 +73,20 @@ def proposed(visitor: Visitor) -> dict[str, Any]:
     return document
 
 
-def test_an_agreement_is_read_in_plain_sentences_and_signed(visitor: Visitor) -> None:
-    document = proposed(visitor)
-    visitor.sign_in("wbb-admin", "/console/agency/agreements")
-    visitor.looked_at("proposals")
-    visitor.page.locator("tbody tr", has_text=document["id"]).get_by_role("link").click()
-    assert visitor.heading() == "Enrolment, <i>once more</i>"
-    assert visitor.page.locator("main ul.govuk-list--bullet > li").count() > 5
-    visitor.looked_at("proposal")
-    visitor.page.get_by_label("Signature").fill("not.a.signature")
-    visitor.page.get_by_role("button", name="Sign", exact=True).click()
-    assert "There is a problem" in visitor.page.locator("main").inner_text()
-    key = json.loads((visitor.world.data / "members" / "LK.GOV.WBB.json").read_text("utf-8"))
-    visitor.page.get_by_label("Signature").fill(sign_agreement(document, key))
-    visitor.page.get_by_role("button", name="Sign", exact=True).click()
-    assert "Saved." in visitor.page.locator("main").inner_text()
-    signed = visitor.page.locator("tbody tr", has_text=document["id"])
+def test_an_agreement_is_read_in_plain_sentences_and_signed(either: Visitor) -> None:
+    document = proposed(either)
+    either.sign_in("wbb-admin", "/console/agency/agreements")
+    either.looked_at("proposals")
+    either.page.locator("tbody tr", has_text=document["id"]).get_by_role("link").click()
+    assert either.heading() == "Enrolment, <i>once more</i>"
+    assert either.page.locator("main ul.govuk-list--bullet > li").count() > 5
+    either.looked_at("proposal")
+    either.page.get_by_label("Signature").fill("not.a.signature")
+    either.page.get_by_role("button", name="Sign", exact=True).click()
+    assert "There is a problem" in either.page.locator("main").inner_text()
+    key = json.loads((either.world.data / "members" / "LK.GOV.WBB.json").read_text("utf-8"))
+    either.page.get_by_label("Signature").fill(sign_agreement(document, key))
+    either.page.get_by_role("button", name="Sign", exact=True).click()
+    assert "Saved." in either.page.locator("main").inner_text()
+    signed = either.page.locator("tbody tr", has_text=document["id"])
     assert "waits for the other side" in signed.inner_text()

@@ -46,13 +46,13 @@ class Clerk:
         return text in self.visitor.page.locator("main").inner_text()
 
 
-def test_a_clerk_registers_an_agency_in_less_than_fifteen_minutes(visitor: Visitor) -> None:
-    clerk, adapter = Clerk(visitor), f"levy_{int(visitor.scripts)}"
-    visitor.sign_in("wbb-admin")
+def test_a_clerk_registers_an_agency_in_less_than_fifteen_minutes(either: Visitor) -> None:
+    clerk, adapter = Clerk(either), f"levy_{int(either.scripts)}"
+    either.sign_in("wbb-admin")
     clerk.steps += 4  # the page, the login, the password, the button
     described(clerk, adapter)
     clerk.press("button", "Keep it")
-    assert visitor.heading() == f"Adapter {adapter}"
+    assert either.heading() == f"Adapter {adapter}"
     probed(clerk, adapter.upper() + "_URL")
     clerk.fill("Why", "Our register is ready to be asked")
     clerk.press("button", "Submit")

@@ -23,29 +23,29 @@ def shown(visitor: Visitor) -> str:
     return visitor.page.locator("main").inner_text()
 
 
-def test_from_the_queue_to_a_finding_that_employment_support_has(visitor: Visitor, desk: Desk) -> None:
-    desk.sign_in(visitor, OFFICE)
-    assert "Local office: Colombo" in shown(visitor)
-    assert NAUGHTY[:30] in shown(visitor)
-    visitor.looked_at("counsel-people")
-    person = visitor.page.locator("tbody th a").first
+def test_from_the_queue_to_a_finding_that_employment_support_has(either: Visitor, desk: Desk) -> None:
+    desk.sign_in(either, OFFICE)
+    assert "Local office: Colombo" in shown(either)
+    assert NAUGHTY[:30] in shown(either)
+    either.looked_at("counsel-people")
+    person = either.page.locator("tbody th a").first
     address = person.get_attribute("href") or ""
     person.click()
-    visitor.looked_at("counsel-person")
-    visitor.page.get_by_role("button", name="Save and send").click()
-    assert "There is a problem" in shown(visitor)
-    visitor.looked_at("counsel-person-fault")
-    visitor.page.get_by_role("group", name="Pension").get_by_label("Working").check()
-    visitor.page.get_by_role("group", name="Tax").get_by_label("Confirmed no work").check()
-    visitor.page.get_by_label("Outreach officer").check()
-    visitor.page.get_by_role("button", name="Save and send").click()
-    assert "The finding is kept" in shown(visitor)
-    visitor.page.reload()
-    visitor.page.locator("strong", has_text="Employment support has it").wait_for()
-    visitor.looked_at("counsel-people-found")
-    visitor.page.get_by_role("button", name="Sign out").click()
-    desk.sign_in(visitor, OTHER)
-    assert "Nobody waits in this office." in shown(visitor)
-    visitor.go(address, desk.url)
-    assert visitor.heading() == "Not found"
-    visitor.looked_at("counsel-not-of-this-office")
+    either.looked_at("counsel-person")
+    either.page.get_by_role("button", name="Save and send").click()
+    assert "There is a problem" in shown(either)
+    either.looked_at("counsel-person-fault")
+    either.page.get_by_role("group", name="Pension").get_by_label("Working").check()
+    either.page.get_by_role("group", name="Tax").get_by_label("Confirmed no work").check()
+    either.page.get_by_label("Outreach officer").check()
+    either.page.get_by_role("button", name="Save and send").click()
+    assert "The finding is kept" in shown(either)
+    either.page.reload()
+    either.page.locator("strong", has_text="Employment support has it").wait_for()
+    either.looked_at("counsel-people-found")
+    either.page.get_by_role("button", name="Sign out").click()
+    desk.sign_in(either, OTHER)
+    assert "Nobody waits in this office." in shown(either)
+    either.go(address, desk.url)
+    assert either.heading() == "Not found"
+    either.looked_at("counsel-not-of-this-office")

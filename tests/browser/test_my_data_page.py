@@ -12,25 +12,25 @@ def text_of(visitor: Visitor) -> str:
     return visitor.page.locator("main").inner_text()
 
 
-def test_a_person_sees_who_asked_and_why_contests_and_takes_it_back(visitor: Visitor) -> None:
-    number = visitor.world.somebody()
-    sign_in_as(visitor, number)
-    told = visitor.page.locator(".app-card").first.inner_text()
+def test_a_person_sees_who_asked_and_why_contests_and_takes_it_back(either: Visitor) -> None:
+    number = either.world.somebody()
+    sign_in_as(either, number)
+    told = either.page.locator(".app-card").first.inner_text()
     assert [each for each in ("Why", "What came of it", "On what ground") if each not in told] == []
-    visitor.looked_at("my-data")
-    visitor.page.get_by_role("link", name="Something is wrong").first.click()
-    visitor.page.get_by_label("What is wrong").fill(NAUGHTY)
-    visitor.page.get_by_label("Your NIC").fill("199912300011")
-    visitor.page.get_by_role("button", name="Send").click()
-    assert "There is a problem" in text_of(visitor)
-    visitor.looked_at("my-data-contest-fault")
-    visitor.page.get_by_label("Your NIC").fill(number)
-    visitor.page.get_by_role("button", name="Send").click()
-    assert "Your case is open." in text_of(visitor)
-    assert NAUGHTY in visitor.page.locator("main").inner_text()
-    visitor.looked_at("my-data-contested")
-    visitor.page.get_by_role("button", name="Take it back").first.click()
-    assert "Your case is closed." in text_of(visitor)
+    either.looked_at("my-data")
+    either.page.get_by_role("link", name="Something is wrong").first.click()
+    either.page.get_by_label("What is wrong").fill(NAUGHTY)
+    either.page.get_by_label("Your NIC").fill("199912300011")
+    either.page.get_by_role("button", name="Send").click()
+    assert "There is a problem" in text_of(either)
+    either.looked_at("my-data-contest-fault")
+    either.page.get_by_label("Your NIC").fill(number)
+    either.page.get_by_role("button", name="Send").click()
+    assert "Your case is open." in text_of(either)
+    assert NAUGHTY in either.page.locator("main").inner_text()
+    either.looked_at("my-data-contested")
+    either.page.get_by_role("button", name="Take it back").first.click()
+    assert "Your case is closed." in text_of(either)
 
 
 def test_a_person_takes_a_receipt_with_a_code_and_reads_the_agreements(visitor: Visitor) -> None:

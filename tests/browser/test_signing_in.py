@@ -4,14 +4,14 @@ import pytest
 from browser.visitor import Visitor
 
 
-def test_an_officer_signs_in_sees_the_roles_and_leaves(visitor: Visitor) -> None:
-    visitor.go("/console")
-    visitor.looked_at("sign-in")
-    visitor.sign_in("compliance")
-    assert "Compliance officer" in visitor.page.locator("main").inner_text()
-    visitor.looked_at("home")
-    visitor.page.get_by_role("button", name="Sign out").click()
-    assert visitor.heading() == "Sign in to the console"
+def test_an_officer_signs_in_sees_the_roles_and_leaves(either: Visitor) -> None:
+    either.go("/console")
+    either.looked_at("sign-in")
+    either.sign_in("compliance")
+    assert "Compliance officer" in either.page.locator("main").inner_text()
+    either.looked_at("home")
+    either.page.get_by_role("button", name="Sign out").click()
+    assert either.heading() == "Sign in to the console"
 
 
 def test_a_wrong_password_is_told_without_telling_which_part(visitor: Visitor) -> None:

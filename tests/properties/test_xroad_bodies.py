@@ -80,9 +80,8 @@ def test_every_record_that_fits_its_schema_fits_the_xsd(name: str) -> None:
     checker = schemas.compiled(schema, name)
 
     @settings(max_examples=8, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-    @given(values(schema))
+    @given(values(schema).filter(checker.is_valid))  # some schemas also say which members belong together
     def fits(record: Any) -> None:
-        assert checker.is_valid(record)
         made = etree.fromstring(etree.tostring(answer_of(answer(record), service)))
         assert schema_of(service).validate(made), schema_of(service).error_log
         judge(name).validate(made)
