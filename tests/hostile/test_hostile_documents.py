@@ -122,10 +122,10 @@ def test_the_strict_readers_are_the_only_ones_where_bytes_come_from_outside() ->
 
 def test_a_document_of_many_small_things_is_read_in_no_time() -> None:
     documents = [json.dumps([{"a": n} for n in range(60_000)]).encode(), b"<a>" + b"<b c='1'/>" * 90_000 + b"</a>"]
-    started = time.process_time()
+    started = time.thread_time()  # a second alone; a reader that looks back at every step takes minutes
     strict_json.loads(documents[0])
     strict_xml.parse(documents[1])
-    assert time.process_time() - started < 2.0
+    assert time.thread_time() - started < 20.0
 
 
 def _peak() -> int:
