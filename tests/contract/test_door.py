@@ -96,6 +96,12 @@ async def test_the_refusal_has_each_surfaces_own_shape(place: Place) -> None:
     assert native.headers["content-type"] == "application/problem+json"
     assert (native.json()["code"], native.json()["status"]) == ("unauthenticated", 401)
     assert dci.json()["errors"] == [{"code": "err.request.unauthorized", "message": "The caller is not authenticated."}]
+    assert dci.json().keys() == {
+        "header",
+        "message",
+        "errors",
+    }  # every shape that DCI publishes; see `edges.dci.failure`
+    assert (dci.json()["header"]["status"], dci.json()["message"]["search_response"]) == ("rjct", [])
     kind = "Server.ClientProxy.SslAuthenticationFailed"
     assert rest.headers["x-road-error"] == rest.json()["type"] == kind
     assert f"<faultcode>{kind}</faultcode>" in soap.text

@@ -31,7 +31,7 @@ from gateway.trust.keys import new_key, private_jwk
 from gateway.wiring import open_services
 
 OURS = re.compile(r" /(v1/(?!connectors/)|dci/)")  # a connector comes with a certificate instead of a token
-EXAMPLES = 200 if os.environ.get("SANDHI_NIGHTLY") else 3
+EXAMPLES = 200 if os.environ.get("SANDHI_NIGHTLY") else 5
 SCOPES = frozenset({"admin", "agreement", "audit", "consent", "delivery", "events", "exchange"})
 ALL = System("LK/GOV/ALL/EVERYTHING", "everything", "Everything", SCOPES)
 KEY = new_key("EdDSA")
