@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, select, tuple_
 
 from .entry import INDEXED, Entry
 from .rows import MOST_ROWS, among
@@ -55,6 +55,16 @@ class Wanted:
     before: tuple[int, int] | None = None
     limit: int = PAGE
 
+    @property
+    def of_times(self) -> bool:
+        """Whether a period is asked for: its lines come by claimed time, everything else by place in the log."""
+        return self.since is not None or self.until is not None
+
+    def order(self, found: Found) -> tuple[int, ...]:
+        """Sorts lines as a page has them, oldest first."""
+        at = (microseconds(found.at),) if self.of_times else ()
+        return (found.log_id, *at, found.seq)
+
 
 @dataclass(frozen=True, slots=True)
 class Logged:
@@ -74,11 +84,11 @@ class OpenIntent:
 
 
 def search(connection: Connection, wanted: Wanted) -> list[Found]:
-    """One page, newest first: shard after shard, so that each question finds its index."""
+    """One page, newest first (`Wanted.order`): shard after shard, so that each question finds its index."""
     found: list[Found] = []
     for log_id in connection.execute(_shards(wanted)).scalars().all():
-        rows = connection.execute(_query(log_id, wanted).limit(wanted.limit - len(found)))
-        found += map(_found, rows)
+        query = _query(log_id, wanted).where(*_older(connection, log_id, wanted))
+        found += map(_found, connection.execute(query.limit(wanted.limit - len(found))))
         if len(found) >= wanted.limit:
             break
     return found
@@ -105,10 +115,20 @@ def open_intents(connection: Connection, before: datetime | None) -> list[OpenIn
 
 
 def _query(log_id: int, wanted: Wanted) -> Select[Any]:
-    demands = [audit_search.c.log_id == log_id, *conditions(log_id, wanted)]
-    if wanted.before is not None and wanted.before[0] == log_id:
-        demands.append(audit_search.c.seq < wanted.before[1])
-    return select(audit_search).where(*demands).order_by(audit_search.c.seq.desc())
+    table = audit_search.c
+    query = select(audit_search).where(table.log_id == log_id, *conditions(log_id, wanted))
+    return query.order_by(table.ts.desc(), table.seq.desc()) if wanted.of_times else query.order_by(table.seq.desc())
+
+
+def _older(connection: Connection, log_id: int, wanted: Wanted) -> Iterator[ColumnElement[bool]]:
+    """That a line comes after the last one of the page before."""
+    table = audit_search.c
+    if wanted.before is None or wanted.before[0] != log_id:
+        return
+    seq = wanted.before[1]
+    last = select(table.ts).where(table.log_id == log_id, table.seq == seq)
+    at = connection.execute(last).scalar() if wanted.of_times else None
+    yield table.seq < seq if at is None else tuple_(table.ts, table.seq) < tuple_(at, seq)
 
 
 def _shards(wanted: Wanted) -> Select[Any]:

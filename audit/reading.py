@@ -6,12 +6,12 @@ from sqlalchemy import BindParameter, Connection, bindparam, select
 
 from .errors import NotInLog
 from .merkle import CompactRange, consistency_proof, inclusion_proof
-from .rows import execute
+from .rows import plain_rows
 from .tables import log_checkpoint, log_entry, log_head, log_node
 from .tiles import LEVELS, WIDTH, Place, Rows, TileTree, bundle
 
 TILES_KEPT = 64
-"""The upper tiles and those at the right edge are in every proof, so each connection remembers some: 30 KB each."""
+"""The upper tiles and those at the right edge are in every proof, so each connection remembers some: 16 KiB each."""
 
 _THIS: BindParameter[int] = bindparam("this")
 _FIRST: BindParameter[int] = bindparam("first")
@@ -53,10 +53,10 @@ def tile(connection: Connection, log_id: int, level: int, n: int, width: int) ->
         raise NotInLog(f"tiles have levels 0 to {LEVELS - 1}")
     first = n * WIDTH
     if level:
-        rows = execute(connection, _NODES, log_id, level, first, first + width)
+        rows = plain_rows(connection, _NODES, log_id, level, first, first + width)
     else:
-        rows = execute(connection, _LEAVES, log_id, first, first + width)
-    return b"".join(_complete([row[0] for row in rows.all()], width))
+        rows = plain_rows(connection, _LEAVES, log_id, first, first + width)
+    return b"".join(_complete([row[0] for row in rows], width))
 
 
 def entries(connection: Connection, log_id: int, n: int, width: int) -> bytes:
@@ -110,8 +110,8 @@ def latest_checkpoint(connection: Connection, log_id: int) -> bytes | None:
 
 def _tree(connection: Connection, log_id: int, size: int) -> TileTree:
     kept: dict[Place, Rows] = connection.info.setdefault(f"audit.tiles.{log_id}", {})
-    if len(kept) > TILES_KEPT:
-        kept.clear()
+    while len(kept) > TILES_KEPT:
+        del kept[next(iter(kept))]  # the one that was not needed for longest
     return TileTree(size, lambda level, n, width: tile(connection, log_id, level, n, width), kept)
 
 

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     event,
+    literal_column,
 )
 
 metadata = MetaData()
@@ -167,10 +168,22 @@ audit_search = Table(
     comment="Derived from log_entry in the same transaction; can be rebuilt.",
 )
 
-for _name in ("exchange_id", "consumer", "service", "agreement", "outcome", "case_ref", "officer_ref"):
+_BY = (
+    *("exchange_id", "consumer", "provider", "service", "purpose"),
+    *("agreement", "outcome", "case_ref", "officer_ref"),
+)
+for _name in _BY:
     _column = audit_search.c[_name]
     _present = _column.is_not(None)
     Index(f"audit_search_{_name}", _column, audit_search.c.seq, sqlite_where=_present, postgresql_where=_present)
+
+NO_EXCHANGE = audit_search.c.kind.not_in([literal_column("'exchange.intent'"), literal_column("'exchange.outcome'")])
+"""Everything else that is logged: few lines among many, so they have indexes of their own. Literal, so that a plan for
+any value finds them.
+"""
+for _name, _column in (("event", audit_search.c.log_id), ("event_kind", audit_search.c.kind)):
+    Index(f"audit_search_{_name}", _column, audit_search.c.seq, sqlite_where=NO_EXCHANGE, postgresql_where=NO_EXCHANGE)
+Index("audit_search_ts", audit_search.c.ts, audit_search.c.seq)
 
 audit_subject = Table(
     "audit_subject",

@@ -89,8 +89,8 @@ def hashes_of(tile: bytes) -> list[bytes]:
 Place = tuple[int, int, int]
 """(level, n, width) of a tile."""
 
-Rows = Sequence[Sequence[bytes]]
-"""The hashes of a tile, then those of its complete pairs, fours, ... up to the whole."""
+Rows = Sequence[bytes]
+"""A tile: its hashes in a row, then those of its complete pairs, of its fours, ... up to the whole."""
 
 
 class TileTree:
@@ -123,23 +123,27 @@ class TileTree:
     def _complete(self, height: int, start: int) -> bytes:
         level, doublings = divmod(height, 8)
         first = start >> 8 * level
-        return self._tile(level, first // WIDTH)[doublings][first % WIDTH >> doublings]
+        at = (first % WIDTH >> doublings) * HASH_BYTES
+        return self._tile(level, first // WIDTH)[doublings][at : at + HASH_BYTES]
 
     def _tile(self, level: int, n: int) -> Rows:
         width = width_at(self.size, level, n)
         place = (level, n, width)
-        if place not in self._kept:
+        rows = self._kept.pop(place, None)
+        if rows is None:
             tile = self._read(level, n, width)
             if not width or len(tile) != width * HASH_BYTES:
                 raise NotInLog(f"tile {tile_path(level, n, width or WIDTH)} is missing or has the wrong length")
-            self._kept[place] = _rows(hashes_of(tile))
-        return self._kept[place]
+            rows = _rows(tile)
+        self._kept[place] = rows  # the newest stands last: who lets go of some lets go of the first
+        return rows
 
 
-def _rows(hashes: list[bytes]) -> Rows:
-    rows = [row := hashes]
-    while len(row) > 1:  # as `node_hash` has it, without a call for each
-        row = [sha256(b"\x01" + left + right).digest() for left, right in zip(row[::2], row[1::2], strict=False)]
+def _rows(tile: bytes) -> Rows:
+    rows = [row := tile]
+    while len(row) > HASH_BYTES:  # as `node_hash` has it, without a call for each
+        pairs = range(0, len(row) - HASH_BYTES, 2 * HASH_BYTES)
+        row = b"".join([sha256(b"\x01" + row[at : at + 2 * HASH_BYTES]).digest() for at in pairs])
         rows.append(row)
     return rows
 

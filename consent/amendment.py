@@ -6,9 +6,9 @@ far; it needs a second pair of eyes. Narrowing never does. When in doubt a chang
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, fields
-from datetime import datetime
 
 from .model import ASSURANCES, SENSITIVITIES, Agreement, Grant, LegalBasis, Quota
+from .phrase import Phrase, phrase
 
 WIDENED, NARROWED, REWORDED = "widened", "narrowed", "reworded"
 UNLIMITED = float("inf")
@@ -16,20 +16,29 @@ UNLIMITED = float("inf")
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One difference between two versions. `place` is the member of the document, `words` are for people."""
+    """One difference between two versions. `place` is the member of the document, `said` is for people."""
 
     effect: str
     place: str
-    words: str
+    said: Phrase
+
+    @property
+    def words(self) -> str:
+        """In English."""
+        return str(self.said)
+
+    def wire(self) -> dict[str, object]:
+        """As the API shows it."""
+        return {"effect": self.effect, "place": self.place, "words": self.words, "phrase": self.said.wire()}
 
 
 def difference(before: Agreement, after: Agreement) -> tuple[Change, ...]:
     """Every change from one version to the next, in the order of the document."""
     return (
-        *_names("provider", "system that answers or receives", before.provider.systems, after.provider.systems),
-        *_names("consumer", "system that asks or hands over", before.consumer.systems, after.consumer.systems),
+        *names_changed("provider", "system that answers or receives", before.provider.systems, after.provider.systems),
+        *names_changed("consumer", "system that asks or hands over", before.consumer.systems, after.consumer.systems),
         *_grants(before, after),
-        *_names("purposes", "purpose", before.purposes, after.purposes),
+        *names_changed("purposes", "purpose", before.purposes, after.purposes),
         *_bases(before, after),
         *_period(before, after),
         *_conditions(before, after),
@@ -43,20 +52,24 @@ def widens(changes: Iterable[Change]) -> bool:
     return any(each.effect == WIDENED for each in changes)
 
 
-def _names(place: str, words: str, before: Collection[str], after: Collection[str]) -> Iterator[Change]:
+def names_changed(
+    place: str, words: str, before: Collection[str], after: Collection[str], of: str = ""
+) -> Iterator[Change]:
+    """A change for each name that came or went. `words` says what kind of name it is, `of` what it belongs to."""
+    what = phrase("%(of)s: %(what)s", of=of, what=Phrase(words)) if of else Phrase(words)
     for name in sorted(set(after) - set(before)):
-        yield Change(WIDENED, place, f"{words} added: {name}")
+        yield Change(WIDENED, place, phrase("%(what)s added: %(name)s", what=what, name=name))
     for name in sorted(set(before) - set(after)):
-        yield Change(NARROWED, place, f"{words} removed: {name}")
+        yield Change(NARROWED, place, phrase("%(what)s removed: %(name)s", what=what, name=name))
 
 
 def _grants(before: Agreement, after: Agreement) -> Iterator[Change]:
-    yield from _names("services", "service", before.grants, after.grants)
+    yield from names_changed("services", "service", before.grants, after.grants)
     for service in sorted(before.grants.keys() & after.grants.keys()):
         old, new = before.grants[service], after.grants[service]
-        yield from _names("services", f"{service}: action", old.actions, new.actions)
-        yield from _names("services", f"{service}: field", old.fields, new.fields)
-        yield from _names("services", f"{service}: disclosed in the question", old.sends, new.sends)
+        yield from names_changed("services", "action", old.actions, new.actions, service)
+        yield from names_changed("services", "field", old.fields, new.fields, service)
+        yield from names_changed("services", "disclosed in the question", old.sends, new.sends, service)
         yield from _sensitivity(service, old, new)
 
 
@@ -65,15 +78,16 @@ def _sensitivity(service: str, before: Grant, after: Grant) -> Iterator[Change]:
         was, is_ = (SENSITIVITIES.index(each.sensitivity.get(name, "personal")) for each in (before, after))
         if was != is_:
             effect = WIDENED if is_ < was else NARROWED
-            words = f"{service}: {name} was {SENSITIVITIES[was]} and is {SENSITIVITIES[is_]}"
-            yield Change(effect, "services", words)
+            known = {"service": service, "name": name, "was": Phrase(SENSITIVITIES[was])}
+            said = phrase("%(service)s: %(name)s was %(was)s and is %(now)s", **known, now=Phrase(SENSITIVITIES[is_]))
+            yield Change(effect, "services", said)
 
 
 def _bases(before: Agreement, after: Agreement) -> Iterator[Change]:
     """A basis is known by its kind and reference; whatever it newly carries widens."""
     old = {(each.kind, each.reference): each for each in before.bases}
     new = {(each.kind, each.reference): each for each in after.bases}
-    yield from _names("legal_bases", "legal basis", _titles(old), _titles(new))
+    yield from names_changed("legal_bases", "legal basis", _titles(old), _titles(new))
     for key in sorted(old.keys() & new.keys()):
         yield from _basis(" ".join(filter(None, key)), (old[key], before), (new[key], after))
 
@@ -84,16 +98,17 @@ def _titles(bases: Iterable[tuple[str, str]]) -> list[str]:
 
 def _basis(name: str, before: tuple[LegalBasis, Agreement], after: tuple[LegalBasis, Agreement]) -> Iterator[Change]:
     old, new = before[0], after[0]
-    yield from _names("legal_bases", f"{name}: controller of consents", old.controllers, new.controllers)
+    yield from names_changed("legal_bases", "controller of consents", old.controllers, new.controllers, name)
     if old.purposes or new.purposes:
-        yield from _names(
-            "legal_bases", f"{name}: purpose", *(each.purposes or of.purposes for each, of in (before, after))
-        )
+        purposes = [each.purposes or of.purposes for each, of in (before, after)]
+        yield from names_changed("legal_bases", "purpose", purposes[0], purposes[1], name)
     if old.services or new.services:
-        yield from _names("legal_bases", f"{name}: carries", _carried(*before), _carried(*after))
+        yield from names_changed("legal_bases", "carries", _carried(*before), _carried(*after), name)
     if old.emergency != new.emergency:
-        effect, words = (NARROWED, "only in") if new.emergency else (WIDENED, "no longer only in")
-        yield Change(effect, "legal_bases", f"{name}: counts {words} an emergency")
+        effect, text = WIDENED, "%(basis)s: counts no longer only in an emergency"
+        if new.emergency:
+            effect, text = NARROWED, "%(basis)s: counts only in an emergency"
+        yield Change(effect, "legal_bases", phrase(text, basis=name))
 
 
 def _carried(basis: LegalBasis, agreement: Agreement) -> set[str]:
@@ -105,9 +120,8 @@ def _period(before: Agreement, after: Agreement) -> Iterator[Change]:
     """An amendment begins where it begins; only its end is compared."""
     if before.valid_until != after.valid_until:
         effect = WIDENED if after.valid_until > before.valid_until else NARROWED
-        yield Change(
-            effect, "valid_until", f"holds until {_day(after.valid_until)} instead of {_day(before.valid_until)}"
-        )
+        said = phrase("holds until %(now)s instead of %(was)s", now=after.valid_until, was=before.valid_until)
+        yield Change(effect, "valid_until", said)
 
 
 def _conditions(before: Agreement, after: Agreement) -> Iterator[Change]:
@@ -119,29 +133,36 @@ def _conditions(before: Agreement, after: Agreement) -> Iterator[Change]:
     for name, words, protects in flags:
         old, new = getattr(before, name), getattr(after, name)
         if old != new:
-            yield Change(NARROWED if new == protects else WIDENED, name, words if new else f"no longer: {words}")
+            said = Phrase(words) if new else phrase("no longer: %(what)s", what=Phrase(words))
+            yield Change(NARROWED if new == protects else WIDENED, name, said)
     for purpose in sorted(before.purposes & after.purposes):
         levels = [each.assurance.get(purpose, ASSURANCES[0]) for each in (before, after)]
         was, is_ = map(ASSURANCES.index, levels)
         if was != is_:
-            words = f"{purpose}: consents of assurance {levels[1]} or better count, instead of {levels[0]}"
-            yield Change(WIDENED if is_ < was else NARROWED, "assurance", words)
+            text = "%(purpose)s: consents of assurance %(now)s or better count, instead of %(was)s"
+            said = phrase(text, purpose=purpose, now=levels[1], was=levels[0])
+            yield Change(WIDENED if is_ < was else NARROWED, "assurance", said)
 
 
 def _limits(before: Agreement, after: Agreement) -> Iterator[Change]:
     for each in fields(Quota):
-        yield from _limit(f"quota/{each.name}", getattr(before.quota, each.name), getattr(after.quota, each.name))
-    yield from _limit("data_life_days", before.data_life_days, after.data_life_days)
-    yield from _limit("disclosure_delay_days", before.disclosure_delay_days, after.disclosure_delay_days)
-    yield from _limit("max_age_months", before.max_age_months, after.max_age_months)
+        yield from limit_changed(
+            f"quota/{each.name}", getattr(before.quota, each.name), getattr(after.quota, each.name)
+        )
+    yield from limit_changed("data_life_days", before.data_life_days, after.data_life_days)
+    yield from limit_changed("disclosure_delay_days", before.disclosure_delay_days, after.disclosure_delay_days)
+    yield from limit_changed("max_age_months", before.max_age_months, after.max_age_months)
+    yield from limit_changed("answers_kept_minutes", before.answers_kept_minutes, after.answers_kept_minutes)
 
 
-def _limit(place: str, before: int | None, after: int | None) -> Iterator[Change]:
+def limit_changed(place: str, before: int | None, after: int | None) -> Iterator[Change]:
+    """A change of a number that bounds something; None: it is not bounded."""
     if before == after:
         return
     more = (UNLIMITED if after is None else after) > (UNLIMITED if before is None else before)
-    said = ["no limit" if each is None else str(each) for each in (after, before)]
-    yield Change(WIDENED if more else NARROWED, place, f"{place.replace('_', ' ')}: {said[0]} instead of {said[1]}")
+    now, was = (Phrase("no limit") if each is None else each for each in (after, before))
+    said = phrase("%(what)s: %(now)s instead of %(was)s", what=_worded(place), now=now, was=was)
+    yield Change(WIDENED if more else NARROWED, place, said)
 
 
 def _wording(before: Agreement, after: Agreement) -> Iterator[Change]:
@@ -156,8 +177,8 @@ def _wording(before: Agreement, after: Agreement) -> Iterator[Change]:
         "disclosure_delay_reason",
     ):
         if getattr(before, name) != getattr(after, name):
-            yield Change(REWORDED, name, f"{name.replace('_', ' ')} changed")
+            yield Change(REWORDED, name, phrase("%(what)s changed", what=_worded(name)))
 
 
-def _day(at: datetime) -> str:
-    return f"{at:%d %B %Y}"
+def _worded(place: str) -> Phrase:
+    return Phrase(place.replace("_", " "))

@@ -381,6 +381,7 @@ def _granted(request: Request, chosen: _Offer, subtracted: dict[str, str], reaso
         quota=chosen.agreement.quota if chosen.agreement.quota != NO_QUOTA else None,
         times_per_day=chosen.times_per_day,
         emergency=chosen.basis.emergency,
+        answers_kept_minutes=chosen.agreement.answers_kept_minutes,
     )
 
 

@@ -13,11 +13,14 @@ named here.
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
+from functools import partial
 from operator import attrgetter
 from typing import Any
 
 from .decide import decide
+from .looked import Looked
 from .model import Consent, Decision, Facts, Request
+from .moments import micros
 
 MOST_CONSENTS = 100  # placeholders have two digits, so that they sort like the consents they stand for
 
@@ -31,7 +34,7 @@ class Alike:
 
     def __init__(self, *, most: int = 1024) -> None:
         self._most = most
-        self._known: dict[Hashable, tuple[_Template, tuple[object, ...]]] = {}
+        self._known: dict[Hashable, tuple[Template, tuple[object, ...]]] = {}
 
     def __call__(self, request: Request, facts: Facts, now: datetime) -> Decision:
         """What `decide` gives; `now` is UTC and aware."""
@@ -47,28 +50,52 @@ class Alike:
             if len(self._known) >= self._most:
                 del self._known[next(iter(self._known))]
             self._known[standing] = found
-        return found[0].of(consents)
+        return found[0].of([each.id for each in consents])
 
 
 def decide_many(requests: Sequence[Request], facts: Sequence[Facts], now: datetime) -> list[Decision]:
     """What `decide` gives for each request on its facts, in their order; `now` is UTC and aware."""
-    known: dict[Hashable, _Template] = {}
-    decisions: list[Decision] = []
-    for request, each in zip(requests, facts, strict=True):
+    decided = deciding(requests, facts, now)
+    return [template.of(ids) for template, ids in map(decided, range(len(requests)))]
+
+
+def deciding(
+    requests: Sequence[Request], facts: Sequence[Facts], now: datetime
+) -> Callable[[int], tuple["Template", Sequence[str]]]:
+    """By place: the decision of all that are alike, and the ids of this one's consents, to be written in."""
+    known: dict[Hashable, Template] = {}
+    at = micros(now)
+
+    def of_rows(place: int, looked: Looked) -> tuple[Template, Sequence[str]]:
+        """People who stand alike are known by their rows, before any value is made of these."""
+        said = looked.said(place, at)
+        if said is None or len(said[1]) > MOST_CONSENTS:
+            return of_values(place)
+        request, (words, ids) = requests[place], said
+        alike = (_asked(request), bool(request.case), request.numbers, words)
+        template = known.get(alike)
+        if template is None:
+            template = known[alike] = of_values(place)[0]
+        return template, ids
+
+    def of_values(place: int) -> tuple[Template, Sequence[str]]:
+        request, each = requests[place], facts[place]
         if any(_of_one(each)) or len(each.consents) > MOST_CONSENTS:
-            decisions.append(decide(request, each, now))
-            continue
+            return Template(decide(request, each, now), (), None, ()), ()
         consents = each.consents if len(each.consents) < 2 else tuple(sorted(each.consents, key=_by_id))
         standing = _standing(request, each, consents, now)
         template = known.get(standing)
         if template is None:
             template = known[standing] = _template(request, each, consents, now)
-        decisions.append(template.of(consents))
-    return decisions
+        return template, [each.id for each in consents]
+
+    if isinstance(facts, Looked):
+        return partial(of_rows, looked=facts)
+    return of_values
 
 
-@dataclass(frozen=True, slots=True)
-class _Template:
+@dataclass(frozen=True, slots=True, eq=False)
+class Template:
     """A decision with placeholders for the ids of consents."""
 
     decision: Decision
@@ -76,17 +103,24 @@ class _Template:
     chosen: int | None  # which of the consents carries it
     speaking: tuple[tuple[int, int], ...]  # which reason names which consent
 
-    def of(self, consents: Sequence[Consent]) -> Decision:
-        """The decision with the ids of these consents."""
+    def of(self, ids: Sequence[str]) -> Decision:
+        """The decision with these ids of consents, in their order."""
         if self.chosen is None and not self.speaking:
             return self.decision
-        reasons, members = list(self.decision.reasons), list(self.members)
-        for at, place in self.speaking:
-            reasons[at] = reasons[at].replace(_mark(place), consents[place].id)
-        members[_REASONS] = tuple(reasons)
-        if self.chosen is not None:
-            members[_CONSENT] = consents[self.chosen].id
+        members = list(self.members)
+        members[_REASONS], members[_CONSENT] = self.reasons(ids), self.consent(ids)
         return Decision(*members)
+
+    def reasons(self, ids: Sequence[str]) -> tuple[str, ...]:
+        """The decision's reasons with these ids."""
+        reasons = list(self.decision.reasons)
+        for at, place in self.speaking:
+            reasons[at] = reasons[at].replace(_mark(place), ids[place])
+        return tuple(reasons)
+
+    def consent(self, ids: Sequence[str]) -> str | None:
+        """The id of the consent that carries the decision, if one does."""
+        return self.decision.consent if self.chosen is None else ids[self.chosen]
 
 
 def _standing(request: Request, facts: Facts, consents: Sequence[Consent], now: datetime) -> Hashable:
@@ -113,7 +147,7 @@ def _standing(request: Request, facts: Facts, consents: Sequence[Consent], now: 
     )
 
 
-def _template(request: Request, facts: Facts, consents: Sequence[Consent], now: datetime) -> _Template:
+def _template(request: Request, facts: Facts, consents: Sequence[Consent], now: datetime) -> Template:
     marked = tuple(replace(each, id=_mark(place)) for place, each in enumerate(consents))
     decision = decide(request, replace(facts, consents=marked), now)
     speaking = tuple(
@@ -123,7 +157,7 @@ def _template(request: Request, facts: Facts, consents: Sequence[Consent], now: 
         if _mark(place) in reason
     )
     chosen = next((place for place in range(len(consents)) if decision.consent == _mark(place)), None)
-    return _Template(decision, _members(decision), chosen, speaking)
+    return Template(decision, _members(decision), chosen, speaking)
 
 
 def _mark(place: int) -> str:

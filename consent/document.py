@@ -68,6 +68,7 @@ def agreement_of(document: object) -> Agreement:
             dpia=reader.text("dpia", reading.TEXT, default=""),
             disclosure_delay_days=reader.whole_or_none("disclosure_delay_days", 1, 3650) or 0,
             disclosure_delay_reason=reader.text("disclosure_delay_reason", reading.TEXT, default=""),
+            answers_kept_minutes=reader.whole_or_none("answers_kept_minutes", 1, 1440) or 0,
         )
         _consistent(agreement, len(reader.each("services")))
     return agreement

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from .control import standing_controls
 from .errors import FactsUnavailable
 from .kept import FAILURES, MOST_AT_ONCE, Connect, Kept, KeptSqlite, Row, kept_by, lookup
+from .looked import Agreed, Looked
 from .model import Agreement, Consent, Control, Facts, Objection, Relationship, Request, member_of
 from .rows import consent_from, objection_from, relationship_from
 from .store import current_agreements
@@ -62,6 +63,10 @@ class AgreementCache:
         """The agreements that name this consumer and this provider."""
         return tuple(each for each in self._by_consumer.get(consumer, ()) if provider in each.provider.systems)
 
+    def agreed(self, request: Request) -> Agreed:
+        """Both that concern a request: agreements and controls."""
+        return self.between(request.consumer, request.provider), self.controls(request)
+
     def controls(self, request: Request) -> tuple[Control, ...]:
         """What those whose data would go said about who would get it."""
         if not self._controls:
@@ -93,13 +98,22 @@ async def facts_for(
         now: UTC; becomes `as_of`.
         cache: agreements remembered from lookup to lookup; without one they are read each time.
     """
+    generation, people = _sorted(await _rows_of(connection, requests))
+    agreements = await (cache or AgreementCache()).freshened(connection, generation, now)
+    return _facts(requests, people, agreements, now)
+
+
+async def _rows_of(connection: AsyncConnection, requests: Sequence[Request]) -> list[Row]:
     rows: list[Row] = []
     for some in _in_chunks([*{request.subject_ref: None for request in requests}]):
         statement, parameters = lookup(connection.dialect.name, some)
         rows += (await connection.exec_driver_sql(statement, parameters)).all()
-    generation, people = _sorted(rows)
-    agreements = await (cache or AgreementCache()).freshened(connection, generation, now)
-    return _facts(requests, people, agreements, now)
+    return rows
+
+
+def _generation(rows: Iterable[Row]) -> int:
+    """The newest of the agreements that these rows tell of."""
+    return max((int(row[5]) for row in rows if row[0] == "generation"), default=0)
 
 
 def _sorted(rows: Iterable[Row]) -> tuple[int, Mapping[str, _Person]]:
@@ -182,7 +196,7 @@ class FactsSource:
             self._running = asyncio.create_task(self._run())
         return await answer
 
-    async def of_many(self, requests: Sequence[Request]) -> list[Facts]:
+    async def of_many(self, requests: Sequence[Request]) -> Looked:
         """The facts for each request of a batch, in order; does not hold up the single lookups.
 
         Raises:
@@ -193,7 +207,9 @@ class FactsSource:
             if isinstance(kept, KeptSqlite):
                 return await self._in_turns(kept, requests)
             async with self._connect() as connection:
-                return await facts_for(connection, requests, self._clock(), self._cache)
+                now, rows = self._clock(), await _rows_of(connection, requests)
+                await self._cache.freshened(connection, _generation(rows), now)
+                return Looked(requests, rows, self._cache.agreed, now)
         except FAILURES as error:
             raise FactsUnavailable(NO_ANSWER) from error
 
@@ -233,13 +249,14 @@ class FactsSource:
             if not answer.done():  # its caller may have hung up
                 answer.set_result(found)
 
-    async def _in_turns(self, kept: Kept, requests: Sequence[Request]) -> list[Facts]:
+    async def _in_turns(self, kept: Kept, requests: Sequence[Request]) -> Looked:
         """A few people at a time on the event loop, and others in between: in a thread each row waits for its turn."""
         now, rows = self._clock(), list[Row]()
         for some in _in_chunks([*{request.subject_ref: None for request in requests}], A_FEW):
             rows += await kept.rows(some)
             await asyncio.sleep(0)
-        return await self._made(rows, requests, now)
+        await self._freshened(_generation(rows), now)
+        return Looked(requests, rows, self._cache.agreed, now)
 
     async def _looked_up(self, requests: Sequence[Request]) -> list[Facts]:
         kept, now = await self._keeping(), self._clock()
@@ -252,10 +269,13 @@ class FactsSource:
 
     async def _made(self, rows: Sequence[Row], requests: Sequence[Request], now: datetime) -> list[Facts]:
         generation, people = _sorted(rows)
+        await self._freshened(generation, now)
+        return _facts(requests, people, self._cache, now)
+
+    async def _freshened(self, generation: int, now: datetime) -> None:
         if not self._cache.is_of(generation):
             async with self._connect() as connection:
                 await self._cache.freshened(connection, generation, now)
-        return _facts(requests, people, self._cache, now)
 
 
 def _fail(waiting: Iterable[Waiting], error: FactsUnavailable) -> None:

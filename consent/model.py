@@ -144,6 +144,7 @@ class Agreement:
     dpia: str = ""
     disclosure_delay_days: int = 0
     disclosure_delay_reason: str = ""
+    answers_kept_minutes: int = 0
 
     @property
     def name(self) -> str:
@@ -345,6 +346,7 @@ class Decision:
         quota: what the granting agreement has a budget for; None where it has none.
         times_per_day: how often a day data may be asked on the consent; None where it does not say.
         emergency: the basis in force counts in an emergency only.
+        answers_kept_minutes: how long the gateway may keep the answer and give it again; 0: not at all.
     """
 
     allowed: bool
@@ -362,3 +364,4 @@ class Decision:
     quota: Quota | None = None
     times_per_day: int | None = None
     emergency: bool = False
+    answers_kept_minutes: int = 0

@@ -4,7 +4,7 @@ Counted in the database, so that all processes spend from one budget, and in the
 is rolled back and costs nothing. Only agreements with a quota cost a write. Hours and days are those of UTC.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -48,6 +48,20 @@ class Window:
     since: datetime
     until: datetime
     most: int
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """How much of a window is spent."""
+
+    window: Window
+    amount: int
+
+    def wire(self) -> dict[str, object]:
+        """As the API shows it; the budget is whole again at `until`."""
+        window = self.window
+        told = {"kind": window.kind, "agreed": window.most, "used": self.amount, "left": window.most - self.amount}
+        return told | {"until": window.until.isoformat()}
 
 
 def windows(quota: Quota, now: datetime) -> Iterator[Window]:
@@ -117,6 +131,20 @@ async def _count(connection: AsyncConnection, agreement: Budgeted, window: Windo
 
 def _named(agreement: Budgeted, window: Window) -> dict[str, object]:
     return {"agreement": agreement.id, "kind": window.kind, "since": int(window.since.timestamp())}
+
+
+async def used(connection: AsyncConnection, budgets: Iterable[Budgeted], now: datetime) -> dict[str, list[Used]]:
+    """Id -> its windows with what is spent of them; an id whose budget counts nothing by time has none."""
+    since = int((now - DAY).timestamp())
+    query = select(spent.c.agreement, spent.c.kind, spent.c.since, spent.c.amount).where(spent.c.since >= since)
+    known = {(row[0], row[1], row[2]): row[3] for row in await connection.execute(query)}
+    return {
+        each.id: [
+            Used(window, known.get((each.id, window.kind, int(window.since.timestamp())), 0))
+            for window in windows(each.quota, now)
+        ]
+        for each in budgets
+    }
 
 
 async def forget_spent(connection: AsyncConnection, now: datetime) -> None:

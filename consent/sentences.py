@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from .model import HANDED_OVER, Agreement, Grant, LegalBasis, Quota
+from .phrase import Phrase, english, phrase, wired
 
 BASIS_WORDS = {
     "consent": "the person's consent",
@@ -16,48 +17,63 @@ BASIS_WORDS = {
 
 def sentences(agreement: Agreement) -> list[str]:
     """One sentence per rule, in the order in which a reader asks: who, what, why, how long, what else."""
+    return [str(each) for each in phrases(agreement)]
+
+
+def in_words(agreement: Agreement) -> dict[str, object]:
+    """As an API shows it: the sentences in English, and each as a text with its values."""
+    said = phrases(agreement)
+    return {"sentences": [str(each) for each in said], "phrases": wired(said)}
+
+
+def phrases(agreement: Agreement) -> list[Phrase]:
+    """The same, to be said in any language."""
     return [
         *_parties(agreement),
         *(said for _, grant in sorted(agreement.grants.items()) for said in _grant(agreement, grant)),
-        f"It may be used for: {_listed(map(_purpose(agreement), agreement.purposes))}.",
+        phrase("It may be used for: %(purposes)s.", purposes=_listed(map(_purpose(agreement), agreement.purposes))),
         *_subjects(agreement),
         _bases(agreement),
         *(_narrowed(basis) for basis in agreement.bases if basis.services or basis.purposes),
-        f"It holds from {agreement.valid_from:%d %B %Y} until {agreement.valid_until:%d %B %Y}.",
+        phrase("It holds from %(first)s until %(last)s.", first=agreement.valid_from, last=agreement.valid_until),
         *_conditions(agreement),
         *_quota(agreement.quota),
         *_care(agreement),
     ]
 
 
-def _parties(agreement: Agreement) -> list[str]:
+def _parties(agreement: Agreement) -> list[Phrase]:
     provider, consumer = agreement.provider, agreement.consumer
-    opening = f"Agreement {agreement.id}, version {agreement.version}: {agreement.title}"
-    between = f"between {consumer.member} and {provider.member}"
+    between = phrase("between %(consumer)s and %(provider)s", consumer=consumer.member, provider=provider.member)
     if provider.member == consumer.member:
-        between = f"within {consumer.member}"
+        between = phrase("within %(member)s", member=consumer.member)
+    named = {"id": agreement.id, "version": agreement.version, "title": agreement.title, "between": between}
     return [
-        f"{opening} ({between}).",
-        f"The systems that ask or hand over are {_listed(consumer.systems)}.",
-        f"The systems that answer or receive are {_listed(provider.systems)}.",
+        phrase("Agreement %(id)s, version %(version)s: %(title)s (%(between)s).", **named),
+        phrase("The systems that ask or hand over are %(systems)s.", systems=_listed(consumer.systems)),
+        phrase("The systems that answer or receive are %(systems)s.", systems=_listed(provider.systems)),
     ]
 
 
-def _grant(agreement: Agreement, grant: Grant) -> list[str]:
+def _grant(agreement: Agreement, grant: Grant) -> list[Phrase]:
     consumer, provider = agreement.consumer.member, agreement.provider.member
     asked, handed = grant.actions - HANDED_OVER, grant.actions & HANDED_OVER
-    by = f" by {_listed(grant.sends)}" if grant.sends else ""
-    fields = _listed(grant.fields)
-    said: list[str] = []
-    if asked:
-        said.append(f"{consumer} may ask {grant.service} ({_listed(asked)}){by}, and may receive {fields}.")
+    known: dict[str, object] = {"consumer": consumer, "service": grant.service, "fields": _listed(grant.fields)}
+    said: list[Phrase] = []
+    if asked and grant.sends:
+        known |= {"by": _listed(grant.sends)}
+        text = "%(consumer)s may ask %(service)s (%(actions)s) by %(by)s, and may receive %(fields)s."
+        said.append(phrase(text, **known, actions=_listed(asked)))
+    elif asked:
+        text = "%(consumer)s may ask %(service)s (%(actions)s), and may receive %(fields)s."
+        said.append(phrase(text, **known, actions=_listed(asked)))
     if handed:
-        said.append(
-            f"{consumer} may hand over {grant.service} ({_listed(handed)}), and {provider} may receive {fields}."
-        )
+        text = "%(consumer)s may hand over %(service)s (%(actions)s), and %(provider)s may receive %(fields)s."
+        said.append(phrase(text, **known, actions=_listed(handed), provider=provider))
     special = [name for name, level in grant.sensitivity.items() if level == "special"]
     if special:
-        said.append(f"Of {grant.service}, {_listed(special)} is of a special category and needs special care.")
+        text = "Of %(service)s, %(fields)s is of a special category and needs special care."
+        said.append(phrase(text, service=grant.service, fields=_listed(special)))
     return said
 
 
@@ -66,75 +82,114 @@ def _purpose(agreement: Agreement) -> Callable[[str], str]:
     return lambda purpose: f"{purpose} ({terms[purpose]})" if purpose in terms else purpose
 
 
-def _subjects(agreement: Agreement) -> list[str]:
-    said = [f"It is about: {agreement.subject_category}."] if agreement.subject_category else []
+def _subjects(agreement: Agreement) -> list[Phrase]:
+    about = agreement.subject_category
+    said = [phrase("It is about: %(people)s.", people=about)] if about else []
     for purpose, level in sorted(agreement.assurance.items()):
-        said.append(f"For {purpose}, a consent counts if it was given with assurance {level} or better.")
+        text = "For %(purpose)s, a consent counts if it was given with assurance %(level)s or better."
+        said.append(phrase(text, purpose=purpose, level=level))
     return said
 
 
-def _bases(agreement: Agreement) -> str:
-    words = [_basis(basis) for basis in agreement.bases]
+def _bases(agreement: Agreement) -> Phrase:
+    words = tuple(_basis(basis) for basis in agreement.bases)
     if len(words) == 1:
-        return f"The legal basis is {words[0]}."
-    return f"The legal basis is one of these at a time: {'; '.join(words)}."
+        return phrase("The legal basis is %(basis)s.", basis=words[0])
+    return phrase("The legal basis is one of these at a time: %(bases)s.", bases=_joined(words))
 
 
-def _basis(basis: LegalBasis) -> str:
+def _basis(basis: LegalBasis) -> Phrase:
     if basis.kind == "consent":
-        return f"the person's consent, as recorded by {_listed(basis.controllers)}"
-    only = ", only where the asker states an emergency, which is reviewed afterwards" if basis.emergency else ""
-    return f"{BASIS_WORDS[basis.kind]} ({basis.reference}){only}"
+        return phrase("the person's consent, as recorded by %(members)s", members=_listed(basis.controllers))
+    known = {"kind": Phrase(BASIS_WORDS[basis.kind]), "reference": basis.reference}
+    if basis.emergency:
+        text = "%(kind)s (%(reference)s), only where the asker states an emergency, which is reviewed afterwards"
+        return phrase(text, **known)
+    return phrase("%(kind)s (%(reference)s)", **known)
 
 
-def _narrowed(basis: LegalBasis) -> str:
-    services = "; ".join(f"{service}: {_listed(fields)}" for service, fields in sorted(basis.services.items()))
-    purposes = f"for {_listed(basis.purposes)}" if basis.purposes else ""
-    return f"On the basis of {BASIS_WORDS[basis.kind]} only: {', '.join(filter(None, (services, purposes)))}."
+def _joined(words: tuple[Phrase, ...]) -> Phrase:
+    """With semicolons, for the parts have commas."""
+    first, *rest = words
+    return phrase("%(first)s; %(rest)s", first=first, rest=_joined(tuple(rest))) if rest else first
 
 
-def _conditions(agreement: Agreement) -> list[str]:
-    known = "may" if agreement.may_know_existence else "may not"
-    conditions = [f"Who asks {known} learn whether the provider knows the person."]
+def _narrowed(basis: LegalBasis) -> Phrase:
+    known: dict[str, object] = {"basis": Phrase(BASIS_WORDS[basis.kind])}
+    known["services"] = "; ".join(f"{service}: {_text(fields)}" for service, fields in sorted(basis.services.items()))
+    if not basis.purposes:
+        return phrase("On the basis of %(basis)s only: %(services)s.", **known)
+    purposes = _listed(basis.purposes)
+    if not basis.services:
+        return phrase("On the basis of %(basis)s only: for %(purposes)s.", basis=known["basis"], purposes=purposes)
+    return phrase("On the basis of %(basis)s only: %(services)s, for %(purposes)s.", **known, purposes=purposes)
+
+
+def _conditions(agreement: Agreement) -> list[Phrase]:
+    knowing = "Who asks may learn whether the provider knows the person."
+    if not agreement.may_know_existence:
+        knowing = "Who asks may not learn whether the provider knows the person."
+    conditions = [Phrase(knowing)]
     if agreement.requires_case:
-        conditions.append("Every request names a case.")
+        conditions.append(Phrase("Every request names a case."))
     if agreement.requires_relationship:
-        conditions.append("A relationship with the person must have been declared before anything is asked.")
+        conditions.append(Phrase("A relationship with the person must have been declared before anything is asked."))
     if agreement.max_age_months is not None:
-        conditions.append(f"Data older than {agreement.max_age_months} months is not used.")
+        conditions.append(phrase("Data older than %(n)s months is not used.", n=agreement.max_age_months))
+    if agreement.answers_kept_minutes:
+        text = "The gateway may keep an answer for %(n)s minutes and give it again."
+        conditions.append(phrase(text, n=agreement.answers_kept_minutes))
     if agreement.data_life_days is not None:
-        conditions.append(f"The receiver erases what it received after {agreement.data_life_days} days.")
+        text = "The receiver erases what it received after %(n)s days."
+        conditions.append(phrase(text, n=agreement.data_life_days))
     return conditions
 
 
 QUOTA_WORDS = {
-    "calls_per_hour": "calls an hour",
-    "calls_per_day": "calls a day",
-    "subjects_per_hour": "different people an hour",
-    "subjects_per_day": "different people a day",
-    "bulk_lines": "people in one batch",
+    "calls_per_hour": "%(n)s calls an hour",
+    "calls_per_day": "%(n)s calls a day",
+    "subjects_per_hour": "%(n)s different people an hour",
+    "subjects_per_day": "%(n)s different people a day",
+    "bulk_lines": "%(n)s people in one batch",
 }
 
 
-def _quota(quota: Quota) -> list[str]:
-    limits = [f"{getattr(quota, name)} {words}" for name, words in QUOTA_WORDS.items() if getattr(quota, name)]
-    return [f"At most {', '.join(limits)}."] if limits else []
+def _quota(quota: Quota) -> list[Phrase]:
+    limits = [(getattr(quota, name), words) for name, words in QUOTA_WORDS.items() if getattr(quota, name)]
+    return [phrase("At most %(limits)s.", limits=_limits(limits))] if limits else []
 
 
-def _care(agreement: Agreement) -> list[str]:
+def _limits(limits: list[tuple[int, str]]) -> Phrase:
+    (number, words), *rest = limits
+    one = phrase(words, n=number)
+    return phrase("%(first)s, %(rest)s", first=one, rest=_limits(rest)) if rest else one
+
+
+def _care(agreement: Agreement) -> list[Phrase]:
     said = [
-        f"The {each.role.replace('_', ' ')} officer of {each.member} is {each.contact}." for each in agreement.officers
+        phrase(OFFICER, role=_role(each.role), member=each.member, contact=each.contact) for each in agreement.officers
     ]
     if agreement.dpia:
-        said.append(f"Its risks for people were assessed in {agreement.dpia}.")
+        said.append(phrase("Its risks for people were assessed in %(where)s.", where=agreement.dpia))
     if agreement.review_at is not None:
-        said.append(f"Both members look at it again by {agreement.review_at:%d %B %Y}.")
+        said.append(phrase("Both members look at it again by %(day)s.", day=agreement.review_at))
     if agreement.disclosure_delay_days:
-        days, why = agreement.disclosure_delay_days, agreement.disclosure_delay_reason
-        said.append(f"People see an exchange about them {days} days after it happened, because: {why}.")
+        text = "People see an exchange about them %(n)s days after it happened, because: %(why)s."
+        said.append(phrase(text, n=agreement.disclosure_delay_days, why=agreement.disclosure_delay_reason))
     return said
 
 
-def _listed(values: Iterable[str]) -> str:
-    *most, last = sorted(values)
-    return f"{', '.join(most)} and {last}" if most else last
+OFFICER = "The %(role)s officer of %(member)s is %(contact)s."
+"""The one sentence that names people, which a public register leaves out."""
+
+
+def _role(role: str) -> Phrase:
+    return Phrase(role.replace("_", " "))
+
+
+def _listed(values: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(values))
+
+
+def _text(values: Iterable[str]) -> str:
+    return english(_listed(values))
