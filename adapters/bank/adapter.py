@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -23,7 +22,7 @@ from adapters.kit.contract import (
 from adapters.kit.payments import check_order
 from adapters.kit.transports.collected import Collected
 from adapters.kit.transports.filebox import FileBox
-from adapters.kit.transports.sftp import Login, Sftp
+from adapters.kit.transports.sftp import account, answer_deadline_s
 from schemas import first_fault, validator
 
 from . import confirmations, statements
@@ -39,17 +38,9 @@ class Bank(BaseAdapter):
 
     def __init__(self, kit: Kit) -> None:
         super().__init__(kit)
-        login = Login(
-            host=kit.setting("host"),
-            port=int(kit.setting("port")),
-            user=kit.setting("user"),
-            client_key=kit.setting("client_key"),
-            host_key=kit.setting("host_key"),
-        )
-        limits, deadline = kit.limits(), _deadline(kit)
-        sessions = replace(limits, timeout_s=min(deadline, SESSION_S))
-        self._box = FileBox(Sftp(kit.dialler, login, sessions), deadline)
-        self._limit = limits.max_bytes
+        deadline = answer_deadline_s(kit, "BANK_DEADLINE_S")
+        self._box = FileBox(account(kit, session_s=min(deadline, SESSION_S)), deadline)
+        self._limit = kit.limits().max_bytes
         self._debtor = Debtor(kit.setting("debtor_name"), kit.setting("debtor_account"), kit.setting("own_bank"))
         self._orders = Collected(self._sent)
 
@@ -156,11 +147,3 @@ def _kind(body: bytes) -> str:
     except strict_xml.StrictError as error:
         raise AgencyAnswerMalformed(f"the file is {error}", code="xml") from None
     return next((kind for kind in ("camt.053", "camt.054") if kind in root.tag), "pain.002").replace(".", "").upper()
-
-
-def _deadline(kit: Kit) -> float:
-    """Seconds to wait for a file: the manifest's, unless the deployment agreed on another time with the bank."""
-    try:
-        return float(kit.settings("BANK_DEADLINE_S"))
-    except LookupError:
-        return kit.limits().timeout_s

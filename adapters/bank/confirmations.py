@@ -6,11 +6,12 @@ Source: our own profile, `docs/profiles/bank-files.md` section 6.
 import re
 from datetime import datetime
 
+from adapters.kit.codes import own_lists
 from adapters.kit.contract import AgencyAnswerMalformed, AgencyHasNoSuchPerson, AgencyRefused, AgencyRejectedMessage
 from adapters.kit.nic import new_form
 
-CARDS = {"N": "none", "I": "issued", "B": "blocked"}
-NOMINEES = {"N": "none", "A": "appointed", "E": "ended"}
+_LISTS = own_lists(__file__)
+CARDS, NOMINEES = _LISTS["card"], _LISTS["nominee"]
 _NIC, _ACCOUNT = re.compile(r"[0-9]{12}", re.ASCII), re.compile(r"[0-9]{6,20}", re.ASCII)
 _YES_NO = {"Y": True, "N": False}
 

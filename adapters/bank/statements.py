@@ -11,12 +11,13 @@ from decimal import Decimal
 from lxml import etree
 
 from adapters.kit import stored_xsd
+from adapters.kit.codes import own_lists
 from adapters.kit.contract import AgencyAnswerMalformed
 
 CAMT_053, CAMT_054 = "agency/iso20022/camt.053.001.08.xsd", "agency/iso20022/camt.054.001.10.xsd"
 UNCLAIMED = "NOAS"  # external return reason: no answer from the customer
 _ORDER = {"received": 0, "rejected": 1, "pending": 1, "paid": 2, "returned": 3, "unclaimed": 3}
-_PENDING = frozenset({"PDNG", "ACTC", "ACCP", "ACSP", "ACWC", "ACSC", "ACCC", "PART"})
+_STATUSES = own_lists(__file__)["status"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +79,9 @@ def promised(payment: str, status: str, reason: str, on: str) -> Seen:
     Raises:
         AgencyAnswerMalformed: a status word that ISO 20022 does not list.
     """
-    if status == "RJCT":
-        return Seen(payment, "rejected", status, on, reason=reason or "RJCT")
-    if status == "RCVD":
-        return Seen(payment, "received", status, on)
-    if status not in _PENDING:
+    if (state := _STATUSES.get(status)) is None:
         raise AgencyAnswerMalformed("a status that ISO 20022 does not list", code="status")
-    return Seen(payment, "pending", status, on)
+    return Seen(payment, state, status, on, reason=(reason or status) if state == "rejected" else "")
 
 
 def _check_balance(statement: etree._Element, names: Mapping[str, str]) -> None:

@@ -1,7 +1,7 @@
 """DCI CRVS search in the registers of births and deaths, as OpenCRVS's bridge serves it.
 
-First by national id in both registers. What that does not find is looked for by birth date, and then the name must
-be equal letter for letter: such a death is only probable. A record that carries another person's number never counts.
+First by national id in both registers. What that does not find is looked for by birth date, and then `kit.matching`
+says who fits: a death without a number is only probable. A record that carries another person's number never counts.
 """
 
 from collections.abc import Callable, Iterable
@@ -27,6 +27,7 @@ from adapters.kit.contract import (
 )
 from adapters.kit.dci_wire import BodySigned, Envelope
 from adapters.kit.egress import HttpAnswer
+from adapters.kit.matching import Match, Traits, matched, traits
 from adapters.kit.nic import new_form
 from adapters.kit.transports.dci import DciClient, Partner, token_client
 from adapters.kit.transports.rest import JSON, error_of, read_json
@@ -190,14 +191,10 @@ def _criteria(register: str, kind: str, query: object, page: int = 1) -> dict[st
 
 
 def _fits(person: Person, subject: Subject) -> bool:
-    number = subject.identifier("NIC")
-    theirs = {new_form(each) for each in people.numbers(person, "NID")}
-    if theirs and number is not None and new_form(number) not in theirs:
-        return False  # a namesake: the record belongs to another number
-    born = people.day(person, "birth")
-    if born is not None and born != (subject.birth_date and subject.birth_date.isoformat()):
-        return False
-    return people.same_name(person, (name.value for name in subject.names))
+    wanted = traits(subject, "NIC")
+    born = people.day(person, "birth") or wanted.birth_date  # not told again by who was asked by it
+    numbers, names = people.numbers(person, "NID"), people.full_names(person)
+    return matched(wanted, Traits(frozenset(numbers), frozenset(names), born)) is not Match.NOBODY
 
 
 def _one(records: Iterable[Person]) -> Person | None:

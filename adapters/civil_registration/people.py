@@ -7,8 +7,6 @@ bridge has sent `birthDate` and `birthdate`, `identifiers`, `{type, value}`, `{n
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from adapters.kit.names import folded
-
 Person = Mapping[str, Any]
 _GIVEN = ("given_name", "givenName")
 _MIDDLE = ("second_name", "middle_name")
@@ -32,12 +30,8 @@ def numbers(person: Person, kind: str) -> set[str]:
     }
 
 
-def same_name(person: Person, wanted: Iterable[str]) -> bool:
-    """True when one of the person's names is, letter for letter, one of the wanted full names."""
-    return not {folded(name) for name in _full_names(person)}.isdisjoint(folded(name) for name in wanted)
-
-
-def _full_names(person: Person) -> Iterator[str]:
+def full_names(person: Person) -> Iterator[str]:
+    """Each name whole, the given names first."""
     name = person.get("name", person)
     for each in name if isinstance(name, list) else [name]:
         if not isinstance(each, dict):

@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP as CRLF
@@ -14,7 +13,7 @@ import schemas
 from adapters.kit.base import BaseAdapter, Kit, NotConfigured
 from adapters.kit.contract import AgencyAnswerMalformed, AgencyRejectedMessage, Handed, Item
 from adapters.kit.transports.filebox import FileBox
-from adapters.kit.transports.sftp import Login, Sftp
+from adapters.kit.transports.sftp import account
 from adapters.kit.transports.smtp import Relay, Smtp
 
 from .paper import drawn
@@ -37,15 +36,7 @@ class Letters(BaseAdapter):
         limits = kit.limits()
         relay = Relay(kit.setting("host"), int(kit.setting("port")), _optional(kit, "USER"), _optional(kit, "PASSWORD"))
         self._smtp = Smtp(kit.dialler, relay, limits.timeout_s)
-        login = Login(
-            host=kit.setting("print_host"),
-            port=int(kit.setting("print_port")),
-            user=kit.setting("print_user"),
-            client_key=kit.setting("print_client_key"),
-            host_key=kit.setting("print_host_key"),
-        )
-        sessions = replace(limits, timeout_s=min(limits.timeout_s, SESSION_S))
-        self._post = FileBox(Sftp(kit.dialler, login, sessions), limits.timeout_s)
+        self._post = FileBox(account(kit, session_s=SESSION_S, prefix="print_"), limits.timeout_s)
         self._sender = kit.setting("sender")
         self._fonts = {each: path for each in ("sin", "tam") if (path := _optional(kit, f"FONT_{each.upper()}"))}
         try:

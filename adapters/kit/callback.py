@@ -19,8 +19,12 @@ RECORD_TYPES: Mapping[str, str] = {
     "vacancy": "vacancy",
     "notice": "beneficiary-notice",
     "late-report": "report-state",
+    "circular": "circular",
+    "circular-receipt": "circular-receipt",
 }
 """Service name -> canonical schema of its record; `spdci` has no type for most of them."""
+ABOUT: Mapping[str, str] = {"late-report": "REPORT", "circular": "CIRCULAR", "circular-receipt": "CIRCULAR"}
+"""Service name -> the kind of number that names what an item is about, where that is no person."""
 EVENT_TYPES: Mapping[str, str] = {
     "enrolment": "enrolment_status_change",
     "referral": "enrolment",
@@ -73,7 +77,7 @@ class CallbackAdapter:
             "data": {
                 "version": "1.0.0",
                 "reg_type": _DCI_REG_TYPE,
-                "reg_event_type": EVENT_TYPES.get(name, name),
+                "reg_event_type": _event_type(name, item.record),
                 "reg_record_type": f"sandhi:{record_type}:v1",
                 "reg_records": _with_subject(item),
                 **({"contested": True} if item.contested else {}),
@@ -114,6 +118,14 @@ def record_type_of(name: str) -> str:
 def record_schema_of(name: str) -> schemas.Validator:
     """The validator of what a callback service carries."""
     return schemas.validator(f"canonical/{record_type_of(name)}.v1.json")
+
+
+def _event_type(name: str, record: Mapping[str, object]) -> str:
+    """DCI's own word where it has one: of a vital event, that of its code list."""
+    if name == "vital-event":
+        said = str(record.get("event", name))
+        return {"birth": "live_birth"}.get(said, said)
+    return EVENT_TYPES.get(name, name)
 
 
 def _push_only(service: str, code: str = "") -> AgencyRejectedMessage:

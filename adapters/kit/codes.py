@@ -83,6 +83,16 @@ class Codes:
         self._cleared = dict(cleared)
 
 
+def own_lists(file: str) -> Mapping[str, Mapping[str, str]]:
+    """The lists of the folder that a Python file lies in (`__file__`), for pure functions that read a closed wire: what
+    is in no list of those is refused with the message it stands in, and met by nobody.
+
+    Raises:
+        CodesError: as `load`.
+    """
+    return load(Path(file).parent).tables
+
+
 def load(folder: Path) -> Codes:
     """The code lists of one adapter folder; none without a `codes.toml`.
 

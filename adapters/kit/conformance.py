@@ -148,7 +148,8 @@ async def _golden(folder: Path, path: Path) -> None:
     expected: object = json.loads(sample.expected) if sample.result == "record" else sample.expected
     if outcome != (sample.result, expected):
         told = json.dumps(outcome[1], ensure_ascii=False, indent=1) if outcome[0] == "record" else outcome[1]
-        raise NotConforming(f"{path.name}: expected {sample.result}, got {outcome[0]}:\n{told}")
+        other = "another " if outcome[0] == sample.result == "error" else ""
+        raise NotConforming(f"{path.name}: expected {sample.result}, got {other}{outcome[0]}:\n{told}")
 
 
 def outcome_of(folder: Path, sample: golden.Sample) -> tuple[str, object]:
@@ -276,7 +277,7 @@ def _opened(folder: Path, dialler: Dialler, port: int, timeout_s: float = TIMEOU
 
 def _filled(value: str, port: int) -> str:
     known = {"url": f"http://127.0.0.1:{port}", "host": "127.0.0.1", "port": str(port), **placeholders()}
-    return known.get(value[1:-1], value) if value.startswith("{") else value.replace("{url}", known["url"])
+    return known[value[1:-1]] if value[1:-1] in known else value.replace("{url}", known["url"])
 
 
 def _service(folder: Path, name: str) -> Service:

@@ -92,6 +92,7 @@ class RawAnswer:
         empty: the agency knows the person and has nothing in the period.
         signature: a compact JWS by the agency's own key over this answer, where it signs; kept as evidence.
         claimed: the payload is the claim that was asked for, derived at the agency.
+        kept_at: set by the gateway alone: when it got the answer that it kept, and now gives again.
     """
 
     payload: object
@@ -101,6 +102,7 @@ class RawAnswer:
     empty: bool = False
     signature: str = ""
     claimed: bool = False
+    kept_at: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,15 @@ def boolean(value: object) -> bool:
 
 
 @converter
+def yes_no(value: object) -> bool:
+    """Y, N, YES or NO, in any case, to true or false."""
+    word = value.strip().upper() if isinstance(value, str) else ""
+    if word not in {"Y", "YES", "N", "NO"}:
+        raise ConverterError("not yes or no")
+    return word.startswith("Y")
+
+
+@converter
 def date_iso(value: object) -> str:
     """`2026-10-31`, also with XML Schema's zone after it (`2026-10-31Z`, `2026-10-31+05:30`)."""
     if not isinstance(value, str):

@@ -10,7 +10,7 @@ no compression, a total deadline, and caps on body and headers. Callbacks, webho
 import asyncio
 import socket
 import ssl
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 
 from adapters.kit.contract import AgencyTimeout, AgencyUnavailable
 from adapters.kit.dial_rules import SFTP, BadListing, DialRules
@@ -18,6 +18,7 @@ from adapters.kit.http_client import CONNECT_S, HttpAnswer, HttpClient, Limits, 
 from adapters.kit.http_wire import Wire
 
 Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+Before = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 __all__ = ["BadListing", "Dialler", "HttpAnswer", "HttpClient", "Limits", "NotAllowed"]
 
@@ -96,8 +97,13 @@ class Dialler:
         except OSError as error:
             raise AgencyUnavailable("cannot connect", code=type(error).__name__) from None
 
-    async def stream(self, host: str, port: int, *, usual: int, timeout_s: float = CONNECT_S) -> Stream:
-        """A vetted connection to read and write (SMTP, SMPP): TLS, unless host:port is on the allow-list.
+    async def stream(
+        self, host: str, port: int, *, usual: int, timeout_s: float = CONNECT_S, before: Before | None = None
+    ) -> Stream:
+        """A vetted connection to read and write (SMTP, SMPP, SQL): TLS, unless host:port is on the allow-list.
+
+        Args:
+            before: what has to be said in the clear before TLS; it says nothing of ours.
 
         Raises:
             NotAllowed, AgencyTimeout, AgencyUnavailable: as in `connect`; also if the certificate is not the host's.
@@ -106,7 +112,16 @@ class Dialler:
         tls = None if self._rules.lists(host, port) else self.tls
         try:
             async with asyncio.timeout(timeout_s):
-                return await asyncio.open_connection(sock=connected, ssl=tls, server_hostname=host if tls else None)
+                if before is None or tls is None:
+                    return await asyncio.open_connection(sock=connected, ssl=tls, server_hostname=host if tls else None)
+                reader, writer = await asyncio.open_connection(sock=connected)
+                try:
+                    await before(reader, writer)
+                    await writer.start_tls(tls, server_hostname=host)
+                except BaseException:
+                    writer.close()
+                    raise
+                return reader, writer
         except OSError as error:  # TimeoutError and ssl's are some, too
             connected.close()
             raise AgencyUnavailable("cannot connect", code=type(error).__name__) from None

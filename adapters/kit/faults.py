@@ -15,7 +15,7 @@ FAULTS: dict[str, tuple[type[AgencyError], ...]] = {
 }
 """What each fault must be called by an adapter that speaks HTTP."""
 
-STREAMS = frozenset({"sftp", "smtp", "smpp"})
+STREAMS = frozenset({"sftp", "smtp", "smpp", "sql"})
 """Transports that are no HTTP: a broken stream is noticed before any answer."""
 
 _TOKEN = b'{"access_token":"conformance","token_type":"Bearer","expires_in":300}'
@@ -26,6 +26,7 @@ _BODIES = {
     "sftp": (b"\x00\xff\r\n", b"", b""),
     "smtp": (b"\x00\xff\r\n", b"", b""),
     "smpp": (b"\x00\x00\x00\x04", b"", b""),
+    "sql": (b"\x00\xff\r\n\r\n\r\n", b"", b""),
 }
 
 

@@ -11,14 +11,32 @@ from typing import Any
 
 import schemas
 from adapters.kit import claims
+from adapters.kit.carrying import told_of_the_person
 from adapters.kit.contract import Service
+from adapters.kit.declared_query import query_faults
+from adapters.kit.declared_request import request_faults
+from adapters.kit.declared_rows import rows_faults
 from adapters.kit.untrusted import ProgramRefused, checked_schema, checked_wsdl
 from adapters.kit.untrusted.wsdl import Operation, Wsdl
 from adapters.kit.xml_values import leaves, part_at
 
 OWN = "./"  # begins the name of a schema that lies in the adapter's folder
 _SHAPE = "own/manifest.v1.json"
-_DECLARED = ("path", "request", "repeatable", "means", "wsdl", "operation")  # for transports that need no Python
+_DECLARED = (
+    "path",
+    "method",
+    "body",
+    "headers",
+    "request",
+    "repeatable",
+    "means",
+    "wsdl",
+    "operation",
+    "query",
+    "rows",
+    "find",
+)  # for transports that need no Python
+_AUTH_WORDS = ("header", "scope", "client")
 
 
 class ManifestError(Exception):
@@ -29,7 +47,7 @@ class ManifestError(Exception):
 class Transport:
     """How the agency is reached. Addresses are references to settings, never literal hosts."""
 
-    kind: str  # rest | soap | dci | sftp | smtp | smpp
+    kind: str  # rest | soap | dci | sql | sftp | smtp | smpp
     base_url: str = ""
     host: str = ""
     port: str = ""
@@ -37,6 +55,7 @@ class Transport:
     attempts: int = 3  # idempotent reads only
     concurrent: int = 16  # the agency's own limit
     max_bytes: int = 1024 * 1024
+    connector: bool = False  # the agency runs the folder itself (`connector.py`); the gateway dials nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +69,7 @@ class Manifest:
     transport: Transport
     services: Mapping[str, Service]
     auth_kind: str = "none"
+    auth_words: Mapping[str, str] = field(default_factory=dict)  # of [auth], what is no reference
     references: Mapping[str, str] = field(
         default_factory=dict
     )  # key used in adapter.py -> "setting:NAME" | "secret:NAME"
@@ -113,6 +133,7 @@ def answer_validator(folder: Path, name: str) -> schemas.Validator:
 def _typed(raw: dict[str, Any]) -> Manifest:
     transport, auth = raw["transport"], dict(raw.get("auth", {}))
     kind = auth.pop("kind", "none")
+    words = {name: auth.pop(name) for name in _AUTH_WORDS if name in auth}
     addresses = {key: transport[key] for key in ("base_url", "host", "port") if key in transport}
     quota = {f"quota_{name}": value for name, value in raw.get("quota", {}).items()}
     services = {name: _service(raw["id"], name, table, quota) for name, table in raw["service"].items()}
@@ -124,6 +145,7 @@ def _typed(raw: dict[str, Any]) -> Manifest:
         transport=Transport(**transport),
         services=MappingProxyType(services),
         auth_kind=kind,
+        auth_words=MappingProxyType(words),
         references=MappingProxyType({**addresses, **auth, **raw.get("settings", {})}),
     )
 
@@ -152,6 +174,8 @@ def _problems(folder: Path, manifest: Manifest) -> Iterator[str]:
     """What a JSON Schema cannot say."""
     if manifest.id != folder.resolve().name:
         yield f"id is {manifest.id} but the folder is {folder.resolve().name}; they must be equal"
+    if len({"rows" in each.extra for each in manifest.services.values()}) > 1:
+        yield "some services are files (rows) and others are not; make a folder of each"
     for service in manifest.services.values():
         for name in filter(None, (service.record_schema, service.answer_schema)):
             try:
@@ -167,10 +191,18 @@ def _problems(folder: Path, manifest: Manifest) -> Iterator[str]:
 def _request_problems(folder: Path, service: Service) -> Iterator[str]:
     """What a declared request carries of a person is disclosed; a SOAP operation must exist, and have these parts."""
     request: Any = service.extra.get("request", {})
-    carried = {what.partition(":") for what in request.values()}
-    told = {{"identifier": key, "name": "names", "birth_date": kind}.get(kind, "") for kind, _, key in carried}
-    if untold := told - service.sent - {""}:
+    find: Any = service.extra.get("find", {})
+    yield from (f"{service.id}: {fault}" for fault in rows_faults(service))
+    try:
+        told = {each for what in (*request.values(), *find.values()) for each in told_of_the_person(what)}
+    except ValueError as error:
+        yield f"{service.id}: {error}"
+        return
+    if untold := told - service.sent:
         yield f"{service.id}: the request carries {sorted(untold)}, so list it in sends too"
+    yield from (f"{service.id}: {fault}" for fault in request_faults(service))
+    if "query" in service.extra:
+        yield from (f"{service.id}: {fault}" for fault in query_faults(service))
     if "wsdl" in service.extra or "operation" in service.extra:
         try:
             wsdl, operation = operation_of(folder, service)

@@ -3,11 +3,12 @@
 ```toml
 means = { "/info" = "no_data", "/kood=9" = "unknown_person" }
 ```
-A place is a JSON pointer, alone (something is there) or with the value that is there. The first that is met counts.
+A place is a JSON pointer, alone (something is there) or with the value that is there; or `status=404`, of an answer
+over HTTP, before anything of it is read. The first that is met counts.
 It is a table and stays one: what needs more than a place and a value is `adapter.py`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from adapters.kit.contract import (
@@ -44,14 +45,42 @@ def meant(service: Service, payload: object) -> Meant:
     Raises:
         AgencyError: what it says in place of a record; the text names the place, never what stood there.
     """
+    for pointer, wanted, outcome in _places(service):
+        value = found_at(payload, pointer) if pointer.startswith("/") else None
+        if value in (None, "", [], {}) or (wanted is not None and _text(value) != wanted):
+            continue
+        if outcome == NO_DATA:
+            return Meant(wanted or "", empty=True)
+        raise _error(outcome, pointer, wanted or "")
+    return Meant()
+
+
+def meant_by_status(service: Service, status: int) -> Meant | None:
+    """What a status of HTTP means by the service's `means`: nothing there, or None where `means` does not say.
+
+    Raises:
+        AgencyError: as `meant`.
+    """
+    for place, wanted, outcome in _places(service):
+        if (place, wanted) == ("status", str(status)):
+            if outcome == NO_DATA:
+                return Meant(str(status), empty=True)
+            raise _error(outcome, "its status", str(status))
+    return None
+
+
+def _places(service: Service) -> Iterator[tuple[str, str | None, str]]:
     places = service.extra.get("means")
     for place, outcome in places.items() if isinstance(places, Mapping) else ():
         pointer, by_value, wanted = place.partition("=")
-        value = found_at(payload, pointer)
-        if value in (None, "", [], {}) or (by_value and str(value) != wanted):
-            continue
-        if outcome == NO_DATA:
-            return Meant(wanted, empty=True)
-        kind, words = ERRORS[outcome]
-        raise kind(f"{words} at {pointer}", code=wanted)
-    return Meant()
+        yield pointer, wanted if by_value else None, outcome
+
+
+def _error(outcome: str, place: str, code: str) -> AgencyError:
+    kind, words = ERRORS[outcome]
+    return kind(f"{words} at {place}", code=code)
+
+
+def _text(value: object) -> str:
+    """As JSON writes it: `true`, not `True`."""
+    return str(value).lower() if isinstance(value, bool) else str(value)

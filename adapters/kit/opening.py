@@ -1,4 +1,6 @@
-"""Open an adapter folder: `adapter.py` has `build(kit: Kit) -> Adapter`; without one, REST, SOAP or DCI is declared."""
+"""Open an adapter folder: `adapter.py` has `build(kit: Kit) -> Adapter`; without one, its files declare REST, SOAP, DCI
+or a view over SQL.
+"""
 
 import importlib
 import importlib.util
@@ -20,6 +22,7 @@ from adapters.kit.mapping import MappingError
 from adapters.kit.transports.dci_registry import declared
 from adapters.kit.transports.rest import DeclaredRest
 from adapters.kit.transports.soap import DeclaredSoap
+from adapters.kit.transports.sql_view import DeclaredSql
 
 _HERE = Path(__file__).resolve().parent.parent
 
@@ -64,9 +67,17 @@ def _declared(kit: Kit) -> Adapter:
     kind = kit.manifest.transport.kind
     if kind == "dci":
         return declared(kit)
+    if any("rows" in each.extra for each in kit.manifest.services.values()):
+        return _of_files(kit)
     if kind == "sftp":
-        raise ManifestError(f"{kit.manifest.id}: files over sftp need an adapter.py; a declaration cannot say it")
-    return DeclaredSoap(kit) if kind == "soap" else DeclaredRest(kit)
+        raise ManifestError(f"{kit.manifest.id}: over sftp, declare rows and find, or bring an adapter.py")
+    return {"soap": DeclaredSoap, "sql": DeclaredSql}.get(kind, DeclaredRest)(kit)
+
+
+def _of_files(kit: Kit) -> Adapter:
+    files = importlib.import_module("adapters.kit.transports.files")  # SSH takes 10 MB: only for who exchanges files
+    built: Adapter = files.DeclaredFiles(kit)
+    return built
 
 
 def _module(folder: Path) -> ModuleType:

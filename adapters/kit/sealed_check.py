@@ -18,9 +18,12 @@ from time import perf_counter
 from typing import Any
 
 import schemas
-from adapters.kit import conformance, golden, showing, strict_xml
+from adapters.kit import conformance, declared_auth, golden, showing, strict_xml
 from adapters.kit import manifest as manifests
+from adapters.kit import mapping as mappings
+from adapters.kit.contract import Service
 from adapters.kit.manifest import Manifest, ManifestError
+from adapters.kit.mapping import MappingError
 from adapters.kit.strict_json import StrictError
 from adapters.kit.untrusted import ProgramRefused, checked_mapping, checked_schema, checked_xsd
 
@@ -31,7 +34,18 @@ MOST_SAMPLES = 100
 _LOOPBACK = frozenset({"127.0.0.1", "::1"})
 _AT_LINE = re.compile(r"\(at line (\d+)")
 _FILLED = re.compile(r"\{(url|host|port|rsa_key|certificate|ssh_key|ssh_public_key)\}")
-_DECLARED = {"rest": {"none", "bearer"}, "dci": None, "soap": None}  # transport -> its auth kinds; None: its own
+_SQL = {"password": frozenset({"user", "password", "database"})}
+_DECLARED: Mapping[str, Mapping[str, frozenset[str]] | None] = {
+    "rest": declared_auth.KINDS,
+    "dci": None,
+    "soap": declared_auth.KINDS,
+    "sftp": declared_auth.SFTP,
+    "sql": _SQL,
+}
+"""Transports that need no program -> the kinds of [auth] they know, each with its keys; None: their own."""
+
+_ASKED = {"rest": ({"path", "request"}, {"path", "rows"}), "sftp": ({"path", "rows"},)}
+"""Transport -> what a service that is asked declares, one of these."""
 
 Told = dict[str, object]
 
@@ -77,7 +91,8 @@ def _static(folder: Path) -> Told:
         "id": manifest.id,
         "name": manifest.name,
         "transport": manifest.transport.kind,
-        "references": dict(manifest.references),
+        "references": {} if manifest.transport.connector else dict(manifest.references),
+        "connector": manifest.transport.connector,
         "services": services,
     }
 
@@ -114,7 +129,7 @@ def _imports(text: bytes, name: str) -> Iterator[Told]:
 
 
 def _tomls(folder: Path) -> Iterator[Told]:
-    for name in ("manifest.toml", "samples/conformance.toml"):
+    for name in ("manifest.toml", "codes.toml", "samples/conformance.toml"):
         path = folder / name
         if not path.exists():
             continue
@@ -174,18 +189,28 @@ def _declared(folder: Path, manifest: Manifest) -> Iterator[Told]:
     if known and manifest.auth_kind not in known:
         line = toml_line(text, ["auth", "kind"])
         yield _fault("manifest.toml", "auth", f"a declared {kind} signs in by one of {sorted(known)}", line)
+    elif known and (missing := sorted(known[manifest.auth_kind] - set(manifest.references))):
+        told = f"[auth] {manifest.auth_kind} wants {', '.join(missing)} too, as `secret:NAME` or `setting:NAME`"
+        yield _fault("manifest.toml", "auth", told, toml_line(text, ["auth", "kind"]))
     for name, service in manifest.services.items():
         if not service.immediate:
             told = f"{service.id} answers later, which an adapter from outside cannot: leave `immediate` out"
             yield _fault("manifest.toml", "answers_later", told, toml_line(text, ["service", name, "immediate"]))
-        if kind == "rest" and service.actions & {"read", "verify"} and not {"path", "request"} <= set(service.extra):
-            line = toml_line(text, ["service", name])
-            yield _fault("manifest.toml", "not_asked", f"{service.id}: declare its path and its request", line)
+        ways = _ASKED.get(kind, ())
+        if ways and service.actions & {"read", "verify"} and not any(way <= set(service.extra) for way in ways):
+            told = f"{service.id}: declare {', or '.join(' and '.join(sorted(way)) for way in ways)}"
+            yield _fault("manifest.toml", "not_asked", told, toml_line(text, ["service", name]))
 
 
 def _mapped(folder: Path, manifest: Manifest) -> Iterator[Told]:
     path = folder / "mapping.toml"
     text = path.read_text(encoding="utf-8") if path.exists() else ""
+    try:
+        mappings.load(folder)
+    except MappingError as error:
+        told = str(error).replace(f"{folder}/", "")
+        yield _fault("codes.toml" if told.startswith("codes.toml") else "mapping.toml", "mapping", told)
+        return
     lines: Mapping[str, Mapping[str, Any]] = tomllib.loads(text)
     for name in sorted(set(lines) - set(manifest.services)):
         yield _fault("mapping.toml", "unknown_service", f"the manifest offers no {name}", toml_line(text, [name]))
@@ -255,11 +280,16 @@ def _coverage(folder: Path) -> Told:
         ),
         "never_failing": sorted(set(manifest.services) - failing),
         "unchecked": sorted(
-            each.id for each in manifest.services.values() if each.actions - {"push"} and not each.answer_schema
+            each.id for each in manifest.services.values() if each.actions - {"push"} and not _judged(manifest, each)
         ),
         "readme": (folder / "README.md").exists(),
         "exempt": {str(name): str(reason) for name, reason in table.get("exempt", {}).items()},
     }
+
+
+def _judged(manifest: Manifest, service: Service) -> bool:
+    """A schema judges its answers: its own, that of its WSDL, or DCI's, which is published."""
+    return bool(service.answer_schema) or "wsdl" in service.extra or manifest.transport.kind == "dci"
 
 
 _RUNS: Mapping[str, Callable[[Path], Told]] = {

@@ -20,6 +20,7 @@ _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
 _SQUARE = bytes.maketrans(b"{}", b"[]")
 _NO_BRACKET = bytes(set(range(256)) - set(b"[]{}"))
+_NO_BRACKET_OR_QUOTE = bytes(set(range(256)) - set(b'[]{}"'))
 
 
 class StrictError(Exception):
@@ -39,14 +40,14 @@ def loads(data: bytes, *, limit: int = LIMIT) -> object:
     """
     if len(data) > limit:
         raise StrictError(f"larger than {limit} bytes")
-    if data.count(b"{") + data.count(b"[") <= DEPTH:
-        try:
-            value = orjson.loads(data)
-            if orjson.dumps(value, option=orjson.OPT_STRICT_INTEGER) == data:
-                return value  # byte for byte what is written of this value, so nobody can read another one
-        except (orjson.JSONDecodeError, orjson.JSONEncodeError):
-            pass  # the slow reader says why, or that it is allowed
-    return _judged(data)
+    try:
+        value = orjson.loads(data)
+        if orjson.dumps(value, option=orjson.OPT_STRICT_INTEGER) != data:
+            return _judged(data)
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):  # the slow reader says why, or that it is allowed
+        return _judged(data)
+    _check_depth(data)
+    return value  # byte for byte what is written of this value, so nobody can read another one
 
 
 def _judged(data: bytes) -> object:
@@ -63,8 +64,7 @@ def _judged(data: bytes) -> object:
         raise StrictError(f"nested deeper than {DEPTH} levels") from None
     except json.JSONDecodeError:
         raise StrictError("not JSON") from None
-    if data.count(b"{") + data.count(b"[") > DEPTH:  # else it cannot be deep
-        _check_depth(data)
+    _check_depth(data)
     if _SURROGATE_ESCAPE.search(data):
         _check_texts(value)
     return value
@@ -72,7 +72,11 @@ def _judged(data: bytes) -> object:
 
 def _check_depth(data: bytes) -> None:
     """Of a well-formed document: what is left of its brackets after taking the innermost pairs away 64 times."""
-    brackets = _STRING.sub(b"", data).translate(_SQUARE, _NO_BRACKET)
+    if data.count(b"{") + data.count(b"[") <= DEPTH:
+        return  # it cannot be deep
+    brackets = data.translate(_SQUARE, _NO_BRACKET_OR_QUOTE).replace(b'""', b"")
+    if b'"' in brackets or b"\\" in data:  # a bracket in a string leaves its quotes; a backslash may hide quotes
+        brackets = _STRING.sub(b"", data).translate(_SQUARE, _NO_BRACKET)
     for _ in range(DEPTH):
         brackets = brackets.replace(b"[]", b"")
     if brackets:

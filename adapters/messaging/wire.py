@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from urllib.parse import parse_qs, quote, urlsplit
 from xml.sax.saxutils import escape
 
+from adapters.kit.codes import own_lists
 from adapters.kit.contract import AgencyError, AgencyRefused, AgencyRejectedMessage, AgencyUnavailable
+from adapters.kit.meanings import ERRORS
 
 BODY_LIMIT = 1600  # characters, Messages.json `Body`
 TWIML_LIMIT = 4000  # characters, Calls.json `Twiml`
@@ -21,45 +23,9 @@ ITEM_PARAMETER = "item"  # of the callback URL: settles a delivery whose POST wa
 
 SPOKEN = {"sin": "si-LK", "tam": "ta-LK", "eng": "en-GB"}  # ISO 639-3 -> BCP 47, as <Say language> wants it
 
-# Twilio names a code per cause; whatever is not listed is judged by its HTTP status.
-CODES: Mapping[int, type[AgencyError]] = {
-    20003: AgencyRefused,  # authentication
-    20429: AgencyUnavailable,  # too many requests
-    21211: AgencyRejectedMessage,  # invalid `To`
-    21212: AgencyRejectedMessage,  # invalid `From`
-    21214: AgencyRejectedMessage,  # `To` cannot be reached
-    21408: AgencyRefused,  # no permission to send to that region
-    21608: AgencyRefused,  # a trial account may not send to that number
-    21610: AgencyRefused,  # the person opted out
-    21612: AgencyRejectedMessage,  # `To` and `From` cannot be connected
-    21614: AgencyRejectedMessage,  # not a mobile number
-    21617: AgencyRejectedMessage,  # body too long
-    63016: AgencyRefused,  # WhatsApp: outside the conversation window without a template
-}
-
 PENDING, SENT, DELIVERED, FAILED = "pending", "sent", "delivered", "failed"
-STATES: Mapping[str, str] = {
-    # messages
-    "accepted": PENDING,
-    "scheduled": PENDING,
-    "queued": PENDING,
-    "sending": PENDING,
-    "sent": SENT,
-    "delivered": DELIVERED,
-    "partially_delivered": DELIVERED,
-    "read": DELIVERED,
-    "undelivered": FAILED,
-    "failed": FAILED,
-    "canceled": FAILED,
-    # calls
-    "initiated": PENDING,
-    "ringing": SENT,
-    "in-progress": SENT,
-    "answered": SENT,
-    "completed": DELIVERED,
-    "busy": FAILED,
-    "no-answer": FAILED,
-}
+_LISTS = own_lists(__file__)
+STATES = _LISTS["state"]
 _RANK = {PENDING: 0, SENT: 1, DELIVERED: 2, FAILED: 2}
 
 
@@ -168,8 +134,9 @@ def refusal(status: int, answer: object) -> AgencyError:
     Twilio's `message` repeats the phone number, so it is never carried on.
     """
     code = answer.get("code") if isinstance(answer, Mapping) else None
-    kind = CODES.get(code) if isinstance(code, int) else None
-    kind = kind or {401: AgencyRefused, 403: AgencyRefused, 429: AgencyUnavailable}.get(status, AgencyRejectedMessage)
+    meaning = _LISTS["error"].get(str(code))
+    by_status = {401: AgencyRefused, 403: AgencyRefused, 429: AgencyUnavailable}.get(status, AgencyRejectedMessage)
+    kind = ERRORS[meaning][0] if meaning else by_status
     return kind("the messaging provider did not take the message; see its code", code=str(code or status))
 
 

@@ -14,14 +14,12 @@ import orjson
 import schemas
 from adapters.kit import converters, strict_json
 from adapters.kit.base import BaseAdapter, Kit, NotConfigured, as_of
+from adapters.kit.codes import own_lists
 from adapters.kit.contract import (
     AgencyAnswerMalformed,
     AgencyCannotTell,
     AgencyError,
-    AgencyHasNoSuchPerson,
-    AgencyRefused,
     AgencyRejectedMessage,
-    AgencyUnavailable,
     Question,
     RawAnswer,
     Service,
@@ -29,6 +27,7 @@ from adapters.kit.contract import (
 )
 from adapters.kit.converters import ConverterError
 from adapters.kit.mapping import MappingError
+from adapters.kit.meanings import ERRORS
 from adapters.kit.nic import new_form
 from adapters.kit.transports.rest import JSON, error_of, read_json
 
@@ -42,17 +41,7 @@ _DATES: Mapping[str, Callable[[object], str]] = {
     "YYYY/MM/DD": converters.date_ymd_slashes,
     "DD/MM/YYYY": converters.date_dmy_slashes,
 }
-_MEANINGS: Mapping[str, type[AgencyError]] = {
-    "IDA-MLC-002": AgencyHasNoSuchPerson,
-    "IDA-MLC-018": AgencyHasNoSuchPerson,
-    "IDA-DEA-003": AgencyHasNoSuchPerson,
-    "IDA-DEA-001": AgencyCannotTell,
-    "IDA-MLC-007": AgencyUnavailable,
-    **dict.fromkeys(("IDA-MLC-001", "IDA-MLC-006", "IDA-MLC-008", "IDA-MLC-009", "IDA-MLC-015"), AgencyRejectedMessage),
-    **dict.fromkeys(("IDA-MPA-001", "IDA-MPA-002", "IDA-MPA-021", "IDA-MPA-022"), AgencyRejectedMessage),
-    **dict.fromkeys(("IDA-MPA-003", "IDA-MPA-004", "IDA-MPA-016"), AgencyRejectedMessage),
-}
-"""Every other code (deactivated, no consent, policy, unknown partner) is a refusal."""
+_MEANINGS = own_lists(__file__)["error"]
 
 
 class NationalId(BaseAdapter):
@@ -183,7 +172,8 @@ def build(kit: Kit) -> NationalId:
 
 def error_for(code: str) -> AgencyError:
     """One of IDA's error codes as one of our errors."""
-    return _MEANINGS.get(code, AgencyRefused)("the identity register does not confirm", code=code)
+    kind, _ = ERRORS[_MEANINGS.get(code, "refused_by_source")]
+    return kind("the identity register does not confirm", code=code)
 
 
 def _names(identity: Mapping[str, object]) -> list[dict[str, object]]:

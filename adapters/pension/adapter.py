@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -20,7 +20,7 @@ from adapters.kit.contract import (
     Service,
 )
 from adapters.kit.mapping import MappingError
-from adapters.kit.transports.sftp import Login, Sftp
+from adapters.kit.transports.sftp import account, answer_deadline_s
 
 from .files import KINDS, MONTHS_LIMIT, Line, Request, nic_fits, read_member
 from .filing import Filed, Filing
@@ -42,19 +42,9 @@ class Pension(BaseAdapter):
 
     def __init__(self, kit: Kit, today: Callable[[], date] = lambda: datetime.now(UTC).date()) -> None:
         super().__init__(kit)
-        login = Login(
-            host=kit.setting("host"),
-            port=int(kit.setting("port")),
-            user=kit.setting("user"),
-            client_key=kit.setting("client_key"),
-            host_key=kit.setting("host_key"),
-        )
         self._sender = kit.setting("sender")
-        limits = kit.limits()
-        sessions = replace(limits, timeout_s=min(limits.timeout_s, SESSION_S))
-        sftp = Sftp(kit.dialler, login, sessions)
-        kit.breakers.append(sftp.breaker)
-        self._filing = Filing(sftp, today, _deadline(kit))
+        deadline = answer_deadline_s(kit, "PENSION_DEADLINE_S")
+        self._filing = Filing(account(kit, session_s=min(deadline, SESSION_S)), today, deadline)
 
     async def ask_many(self, questions: Sequence[Question]) -> AsyncIterator[tuple[int, RawAnswer | AgencyError]]:
         """One request file for each 5,000 questions about the same months; see `contract.Adapter.ask_many`."""
@@ -182,14 +172,6 @@ def _nic(question: Question) -> str:
     if nic is None or not nic_fits(nic):
         raise AgencyRejectedMessage("the fund is asked by NIC, in the old or the new form", code="identifier")
     return nic
-
-
-def _deadline(kit: Kit) -> float:
-    """Seconds to wait for an answer: the manifest's, unless the deployment agreed on another time with the fund."""
-    try:
-        return float(kit.settings("PENSION_DEADLINE_S"))
-    except LookupError:
-        return kit.limits().timeout_s
 
 
 def _kind(letter: str, at: int) -> str:

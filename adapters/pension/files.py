@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from adapters.kit.codes import own_lists
 from adapters.kit.contract import (
     AgencyAnswerMalformed,
     AgencyError,
@@ -20,7 +21,7 @@ VERSION = "1"
 MONTHS_LIMIT = 60  # of one request, section 4
 RECORD_LENGTH = 152
 NOT_SERVED = "R11"  # the one error that is about us and not about our message
-KINDS = {"O": "old_age", "S": "survivor", "L": "lump_sum"}
+KINDS = own_lists(__file__)["pension"]
 
 _TEXT = frozenset({0x0A, *range(0x20, 0x7F)})
 _NIC = re.compile(r"[0-9]{2}(?P<old>[0-9]{3})[0-9]{4}[VX]|(?:19|20)[0-9]{2}(?P<new>[0-9]{3})[0-9]{5}")

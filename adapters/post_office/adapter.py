@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from adapters.kit.base import BaseAdapter, Kit, as_of
@@ -20,7 +19,7 @@ from adapters.kit.contract import (
 from adapters.kit.payments import check_order
 from adapters.kit.transports.collected import Collected
 from adapters.kit.transports.filebox import FileBox
-from adapters.kit.transports.sftp import Login, Sftp
+from adapters.kit.transports.sftp import account, answer_deadline_s
 from schemas import first_fault, validator
 
 from .lists import Seen, acknowledged, details, fits, number_of, told, written
@@ -34,16 +33,8 @@ class PostOffice(BaseAdapter):
 
     def __init__(self, kit: Kit) -> None:
         super().__init__(kit)
-        login = Login(
-            host=kit.setting("host"),
-            port=int(kit.setting("port")),
-            user=kit.setting("user"),
-            client_key=kit.setting("client_key"),
-            host_key=kit.setting("host_key"),
-        )
-        limits, deadline = kit.limits(), _deadline(kit)
-        sessions = replace(limits, timeout_s=min(deadline, SESSION_S))
-        self._box = FileBox(Sftp(kit.dialler, login, sessions), deadline)
+        deadline = answer_deadline_s(kit, "POST_OFFICE_DEADLINE_S")
+        self._box = FileBox(account(kit, session_s=min(deadline, SESSION_S)), deadline)
         self._orders = Collected(self._sent)
 
     async def deliver(self, item: Item) -> Handed:
@@ -121,11 +112,3 @@ def _answered(question: Question, service: Service, found: Mapping[str, Seen]) -
     if (fault := first_fault(validator(service.record_schema), record)) is not None:
         raise AgencyAnswerMalformed(f"the payment in the post's files does not fit at {fault}")
     return RawAnswer(record, as_of(service, question.as_at), code=found[payment].told)
-
-
-def _deadline(kit: Kit) -> float:
-    """Seconds to wait for a file: the manifest's, unless the deployment agreed on another time with the post."""
-    try:
-        return float(kit.settings("POST_OFFICE_DEADLINE_S"))
-    except LookupError:
-        return kit.limits().timeout_s

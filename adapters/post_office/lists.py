@@ -11,11 +11,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NoReturn
 
+from adapters.kit.codes import own_lists
 from adapters.kit.contract import AgencyAnswerMalformed, AgencyError, AgencyRefused, AgencyRejectedMessage, Handed, Item
 
 _AMOUNT = re.compile(r"(?:0|[1-9][0-9]{0,10})\.[0-9]{2}", re.ASCII)
 _CODE = re.compile(r"[LP][0-9]{2}", re.ASCII)
-STATES = {"P": "paid", "U": "unclaimed"}
+STATES = own_lists(__file__)["state"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,14 @@ from typing import Any
 
 import schemas
 from adapters.kit import strict_json
+from adapters.kit.codes import own_lists
 from adapters.kit.contract import AgencyAnswerMalformed, AgencyHasNoSuchPerson, HookRefused, StateTold
 from adapters.kit.detached import Checker, NotSigned, canonical
 from adapters.kit.mapping import MappingError
 
 SCHEMA = "agency/g2p-connect/disburse.json"
 FRESH = timedelta(minutes=5)  # how far a callback's time may be from ours
-STATES: Mapping[str, str] = {"rcvd": "received", "pdng": "pending", "succ": "paid", "rjct": "rejected"}
+STATES = own_lists(__file__)["state"]
 _RANK = {"received": 0, "pending": 1, "paid": 2, "rejected": 2}
 
 

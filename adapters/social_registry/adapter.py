@@ -6,6 +6,7 @@ from typing import Any
 import schemas
 from adapters.kit import dci_events
 from adapters.kit.base import BaseAdapter, Kit, as_of
+from adapters.kit.codes import own_lists
 from adapters.kit.contract import (
     AgencyAnswerMalformed,
     AgencyCannotTell,
@@ -21,8 +22,7 @@ from adapters.kit.transports.dci import DciClient, Partner, token_client
 REG_TYPE = "ns:org:RegistryType:Social"
 SCHEMA = "dci/social.json"
 ENTITY = {"member": "Member", "household": "Group"}  # service -> DCI response_entity
-EMPLOYMENT = {"1": "employed", "2": "not_employed", "3": "unknown"}
-SELF_EMPLOYED = ("4", "5", "6", "7", "8")  # ICSE statuses: all of them work
+EMPLOYMENT = own_lists(__file__)["employment"]
 _REPLY = f"{SCHEMA}#/operations/~1registry~1sync~1search/responses/default"
 
 Node = Mapping[str, Any]
@@ -93,9 +93,9 @@ def member(raw: Node, extras: Node) -> dict[str, object]:
     }
     if "employment_status" in raw:
         code = str(raw["employment_status"])
-        if code not in EMPLOYMENT and code not in SELF_EMPLOYED:
+        if code not in EMPLOYMENT:
             raise AgencyAnswerMalformed("no code of EmploymentStatusEnum at /employment_status", code=code[:20])
-        record |= {"employment_status": EMPLOYMENT.get(code, "employed"), "employment_status_told": code}
+        record |= {"employment_status": EMPLOYMENT[code], "employment_status_told": code}
     if "is_disabled" in raw:
         record["disabled"] = raw["is_disabled"]
     return record | ({"head": extras["head"]} if "head" in extras else {})

@@ -11,6 +11,8 @@ from adapters.kit import claims, conformance, golden
 from adapters.kit.drafts.source import DraftRefused, Source, Told
 from adapters.kit.drafts.suggesting import Line, best_record, suggested, unmet, words_of
 
+_UNKNOWN = "/CHANGE"
+_PLACES = ("setting", "secret")  # what a reference begins with
 _NUMBERS = {"code", "id", "identifier", "identity", "nic", "nin", "number", "no", "pin", "uin"}
 _CARRIED = (  # words in a member's name -> what it carries
     ({"birth", "dob"}, "birth_date"),
@@ -33,7 +35,8 @@ class Draft:
 
     def taken(self) -> Mapping[str, str]:
         """Pointer of the agency's answer -> the field of ours that a line suggests for it."""
-        return {place: name for name, line in self.lines.items() for place in line.pointers()}
+        places = {place: name for name, line in self.lines.items() for place in line.pointers()}
+        return {place: name for place, name in places.items() if place != _UNKNOWN}
 
 
 def drafted(source: Source, adapter: str, *, service: str, record: str = "", number: str = "NIC") -> Draft:
@@ -47,13 +50,14 @@ def drafted(source: Source, adapter: str, *, service: str, record: str = "", num
     Raises:
         DraftRefused: no such record, or nothing in the answer looks like any.
     """
-    record = record or best_record(source.told)
+    chosen = record or best_record(source.told)
     try:
-        lines = suggested(record, source.told)
+        lines = suggested(chosen, source.told)
     except schemas.SchemaError as error:
         raise DraftRefused(str(error)) from None
-    if not lines:
-        raise DraftRefused(f"nothing in the answer looks like a field of {record}; choose a record with --record")
+    if not lines and not (record and source.told):
+        raise DraftRefused("nothing in the answer looks like a field of ours; choose a record with --record")
+    record, lines = chosen, lines or {name: Line(_UNKNOWN) for name in unmet(chosen, {})}
     draft = Draft({}, record, source.told, lines, unmet(record, lines))
     files = {
         "manifest.toml": _manifest(source, draft, adapter, service, number),
@@ -94,7 +98,7 @@ def _manifest(source: Source, draft: Draft, adapter: str, service: str, number: 
         lines += ["[settings]                                 # X-Road: who asks, who is asked"]
         lines += [f'{key} = "setting:{upper}_{name}"' for key, name in source.settings.items()]
     else:
-        lines += ["[auth]", 'kind = "none"                              # or "bearer", with token = "secret:NAME"']
+        lines += ["[auth]", *_auth(source, upper)]
     lines += [
         "",
         f"[service.{service}]",
@@ -111,6 +115,15 @@ def _manifest(source: Source, draft: Draft, adapter: str, service: str, number: 
     return "\n".join([*lines, *_request(source, request), ""])
 
 
+def _auth(source: Source, upper: str) -> Iterator[str]:
+    """How to sign in; references get the adapter's name in front."""
+    if not source.auth:
+        yield 'kind = "none"            # CHANGE: or api_key, bearer, basic, client_credentials; see the guide'
+    for key, value in source.auth.items():
+        place, reference, name = value.partition(":")
+        yield f"{key:<13} = {json.dumps(f'{place}:{upper}_{name}' if reference and place in _PLACES else value)}"
+
+
 def _request(source: Source, request: Mapping[str, str]) -> Iterator[str]:
     if request or not source.asked:
         pairs = request or {"CHANGE": "identifier:NIC"}
@@ -121,7 +134,7 @@ def _request(source: Source, request: Mapping[str, str]) -> Iterator[str]:
             must = "may be left out" if told.optional else "the agency wants it"
             yield f"# not asked with: {name} ({told.kind}, {must}){f': {told.caption}' if told.caption else ''}"
     if source.transport == "rest" and "path" not in source.service:
-        yield 'path          = "/CHANGE"                     # POSTed to; a number never stands in a URL'
+        yield 'path          = "/CHANGE"                     # POSTed to; or method = "GET", and "/people/{name}"'
 
 
 def _carried(told: Told, number: str) -> str:
@@ -164,6 +177,8 @@ def _conformance(source: Source, adapter: str, number: str) -> str:
     lines += [f'{upper}_URL = "{{url}}"']
     shown = {"client": "LK/GOV/SANDHI/GATEWAY", "service": f"LK/GOV/CHANGE/{upper}"}
     lines += [f'{upper}_{name} = "{shown.get(key, "conformance")}"' for key, name in source.settings.items()]
+    named = [value.partition(":")[2] for value in source.auth.values() if value.partition(":")[0] in _PLACES]
+    lines += [f'{upper}_{name} = "{"{url}/token" if name == "TOKEN_URL" else "conformance"}"' for name in named]
     person = ["", "[subject]", f'identifiers = {{ {number} = "199012304567" }}', "birth_date = 1990-05-02"]
     return "\n".join([*lines, *person, 'names = [{ language = "eng", script = "Latn", value = "Kamal Perera" }]', ""])
 

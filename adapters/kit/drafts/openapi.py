@@ -1,4 +1,4 @@
-"""A draft's source from an OpenAPI 3 document in JSON: one POST operation, its request's members, its answer's schema.
+"""A draft's source from an OpenAPI 3 document in JSON: one GET or POST, what it is asked with, its answer's schema.
 
 References inside the document are followed, others refused: nothing is fetched.
 
@@ -6,17 +6,20 @@ Source: OpenAPI Specification 3.0.3 and 3.1.0, sections 4.7.10, 4.7.14 and 4.7.2
 """
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from adapters.kit import strict_json
-from adapters.kit.drafts.sample import in_schema
-from adapters.kit.drafts.source import MOST_TOLD, DraftRefused, Source
+from adapters.kit.declared_request import PLACE
+from adapters.kit.drafts.sample import at, in_schema
+from adapters.kit.drafts.source import MOST_TOLD, DraftRefused, Source, Told
 from adapters.kit.untrusted import ProgramRefused, checked_schema
 
 LIMIT = 2 * 1024 * 1024
 ANSWER = "answer.json"
+_JSON = re.compile(r"application/(.*\+)?json|\*/\*", re.IGNORECASE)
 _OURS = "#/$defs/"
 _THEIRS = "#/components/schemas/"
 _SHOWN: Mapping[str, object] = {"integer": 1, "number": 10.5, "boolean": True, "array": [], "object": {}}
@@ -29,29 +32,26 @@ def from_openapi(text: bytes, operation: str = "") -> Source:
         operation: its `operationId`, or `/path`; not needed where only one can be used.
 
     Raises:
-        DraftRefused: not OpenAPI 3 in JSON, a reference that leads outside, or no such POST with JSON both ways.
+        DraftRefused: not OpenAPI 3 in JSON, a reference that leads outside, or no such operation that answers JSON.
     """
     document = _read(text)
-    usable = {name: told for path, told in _posts(document) for name in (path, str(told.get("operationId", path)))}
-    paths = {str(told["x-path"]) for told in usable.values()}
-    if not operation and len(paths) == 1:
-        operation = next(iter(paths))
-    if operation not in usable:
-        known = ", ".join(sorted(usable)[:40]) or "none: a person's number must not stand in a URL, so GET is no choice"
-        raise DraftRefused(f"choose a POST with JSON both ways by --operation: {known}")
-    chosen = usable[operation]
-    schema = _answer_schema(chosen, document)
-    request = _content(chosen["requestBody"])
-    asked = {each.pointer[1:]: each for each in in_schema(request, document) if not each.lists}
+    usable = list(_usable(document))
+    chosen = [each for each in usable if operation in {each.id, each.path}] if operation else usable
+    if len(chosen) != 1:
+        known = ", ".join(sorted(each.id for each in usable)[:40]) or "none is a GET or a POST that answers JSON"
+        raise DraftRefused(f"choose one operation by --operation: {known}")
+    found = chosen[0]
+    schema = _answer_schema(found.told, document)
     return Source(
         transport="rest",
-        operation=operation,
+        operation=found.id,
         told=tuple(islice(in_schema(schema, schema), MOST_TOLD)),
-        service={"path": str(chosen["x-path"]), "answer_schema": f"./{ANSWER}"},
-        asked={name: each for name, each in asked.items() if "/" not in name},
+        service={"method": found.method.upper(), "path": found.path, "answer_schema": f"./{ANSWER}"},
+        asked=_asked(found, document),
         files={ANSWER: (json.dumps(schema, ensure_ascii=False, indent=2) + "\n").encode()},
         answer=json.dumps(_shown(schema, schema), ensure_ascii=False, indent=1),
         broken="[]",
+        auth=_auth(found.told, document),
     )
 
 
@@ -82,24 +82,90 @@ def _references(value: object) -> Iterator[str]:
             waiting.extend(node)
 
 
-def _posts(document: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+class _Operation(NamedTuple):
+    """One that can be asked: `told` is what the document says of it, `parameters` those of its path and query."""
+
+    id: str
+    method: str
+    path: str
+    told: Mapping[str, Any]
+    parameters: Sequence[Mapping[str, Any]]
+
+
+def _usable(document: Mapping[str, Any]) -> Iterator[_Operation]:
     for path, item in document.get("paths", {}).items():
-        told = item.get("post") if isinstance(item, dict) else None
-        if "{" in path or not isinstance(told, dict):
-            continue
-        if _content(told.get("requestBody", {})) and _content(_success(told)):
-            yield path, {**told, "x-path": path}
+        for method in ("get", "post"):
+            told = item.get(method) if isinstance(item, dict) else None
+            if not isinstance(told, dict) or not _content(_success(told, document)):
+                continue
+            given = [_meant(each, document) for each in (*item.get("parameters", ()), *told.get("parameters", ()))]
+            parameters = [each for each in given if each.get("in") in {"path", "query"}]
+            if set(PLACE.findall(path)) != {each.get("name") for each in parameters if each["in"] == "path"}:
+                continue  # a place that nobody says how to fill
+            if method == "get" or parameters or _content(_meant(told.get("requestBody", {}), document)):
+                yield _Operation(str(told.get("operationId", path)), method, path, told, parameters)
 
 
-def _success(told: Mapping[str, Any]) -> Any:
+def _asked(found: _Operation, document: Mapping[str, Any]) -> dict[str, Told]:
+    """Everything that can be said in a request. Of a POST the body; a query beside it is left out."""
+    asked: dict[str, Told] = {}
+    for each in found.parameters:
+        if each["in"] == "path" or found.method == "get":
+            schema = {"properties": {each["name"]: {**_meant(each.get("schema", {}), document), **_caption(each)}}}
+            needed = [each["name"]] if each.get("required") or each["in"] == "path" else []
+            asked |= {told.name: told for told in in_schema({**schema, "required": needed}, document)}
+    if found.method == "post":
+        body = _content(_meant(found.told.get("requestBody", {}), document))
+        asked |= {each.pointer[1:]: each for each in in_schema(body, document) if not each.lists}
+    return asked
+
+
+def _caption(parameter: Mapping[str, Any]) -> dict[str, Any]:
+    return {"description": parameter["description"]} if parameter.get("description") else {}
+
+
+def _meant(value: Any, document: Mapping[str, Any]) -> dict[str, Any]:
+    """A part of the document, with its reference followed."""
+    for _ in range(12):
+        if not isinstance(value, dict) or "$ref" not in value:
+            break
+        value = at(document, str(value["$ref"]))
+    return value if isinstance(value, dict) else {}
+
+
+def _auth(told: Mapping[str, Any], document: Mapping[str, Any]) -> dict[str, str]:
+    """Lines of [auth] for the first way to sign in that can be declared; empty: the document names none."""
+    schemes = document.get("components", {}).get("securitySchemes", {})
+    wanted = told.get("security", document.get("security", ()))
+    names = [name for each in wanted if isinstance(each, dict) for name in each]
+    for scheme in (_meant(schemes.get(name, {}), document) for name in names):
+        kind, way = scheme.get("type"), str(scheme.get("scheme", "")).lower()
+        if kind == "apiKey" and scheme.get("in") == "header":
+            return {"kind": "api_key", "header": str(scheme.get("name", "X-API-Key")), "key": "secret:KEY"}
+        if kind == "oauth2" and "clientCredentials" in scheme.get("flows", {}):
+            scopes = sorted({str(scope) for each in wanted for listed in each.values() for scope in listed})
+            more = {"scope": " ".join(scopes)} if scopes else {}
+            told_apart = {"token_url": "setting:TOKEN_URL", "client_id": "setting:CLIENT_ID"}
+            return {"kind": "client_credentials", **told_apart, "client_secret": "secret:CLIENT_SECRET", **more}
+        if kind == "http" and way in {"bearer", "basic"}:
+            keys = (
+                {"token": "secret:TOKEN"}
+                if way == "bearer"
+                else {"user": "setting:USER", "password": "secret:PASSWORD"}
+            )
+            return {"kind": way, **keys}
+    return {}
+
+
+def _success(told: Mapping[str, Any], document: Mapping[str, Any]) -> Any:
     answers = told.get("responses", {})
-    return answers.get("200", answers.get("201", {}))
+    return _meant(answers.get("200", answers.get("201", {})), document)
 
 
 def _content(body: Any) -> dict[str, Any]:
     """The schema of a JSON body; empty without one."""
     kinds = body.get("content", {}) if isinstance(body, dict) else {}
-    found = [each for kind, each in kinds.items() if kind.partition(";")[0].strip() == "application/json"]
+    found = [each for kind, each in kinds.items() if _JSON.fullmatch(kind.partition(";")[0].strip())]
     schema = found[0].get("schema", {}) if found else {}
     return schema if isinstance(schema, dict) else {}
 
@@ -112,7 +178,7 @@ def _answer_schema(told: Mapping[str, Any], document: Mapping[str, Any]) -> dict
     """
     needed: dict[str, Any] = {}
     known = document.get("components", {}).get("schemas", {})
-    waiting = [_content(_success(told))]
+    waiting = [_content(_success(told, document))]
     while waiting:
         for reference in _references(waiting.pop()):
             name = reference.removeprefix(_THEIRS)
@@ -121,7 +187,7 @@ def _answer_schema(told: Mapping[str, Any], document: Mapping[str, Any]) -> dict
             if name not in needed:
                 needed[name] = known[name]
                 waiting.append(known[name])
-    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **_ours(_content(_success(told)))}
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **_ours(_content(_success(told, document)))}
     if needed:
         schema["$defs"] = {name: _ours(each) for name, each in needed.items()}
     try:

@@ -77,7 +77,7 @@ def _meant(schema: Any, whole: Mapping[str, Any]) -> Mapping[str, Any]:
     for _ in range(12):
         if not isinstance(schema, Mapping) or "$ref" not in schema:
             break
-        schema = _at(whole, str(schema["$ref"]))
+        schema = at(whole, str(schema["$ref"]))
     if not isinstance(schema, Mapping):
         return {}
     parts = [_meant(each, whole) for each in schema.get("allOf", ())]
@@ -88,7 +88,8 @@ def _meant(schema: Any, whole: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**schema, "properties": joined, "required": required}
 
 
-def _at(whole: Any, reference: str) -> object:
+def at(whole: Any, reference: str) -> object:
+    """What a reference inside a document leads to (RFC 6901, section 6); None where there is nothing."""
     for token in reference.removeprefix("#").split("/")[1:]:
         key = token.replace("~1", "/").replace("~0", "~")
         whole = whole.get(key) if isinstance(whole, Mapping) else None

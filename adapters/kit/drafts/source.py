@@ -58,6 +58,7 @@ class Source:
         files: what else belongs into the folder.
         answer: an answer for the first golden sample, in the agency's notation.
         broken: the same, not as the agency's own document wants it.
+        auth: lines of [auth] by key, where the document says how to sign in; secrets named without the adapter's id.
     """
 
     transport: str
@@ -69,3 +70,4 @@ class Source:
     files: Mapping[str, bytes] = field(default_factory=dict)
     answer: str = ""
     broken: str = ""
+    auth: Mapping[str, str] = field(default_factory=dict)

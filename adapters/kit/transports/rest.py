@@ -2,9 +2,8 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-
-import orjson
 
 import schemas
 from adapters.kit import strict_json
@@ -20,11 +19,15 @@ from adapters.kit.contract import (
     Item,
     Question,
     RawAnswer,
+    Service,
     Subject,
 )
+from adapters.kit.declared_auth import signed_in
+from adapters.kit.declared_request import Sent, sent
 from adapters.kit.egress import HttpAnswer
 from adapters.kit.manifest import answer_validator
-from adapters.kit.meanings import meant
+from adapters.kit.meanings import meant, meant_by_status
+from adapters.kit.transports.xroad_rest import through
 
 RECEIPT = "own/receipt.v1.json"
 _CODE = re.compile(r"[A-Z][A-Z0-9_]{1,39}", re.ASCII)
@@ -64,31 +67,33 @@ def error_of(answer: HttpAnswer, code: str = "") -> AgencyError:
 
 
 class DeclaredRest(BaseAdapter):
-    """A folder without `adapter.py`: POST the declared `request` to the declared `path`, map the answer.
+    """A folder without `adapter.py`: the declared `request` is sent (`declared_request`), the answer is mapped.
 
     What is pushed goes beside it: `item`, the same when it is sent again, and `record`. The agency answers with a
-    `reference` of its own and a `state`.
-
-    `[auth] kind` is `none` or `bearer` (with `token = "secret:NAME"`).
+    `reference` of its own and a `state`. With `client` and `service` in `[settings]` it is X-Road's REST: the service's
+    path follows `/r1/` and the provider, and begins with the service code. Who we are says `declared_auth`.
     """
 
     def __init__(self, kit: Kit) -> None:
         super().__init__(kit)
         self._http = kit.http()
-        self._headers = dict(JSON)
-        if kit.manifest.auth_kind == "bearer":
-            self._headers["authorization"] = f"Bearer {kit.setting('token')}"
+        self._signed_in = signed_in(kit)
+        self._through = through(kit)
 
     async def ask(self, question: Question) -> RawAnswer:
-        """POST one question; 404 means that the agency does not know the person."""
+        """Ask one question; 404 means that the agency does not know the person, unless `means` says otherwise."""
         service = self.service(question.service)
-        path, request = service.extra.get("path"), service.extra.get("request")
-        if not isinstance(path, str) or not isinstance(request, Mapping):
+        request = service.extra.get("request")
+        if "path" not in service.extra or not isinstance(request, Mapping):
             return await super().ask(question)
-        body = {
+        values = {
             member: carried(question.subject, what, question.as_at, question.period) for member, what in request.items()
         }
-        answer = await self._posted(path, body)
+        answer = await self._called(sent(service, values))
+        told = meant_by_status(service, answer.status)
+        if told is not None:
+            return RawAnswer({}, as_of(service, question.as_at), str(answer.status), empty=True)
+        _checked_status(service, answer)
         payload = read_json(answer, service.answer_schema, self.kit.folder)
         told = meant(service, payload)
         return RawAnswer(payload, as_of(service, question.as_at), told.code or str(answer.status), empty=told.empty)
@@ -102,25 +107,44 @@ class DeclaredRest(BaseAdapter):
     async def deliver(self, item: Item) -> Handed:
         """POST one item; see `contract.Adapter.deliver`."""
         service = self.service(item.service)
-        path = service.extra.get("path")
-        if "push" not in service.actions or not isinstance(path, str):
+        if "push" not in service.actions or "path" not in service.extra:
             return await super().deliver(item)
         request, subject = service.extra.get("request"), item.subject or Subject()
         members = request if isinstance(request, Mapping) else {}
-        body: dict[str, object] = {member: carried(subject, what) for member, what in members.items()}
-        body |= {"item": item.id, "record": dict(item.record)}
-        answer = await self._posted(path, body, repeatable=bool(service.extra.get("repeatable", True)))
+        values = {member: carried(subject, what) for member, what in members.items()}
+        made = sent(service, values, {"item": item.id, "record": dict(item.record)})
+        answer = await self._called(made, repeatable=bool(service.extra.get("repeatable", True)))
+        _checked_status(service, answer)
         taken = read_json(answer, RECEIPT)
         if not isinstance(taken, dict):
             raise AgencyAnswerMalformed("the answer is no receipt", code=str(answer.status))
         return Handed(str(taken["reference"]), str(taken["state"]))
 
-    async def _posted(self, path: str, body: Mapping[str, object], *, repeatable: bool = True) -> HttpAnswer:
-        content = orjson.dumps(body)
-        answer = await self._http.request("POST", path, headers=self._headers, content=content, repeatable=repeatable)
-        if not 200 <= answer.status < 300:
-            raise error_of(answer, _own_code(answer))
-        return answer
+    async def _called(self, made: Sent, *, repeatable: bool = True) -> HttpAnswer:
+        through = self._through
+
+        async def call(headers: Mapping[str, str]) -> HttpAnswer:
+            answer = await self._http.request(
+                made.method,
+                through.target(made.target),
+                headers={**made.headers, **through.headers(), **headers},
+                content=made.content,
+                repeatable=repeatable,
+                faults=through.faults,
+            )
+            through.check(answer)
+            return answer
+
+        return await self._signed_in(call)
+
+
+def _checked_status(service: Service, answer: HttpAnswer) -> None:
+    """Raise unless there is an answer: what its body says by `means` goes before what its status usually means."""
+    if 200 <= answer.status < 300:
+        return
+    with suppress(strict_json.StrictError):
+        meant(service, strict_json.loads(answer.body))
+    raise error_of(answer, _own_code(answer))
 
 
 def _own_code(answer: HttpAnswer) -> str:

@@ -6,10 +6,11 @@ Source: draft-ietf-secsh-filexfer-02 (protocol 3, what OpenSSH speaks). The sock
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import asyncssh
 
+from adapters.kit.base import Kit
 from adapters.kit.breaker import Breaker
 from adapters.kit.contract import (
     AgencyAnswerMalformed,
@@ -126,6 +127,38 @@ class Sftp:
             raise
         async with connection:
             yield connection
+
+
+def account(kit: Kit, *, session_s: float, prefix: str = "") -> Sftp:
+    """The account that the manifest's `host`, `port`, `user`, `client_key` and `host_key` name.
+
+    Args:
+        session_s: most of one log-in; the manifest's `timeout_s` is for a whole answer, and may be shorter.
+        prefix: of those keys, where an adapter has a second server (`print_`).
+
+    Raises:
+        NotConfigured: one of them is missing.
+        LoginError: a key is not readable.
+    """
+    login = Login(
+        host=kit.setting(f"{prefix}host"),
+        port=int(kit.setting(f"{prefix}port")),
+        user=kit.setting(f"{prefix}user"),
+        client_key=kit.setting(f"{prefix}client_key"),
+        host_key=kit.setting(f"{prefix}host_key"),
+    )
+    limits = kit.limits()
+    sftp = Sftp(kit.dialler, login, replace(limits, timeout_s=min(limits.timeout_s, session_s)))
+    kit.breakers.append(sftp.breaker)
+    return sftp
+
+
+def answer_deadline_s(kit: Kit, setting: str) -> float:
+    """Seconds to wait for a file: the manifest's, unless the deployment agreed on another time with the agency."""
+    try:
+        return float(kit.settings(setting))
+    except LookupError:
+        return kit.limits().timeout_s
 
 
 class Session:

@@ -20,6 +20,7 @@ RESPONSE, NACK = 0x80000000, 0x80000000
 HEADER, LONGEST = 16, 64 * 1024
 GSM, UCS2, WITH_HEADER, RECEIPT = 0x00, 0x08, 0x40, 0x04
 RECEIPTED_ID, MESSAGE_STATE = 0x001E, 0x0427  # optional parameters of a receipt
+BUSY = {0x08: "ESME_RSYSERR", 0x14: "ESME_RMSGQFUL", 0x58: "ESME_RTHROTTLED"}
 _SAME_IN_GSM = frozenset("\n\r !\"#%&'()*+,-./0123456789:;<=>?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 """Letters with one code in ASCII and in the default alphabet of GSM; with any other the text goes in UCS-2."""
 
@@ -134,7 +135,7 @@ class Session:
 
         Raises:
             AgencyRefused: the provider does not know us.
-            AgencyUnavailable: not reachable, or broken off.
+            AgencyUnavailable: not reachable, broken off, or busy.
         """
         session = Session(await dialler.stream(account.host, account.port, usual=PORT), heard)
         body = _text(account.system_id) + _text(account.password) + _text("") + bytes([0x34, 0, 0]) + _text("")
@@ -143,6 +144,8 @@ class Session:
                 await session.asked(BIND, body)
         except Refused as error:
             await session.close()
+            if error.status in BUSY:
+                raise AgencyUnavailable("the provider binds nobody now", code=BUSY[error.status]) from None
             raise AgencyRefused("the provider does not bind us", code=f"{error.status:#x}") from None
         except BaseException:
             await session.close()

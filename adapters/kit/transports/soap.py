@@ -28,7 +28,8 @@ from adapters.kit import strict_xml, xml_values
 from adapters.kit.base import BaseAdapter, Kit, NotConfigured, as_of
 from adapters.kit.carrying import carried
 from adapters.kit.contract import AgencyAnswerMalformed, AgencyRejectedMessage, Question, RawAnswer
-from adapters.kit.egress import HttpClient
+from adapters.kit.declared_auth import SignedIn, signed_in
+from adapters.kit.egress import HttpAnswer, HttpClient
 from adapters.kit.manifest import operation_of
 from adapters.kit.meanings import meant
 from adapters.kit.transports import xroad
@@ -40,7 +41,7 @@ Call = Callable[[etree._Element], Awaitable[etree._Element]]
 class DeclaredSoap(BaseAdapter):
     """A folder without `adapter.py` whose services are operations of a WSDL.
 
-    `[auth] kind` is `none`, or `bearer` (with `token = "secret:NAME"`) where it is not X-Road.
+    Where it is not X-Road, `[auth]` is one of `declared_auth`.
     """
 
     def __init__(self, kit: Kit) -> None:
@@ -85,7 +86,7 @@ class DeclaredSoap(BaseAdapter):
     def _calling(self, wsdl: Wsdl, operation: Operation) -> Call:
         kit = self.kit
         if "client" not in kit.manifest.references:
-            return _plain(self._http, wsdl, operation, _headers(kit, operation))
+            return _plain(self._http, wsdl, operation, signed_in(kit))
         user = kit.setting("user_id") if "user_id" in kit.manifest.references else ""
         try:
             client, provider = (xroad.System.of(kit.setting(key)) for key in ("client", "service"))
@@ -105,8 +106,9 @@ class DeclaredSoap(BaseAdapter):
         return call
 
 
-def _plain(http: HttpClient, wsdl: Wsdl, operation: Operation, headers: Mapping[str, str]) -> Call:
+def _plain(http: HttpClient, wsdl: Wsdl, operation: Operation, called: SignedIn) -> Call:
     """SOAP 1.1 without headers of its own."""
+    usual = {"content-type": "text/xml; charset=utf-8", "soapaction": f'"{operation.action}"'}
 
     async def call(message: etree._Element) -> etree._Element:
         if not wsdl.schema.validate(message):
@@ -115,17 +117,14 @@ def _plain(http: HttpClient, wsdl: Wsdl, operation: Operation, headers: Mapping[
         root = etree.Element(f"{{{xroad.SOAP}}}Envelope", nsmap={"soap": xroad.SOAP})
         etree.SubElement(root, f"{{{xroad.SOAP}}}Body").append(message)
         content = etree.tostring(root, xml_declaration=True, encoding="UTF-8")
-        answer = await http.request("POST", "/", headers=headers, content=content, faults=True)
+
+        async def posted(headers: Mapping[str, str]) -> HttpAnswer:
+            return await http.request("POST", "/", headers=usual | dict(headers), content=content, faults=True)
+
+        answer = await called(posted)
         return xroad.checked(xroad.opened(answer)[1], operation.answer, wsdl.schema)
 
     return call
-
-
-def _headers(kit: Kit, operation: Operation) -> dict[str, str]:
-    headers = {"content-type": "text/xml; charset=utf-8", "soapaction": f'"{operation.action}"'}
-    if kit.manifest.auth_kind == "bearer":
-        headers["authorization"] = f"Bearer {kit.setting('token')}"
-    return headers
 
 
 def _payload(answer: etree._Element, wsdl: Wsdl) -> object:

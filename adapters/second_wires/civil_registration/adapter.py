@@ -22,6 +22,7 @@ from adapters.kit.contract import (
     Subject,
 )
 from adapters.kit.egress import HttpAnswer, NotAllowed
+from adapters.kit.matching import Match, Traits, matched, traits
 from adapters.kit.nic import new_form
 from adapters.kit.transports.oauth import ClientCredentials
 from adapters.kit.transports.rest import error_of, read_json
@@ -132,24 +133,19 @@ def build(kit: Kit) -> CivilRegistration:
 
 
 def _fits(person: Person, subject: Subject) -> bool:
-    number = subject.identifier("NIC")
-    theirs = {new_form(each) for each in person.numbers}
-    if theirs and number is not None and new_form(number) not in theirs:
-        return False  # a namesake: the record belongs to another number
-    if person.birth != (subject.birth_date and subject.birth_date.isoformat()):
-        return False
-    return fhir.same_name(person, (name.value for name in subject.names))
+    theirs = Traits(person.numbers, person.names, person.birth)
+    return matched(traits(subject, "NIC"), theirs) is not Match.NOBODY
 
 
 def _payload(by_number: list[Person], by_name: list[Person]) -> dict[str, object]:
     """The birth and the death, each by the number if that found it."""
     death = _one(each for each in by_number if each.dead)
-    matched = "identifier" if death else None
+    by = "identifier" if death else None
     if death is None:
         death = _one(each for each in by_name if each.dead)
-        matched = "name_and_date" if death else None
+        by = "name_and_date" if death else None
     birth = _birth(by_number) or _birth(by_name)
-    found: dict[str, object] = {"death_matched_by": matched}
+    found: dict[str, object] = {"death_matched_by": by}
     if birth is not None and birth.birth is not None:
         found["birth"] = {"birthDate": birth.birth}
     if death is not None:

@@ -4,13 +4,12 @@ R4's spelling, and what servers have sent instead: `name.family` as a list, a fu
 `deceasedBoolean` alone. Source: FHIR R4 (4.0.1) Bundle, Patient, search 3.1.1; `schemas/agency/fhir-r4/`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
 from adapters.kit.contract import AgencyAnswerMalformed
-from adapters.kit.names import folded
 
 SCOPE = "system/Patient.rs"
 NIC = "urn:sandhi:fhir:nic"
@@ -76,17 +75,12 @@ def next_page(bundle: Node) -> str:
     return str(next(links, ""))
 
 
-def same_name(person: Person, wanted: Iterable[str]) -> bool:
-    """True when one of the person's names is, letter for letter, one of the wanted full names."""
-    return not person.names.isdisjoint(folded(name) for name in wanted)
-
-
 def _person(patient: Node) -> Person:
     numbers = (each.get("value") for each in _objects(patient.get("identifier")) if each.get("system") == NIC)
     birth = patient.get("birthDate")
     return Person(
         frozenset(each for each in numbers if isinstance(each, str)),
-        frozenset(filter(None, (folded(_full(each)) for each in _objects(patient.get("name"))))),
+        frozenset(filter(None, (_full(each).strip() for each in _objects(patient.get("name"))))),
         birth if isinstance(birth, str) else None,
         _death(patient),
     )

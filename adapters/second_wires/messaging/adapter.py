@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import schemas
 from adapters.kit.base import BaseAdapter, Kit
+from adapters.kit.codes import own_lists
 from adapters.kit.contract import (
     AgencyAnswerMalformed,
     AgencyError,
@@ -18,11 +19,20 @@ from adapters.kit.contract import (
     Item,
     StateTold,
 )
-from adapters.kit.transports.smpp import SUBMIT, Account, Receipt, Refused, Session, message_id, parts, submit_body
+from adapters.kit.transports.smpp import (
+    BUSY,
+    SUBMIT,
+    Account,
+    Receipt,
+    Refused,
+    Session,
+    message_id,
+    parts,
+    submit_body,
+)
 
-BUSY = {0x08: "ESME_RSYSERR", 0x14: "ESME_RMSGQFUL", 0x58: "ESME_RTHROTTLED"}
 FORBIDDEN = {0x04: "ESME_RINVBNDSTS", 0x0D: "ESME_RBINDFAIL"}
-FINAL = {"DELIVRD": "delivered", "EXPIRED": "failed", "DELETED": "failed", "UNDELIV": "failed", "REJECTD": "failed"}
+FINAL = own_lists(__file__)["receipt"]
 REMEMBERED = 100_000  # parts whose receipts are waited for; the oldest are forgotten
 
 
@@ -114,15 +124,14 @@ class Messaging(BaseAdapter):
             self._heard(early)
 
     def _heard(self, receipt: Receipt) -> None:
-        sent = self._parts.get(receipt.message_id)
+        state, sent = FINAL.get(receipt.word), self._parts.get(receipt.message_id)
+        if state is None:
+            return  # on its way
         if sent is None:
-            self._early[receipt.message_id] = receipt
+            self._early.setdefault(receipt.message_id, receipt)  # the first final word counts, as it does later
             while len(self._early) > REMEMBERED:
                 del self._early[next(iter(self._early))]
             return
-        state = FINAL.get(receipt.word)
-        if state is None:
-            return  # on its way
         del self._parts[receipt.message_id]
         sent.left -= 1
         if state == "failed" and not sent.failed:

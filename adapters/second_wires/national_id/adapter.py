@@ -20,7 +20,7 @@ from adapters.kit.contract import (
     RawAnswer,
     Service,
 )
-from adapters.kit.names import folded
+from adapters.kit.matching import one_name
 from adapters.kit.transports.xroad import System, XRoad, load_schema
 
 from . import wire
@@ -113,4 +113,4 @@ def _full(payload: wire.Node) -> str:
 
 
 def _same(payload: wire.Node, known: list[Name]) -> bool:
-    return folded(_full(payload)) in {folded(each.value) for each in known}
+    return one_name([each.value for each in known], [_full(payload)])
