@@ -23,6 +23,7 @@ from rich.table import Table
 from .lines import everything, registration
 from .person import Person
 from .population import DEFAULT_DATE, MOST_PEOPLE, population
+from .population.payees import payee
 from .truth import OUTCOMES, Line, truth
 from .truth_world import quality
 from .world import Registers
@@ -74,7 +75,7 @@ def print_population(
     missing = _sources(without)
     everybody = _watched(population(people, seed, date.date()))
     if json:
-        _write(everything(person, missing) for person in everybody)
+        _write(everything(person, missing) | {"payee": payee(person, seed, date.date())} for person in everybody)
         return
     counts: Counter[str] = Counter()
     for person in everybody:

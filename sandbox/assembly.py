@@ -29,6 +29,8 @@ from .gateway_client import Clients
 from .gateway_keys import GatewayKeys
 from .local_side import AGENCIES as LOCAL_AGENCIES
 from .local_side import LocalSide
+from .money_side import AGENCIES as MONEY_AGENCIES
+from .money_side import MoneySide
 from .months import month_of, month_text
 from .person import World
 from .population.census import census
@@ -45,6 +47,7 @@ AGENCIES = (
     *PROGRAMME_AGENCIES,
     *SECOND_AGENCIES,
     *LOCAL_AGENCIES,
+    *MONEY_AGENCIES,
 )
 
 
@@ -107,11 +110,13 @@ class Assembly:
         )
         self.local = LocalSide(registers.date, url=places.url, folder=places.folder, gateway=places.gateway)
         second = SecondSide(registers, self._deaths, url=places.url, folder=places.folder)
+        self.money = MoneySide(registers, self.faults, url=places.url, folder=places.folder, gateway=places.gateway)
         self._settings |= self.programmes.exported() | self.local.exported() | second.exported()
         self._apps = self._answering() | self._working() | self.programmes.apps(self._keys, self.faults)
         self._apps |= self.local.apps(self.faults) | second.apps(self.faults)
+        self._apps |= self.money.apps(self._keys, self.faults)
         routes = [Mount(prefix(name), app=app) for name, app in self._apps.items()]
-        routes.append(Mount("/control", app=control.build(self.steps, self.faults)))
+        routes.append(Mount("/control", app=control.build(self.steps, self.faults, self.money.steps())))
         desk = self._counsel_desk()
         self.app = Starlette(
             routes=[*routes, *desk.routes],
@@ -200,7 +205,8 @@ class Assembly:
         """Start what works by itself, going on with what an earlier process left; stop it at the end."""
         hooks = self._apps["civil_registration"].state.hooks
         fund = await pension.serve(self._registers, self._fund_settings(), self.faults["pension"])
-        self._issued(self._settings | fund.settings.exported())
+        await self.money.open()
+        self._issued(self._settings | fund.settings.exported() | self.money.exported())
         await hooks.start()
         self._apps["messaging"].state.resume()
         self._ess.start()
@@ -212,6 +218,7 @@ class Assembly:
             await self.programmes.close()
             self.local.close()
             await hooks.close()
+            await self.money.close()
             await fund.close()
             await self._clients.close()
             for store in (self._ess.book, self._office_book, self._messages, self._deaths):

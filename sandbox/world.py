@@ -24,6 +24,7 @@ from .person import (
 from .population import population
 from .population.certificates import MedicalCertificate, medical_certificate
 from .population.licences import DrivingRecord, driving_record
+from .population.payees import Payee, payee
 from .population.register_numbers import register_number
 
 
@@ -66,6 +67,7 @@ class Registers:
         self._registrations: dict[str, SrRecord] = {}
         self._districts: dict[str, str] = {}  # of registered people, by NIC
         self._reality: dict[str, Reality] = {}
+        self._payees: dict[str, Payee] = {}
         for person in watch(population(people, seed, day)):
             self._add(person)
 
@@ -130,6 +132,14 @@ class Registers:
         """The district that a registered person lives in, as the registry has it."""
         return self._districts.get(nic)
 
+    def districts(self) -> frozenset[str]:
+        """The districts that registered people live in."""
+        return frozenset(self._districts.values())
+
+    def payees(self) -> Mapping[str, Payee]:
+        """Accounts and payment cards of registered adults, by NIC number."""
+        return MappingProxyType(self._payees)
+
     def registrations(self) -> Mapping[str, SrRecord]:
         """The social registry's member records, by member id; in no order."""
         return MappingProxyType(self._registrations)
@@ -162,10 +172,16 @@ class Registers:
             self._driving[person.nic] = driving
         if certificate := medical_certificate(person, self.seed, self.date):
             self._certificates[certificate.number] = self._certified[certificate.nic] = certificate
+        if person.registrations:
+            self._add_registered(person)
+
+    def _add_registered(self, person: Person) -> None:
+        if held := payee(person, self.seed, self.date):
+            self._payees[person.nic] = held
         for record in person.registrations:
             self._registrations[record.member_id] = record
             self._districts[person.nic] = record.gn_division[:5]
-            self._reality[person.nic] = Reality(person.birth_date, person.world)
+        self._reality[person.nic] = Reality(person.birth_date, person.world)
 
     def _add_civil(self, record: CivilRecord) -> None:
         if record.nic is not None:

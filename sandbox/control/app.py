@@ -14,12 +14,12 @@ from sandbox.faults import Fault, Faults, UnknownFault
 from sandbox.gateway_client import GatewayRefused, GatewayUnreachable, NoCredentials
 from sandbox.jose import KeyUnusable
 
-from .steps import NothingSubscribed, Steps
+from .steps import NothingSubscribed, Step, Steps
 
 
-def build(steps: Steps, faults: Mapping[str, Faults]) -> Starlette:
-    """The control surface as an ASGI app. `faults` are the agencies' by name."""
-    control = _Control(steps, faults)
+def build(steps: Steps, faults: Mapping[str, Faults], more: Mapping[str, Step]) -> Starlette:
+    """The control surface as an ASGI app. `faults` are the agencies' by name, `more` the steps outside seed A."""
+    control = _Control(steps, faults, {**steps.named(), **more})
     return Starlette(
         routes=[
             Route("/ready", control.ready, methods=["GET"]),
@@ -33,8 +33,8 @@ def build(steps: Steps, faults: Mapping[str, Faults]) -> Starlette:
 
 
 class _Control:
-    def __init__(self, steps: Steps, faults: Mapping[str, Faults]) -> None:
-        self._steps, self._faults = steps, faults
+    def __init__(self, steps: Steps, faults: Mapping[str, Faults], named: Mapping[str, Step]) -> None:
+        self._steps, self._faults, self._named = steps, faults, named
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def ready(self, _: Request) -> Response:
@@ -72,7 +72,7 @@ class _Control:
 
     async def step(self, request: Request) -> Response:
         """Take a step; two calls of the same one follow each other."""
-        steps, name = self._steps.named(), request.path_params["name"]
+        steps, name = self._named, request.path_params["name"]
         if name not in steps:
             return _problem(404, f"steps are {', '.join(steps)}")
         try:

@@ -23,6 +23,7 @@ from sandbox.post import Post
 from .deaths import Deaths
 
 Counts = dict[str, object]
+Step = Callable[[], Awaitable[Counts]]
 
 ARRIVAL_S = 900.0  # how long post may be on its way
 LAST_WORD_S = 30.0  # how long the messaging provider's last word is waited for, each round
@@ -48,7 +49,7 @@ class Steps:
     registrations: Callable[[], Mapping[str, SrRecord]]
     day: date
 
-    def named(self) -> Mapping[str, Callable[[], Awaitable[Counts]]]:
+    def named(self) -> Mapping[str, Step]:
         """The steps by the names that `/control/steps/<name>` takes."""
         steps = (self.subscribe, self.segment, self.offices, self.alerts, self.counsel)
         return {step.__name__: step for step in (*steps, self.enrol, self.progress, self.death)}

@@ -48,6 +48,7 @@ class CivilRegistrationSettings:
             "CIVIL_REGISTRATION_SIGNING_KEY": self.signing_key,
             "CIVIL_REGISTRATION_SENDER_ID": self.sender_id,
             "CIVIL_REGISTRATION_HOOK_SECRET": self.hook_secret,
+            "CIVIL_REGISTRATION_PER_DAY": "1000000",  # this register does not count; OpenCRVS takes 2000
         }
 
 

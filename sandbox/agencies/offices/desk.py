@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from starlette.background import BackgroundTask
 from starlette.middleware import Middleware
@@ -25,6 +26,7 @@ from .book import Book, Client
 from .counsel import FOUND_WORDS, ROLES, Counsellors, FindingRefused
 from .places import DISTRICTS
 
+HERE = ZoneInfo("Asia/Colombo")
 AREA = "/counsel"
 ACCOUNTS, PASSWORDS = "accounts.json", "counsellors.json"
 FIELD = "finding-"  # and the source it is about
@@ -86,7 +88,7 @@ class CounselDesk:
         secure = self._origin.startswith("https://")
         return [
             Middleware(Guard, origin=self._origin, prefixes=(AREA, "/static")),
-            Middleware(pages.Speaking, secure=secure),
+            Middleware(pages.Speaking, zone=HERE, secure=secure),
         ]
 
     async def _home(self, _: Request) -> Response:
