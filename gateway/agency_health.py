@@ -4,15 +4,17 @@ One dead agency never stops the others, so none of this is part of `/readyz`: it
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Protocol, runtime_checkable
 
 from adapters.kit.breaker import Health
 
 from .catalogue import Catalogue, Offer
+from .costs import Meter
 
 NO_LINK, OPEN, FAILING, WELL, UNTRIED = "no_link", "open", "failing", "well", "untried"
+OVER_QUOTA = "over_quota"
 
 
 @runtime_checkable
@@ -30,11 +32,12 @@ class AgencyHealth:
     """One agency.
 
     Attributes:
-        state: `well`; `failing`: the last call failed; `open`: left alone but for probes; `untried`: nothing was asked
-            since the start; `no_link`: not connected here.
+        state: `well`; `failing`: the last call failed; `open`: left alone but for probes; `over_quota`: not asked until
+            tomorrow; `untried`: nothing was asked since the start; `no_link`: not connected here.
         calls, failures: of the last 30 s.
         ok_ago_s, failed_ago_s: since a call last went well, and last failed; None: not since the start.
         newest: service -> the last day that an answer's data was complete for.
+        per_day, used_today: the quota of the agency, None without one, and what all processes drew from it.
     """
 
     adapter: str
@@ -45,6 +48,8 @@ class AgencyHealth:
     ok_ago_s: float | None
     failed_ago_s: float | None
     newest: Mapping[str, date]
+    per_day: int | None = None
+    used_today: int = 0
 
     def wire(self) -> dict[str, object]:
         """As `/v1/agency-health` shows it."""
@@ -57,14 +62,26 @@ class AgencyHealth:
             "ok_ago_s": None if self.ok_ago_s is None else round(self.ok_ago_s, 1),
             "failed_ago_s": None if self.failed_ago_s is None else round(self.failed_ago_s, 1),
             "newest": {service: day.isoformat() for service, day in sorted(self.newest.items())},
+            "quota": None if self.per_day is None else {"per_day": self.per_day, "used_today": self.used_today},
         }
 
 
-def agencies(catalogue: Catalogue, member: str = "") -> list[AgencyHealth]:
-    """Every adapter's agency, those of this member only unless it is empty; by adapter id."""
+def agencies(catalogue: Catalogue, meter: Meter, used: Mapping[str, int], member: str = "") -> list[AgencyHealth]:
+    """Every adapter's agency, those of this member only unless it is empty; by adapter id.
+
+    Args:
+        used: provider -> how much of its quota of the day is used.
+    """
     offers = {offer.service.id.partition(".")[0]: offer for offer in catalogue}
     mine = {name: each for name, each in offers.items() if not member or each.provider.startswith(f"{member}/")}
-    return [_health(name, mine[name]) for name in sorted(mine)]
+    return [_drawn(_health(name, mine[name]), meter.limits(mine[name]).per_day, used) for name in sorted(mine)]
+
+
+def _drawn(told: AgencyHealth, per_day: int | None, used: Mapping[str, int]) -> AgencyHealth:
+    """With its quota; an agency that is not asked any more says so, unless something worse is true."""
+    today = used.get(told.provider, 0)
+    over = per_day is not None and today >= per_day and told.state in {WELL, UNTRIED}
+    return replace(told, state=OVER_QUOTA if over else told.state, per_day=per_day, used_today=today)
 
 
 def _health(adapter: str, offer: Offer) -> AgencyHealth:

@@ -57,7 +57,7 @@ def build_app(services: Services) -> FastAPI:
     door.install(app)
     install_pages(app)
     app.add_middleware(Guard, origin=services.trust.origin)
-    app.add_middleware(Speaking, secure=services.trust.origin.startswith("https://"))
+    app.add_middleware(Speaking, zone=services.profile.zone, secure=services.trust.origin.startswith("https://"))
     exchanges.first_in(app)
     app.include_router(v1_routes())
     app.include_router(dci_routes())

@@ -1,6 +1,6 @@
 """What can be asked here: every service, who provides it, and the adapter that speaks to the provider."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,11 +23,15 @@ def adapter_folders(settings: Settings) -> dict[str, Path]:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """One service. `adapter` is None while this deployment has no link to the provider."""
+    """One service. `adapter` is None while this deployment has no link to the provider.
+
+    `conformance`: of a registered adapter its version, its grade and what it is excused from, with the reasons.
+    """
 
     service: Service
     provider: str
     adapter: Adapter | None
+    conformance: Mapping[str, object] | None = None
 
     @property
     def link(self) -> Adapter:

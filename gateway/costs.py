@@ -1,14 +1,15 @@
 """What the gate reports beside an exchange: what it costs, a use in an emergency, and what was found of whom.
 
 The implementations are `spending`, `oversight.emergencies` and `oversight.misses`; a gate without one of them refuses
-what would have needed it.
+what would have needed it. What agencies let themselves be asked is counted by `agency_quota`.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import NamedTuple, Protocol
 
-from .errors import NoEvidence, RefusedByRules
-from .model import Ask, Opened, Permit
+from .catalogue import Offer
+from .errors import NoEvidence, RefusedByRules, SourceUnavailable
+from .model import Ask, Opened, Permit, RawAnswer
 
 Break = Callable[[Opened, Ask, Permit], Awaitable[None]]
 """Report a use of a basis for emergencies, durably, before anything is asked. Raises NoEvidence."""
@@ -37,6 +38,93 @@ async def uncounted(
     """A gate that counts no budgets. Raises NoEvidence."""
     del once, lines, size
     raise NoEvidence("Budgets are not counted here, so nothing was exchanged.")
+
+
+class Limits(NamedTuple):
+    """How often an agency lets itself be asked; None: as often as anybody likes."""
+
+    per_day: int | None
+    per_minute: int | None
+
+
+def declared(offer: Offer) -> Limits:
+    """What the manifest of an offer's adapter says (`[quota]`)."""
+    found = (offer.service.extra.get(f"quota_{kind}") for kind in Limits._fields)
+    return Limits(*(None if each is None else int(str(each)) for each in found))
+
+
+class Room(NamedTuple):
+    """How many calls an agency takes now, and what is said about those that it does not."""
+
+    calls: int
+    over: SourceUnavailable | None
+
+
+class Meter(Protocol):
+    """Counts what agencies are asked, where they allow only so much; implemented by `agency_quota`."""
+
+    async def __call__(self, offer: Offer, calls: int) -> Room:
+        """Count so many calls, or as many as there is room for.
+
+        Raises:
+            NoEvidence: the quota cannot be counted now.
+        """
+
+    def limits(self, offer: Offer) -> Limits:
+        """What holds here for the agency behind an offer."""
+
+    async def used_today(self) -> Mapping[str, int]:
+        """Provider -> how much of its quota of the day is used."""
+
+
+class Unmetered:
+    """Nothing is counted: every agency takes everything."""
+
+    async def __call__(self, offer: Offer, calls: int) -> Room:
+        """Room for all."""
+        del offer
+        return Room(calls, None)
+
+    def limits(self, offer: Offer) -> Limits:
+        """As declared."""
+        return declared(offer)
+
+    async def used_today(self) -> Mapping[str, int]:
+        """Not counted."""
+        return {}
+
+
+class Kept(Protocol):
+    """Answers that are given again, where an agreement allows it; implemented by `kept_answers`."""
+
+    async def found(self, ask: Ask, permit: Permit) -> RawAnswer | None:
+        """The kept answer to this question; None: ask the agency."""
+
+    async def keep(self, ask: Ask, permit: Permit, raw: RawAnswer, released: Mapping[str, object]) -> None:
+        """Keep what was released."""
+
+
+class NothingKept:
+    """Every question goes to its agency."""
+
+    async def found(self, ask: Ask, permit: Permit) -> RawAnswer | None:
+        """Never."""
+        del ask, permit
+        return None
+
+    async def keep(self, ask: Ask, permit: Permit, raw: RawAnswer, released: Mapping[str, object]) -> None:
+        """Not here."""
+
+
+async def metered(meter: Meter, offer: Offer) -> None:
+    """Count one call.
+
+    Raises:
+        SourceUnavailable: over the agency's quota; `after_s` says when it takes questions again.
+        NoEvidence: it cannot be counted now.
+    """
+    if (over := (await meter(offer, 1)).over) is not None:
+        raise over
 
 
 Looked = Callable[[str, int, int], None]

@@ -25,7 +25,7 @@ PRAGMAS = (
     "PRAGMA foreign_keys=ON",
     "PRAGMA busy_timeout=5000",
     "PRAGMA wal_autocheckpoint=8000",  # pages, as the log's: copying back stalls whoever commits
-    "PRAGMA cache_size=-8192",  # KiB for each connection; the log and the decisions have their own
+    "PRAGMA cache_size=-2048",  # KiB for each connection; the log, the decisions and batches have their own
 )
 
 

@@ -77,6 +77,9 @@ class _Watched:
     async def drawn(self, opened: Opened, ask: Ask | Handover, permit: Permit) -> None:
         await self._gate.drawn(opened, ask, permit)
 
+    async def remember(self, _ask: Ask, _permit: Permit, _raw: RawAnswer, _released: Mapping[str, object]) -> None:
+        """A drill gets no answer."""
+
     async def fetch(self, _ask: Ask, _permit: Permit) -> RawAnswer:
         self.left += 1
         raise SourceUnavailable("A drill asks no source.")

@@ -28,6 +28,7 @@ from .db import Database
 from .delivery import jobs
 from .delivery.tables import batch, batch_decision, job
 from .gate import utc_now
+from .kept_answers import forget_kept
 from .reasons import consent_pseudonym
 
 logger = logging.getLogger("sandhi.erasing")
@@ -56,7 +57,9 @@ class Erasing:
         """After the commit of their withdrawal, before anybody is told of it."""
         if not consents:
             return
-        await self._settled(sorted({each.subject_ref for each in consents}))
+        whose = sorted({each.subject_ref for each in consents})
+        await self._settled(whose)
+        await forget_kept(self.db, self.clock(), whose)
         for each in consents:
             await self.noted(each, WITHDRAWN)
 

@@ -5,9 +5,8 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from functools import lru_cache
 from hashlib import sha256
 from time import perf_counter
 from types import MappingProxyType
@@ -16,16 +15,16 @@ import schemas
 from adapters.kit import claims
 from adapters.kit.contract import AgencyError, Handed, Item, Question, RawAnswer, Service, Subject
 from audit import Entry, Log, LogUnavailable, commit, new_id, subject_pseudonym
-from consent import Decision, Facts, FactsUnavailable, Request, beforehand, canonical, decide_many
+from consent import Decision, Facts, FactsUnavailable, Request, beforehand, canonical
 from consent.decide_many import Alike
-from consent.model import Quota
 
 from .catalogue import Catalogue, Offer
-from .costs import Break, Looked, Spend, uncounted, unreported, unwatched
+from .costs import Break, Kept, Looked, Meter, NothingKept, Spend, Unmetered, metered, uncounted, unreported, unwatched
 from .errors import HIDDEN, NoEvidence, OurError, RefusedByRules, SourceStale, SourceUnavailable, Unknown, translated
 from .kept_details import Keep
 from .live import Live
-from .model import Ask, Budget, Closing, Handover, Opened, Permit, Withheld
+from .model import Ask, Closing, Handover, Opened, Permit
+from .permits import permitted, permitting
 from .reasons import logged
 from .trust.person import PersonRef
 from .under_way import EXCHANGE
@@ -33,7 +32,6 @@ from .under_way import EXCHANGE
 FactsOf = Callable[[Request], Awaitable[Facts]]
 NO_FACTS = "Agreements and consents cannot be read now, so nothing was exchanged; try again."
 SIGNED = "source_signature"
-REFUSED = "The rules do not allow this: see the agreement, its purposes, and the person's consent."
 FactsOfMany = Callable[[Sequence[Request]], Awaitable[Sequence[Facts]]]
 
 
@@ -61,6 +59,8 @@ class Gate:
     spend: Spend = uncounted
     broken_glass: Break = unreported
     looked: Looked = unwatched
+    meter: Meter = field(default_factory=Unmetered)
+    kept: Kept = field(default_factory=NothingKept)
     floor_s: float = 0.0
     keep: Keep | None = None
     decide: Callable[[Request, Facts, datetime], Decision] = field(default_factory=Alike)
@@ -136,11 +136,13 @@ class Gate:
 
     def permits(self, requests: Sequence[Request], facts: Sequence[Facts]) -> list[Permit | RefusedByRules]:
         """Steps 2 and 5 for lines of a batch: the decisions at one moment."""
-        decisions = decide_many(requests, facts, self.clock())
-        return [
-            _verdict(_in_bulk(decision, each, known))
-            for decision, each, known in zip(decisions, requests, facts, strict=True)
-        ]
+        return list(map(self.permitting(requests, facts), range(len(requests))))
+
+    def permitting(
+        self, requests: Sequence[Request], facts: Sequence[Facts]
+    ) -> Callable[[int], Permit | RefusedByRules]:
+        """The same line by line, by place: made once for all who stand alike, with each one's own consent in it."""
+        return permitting(requests, facts, self.clock())
 
     def request(self, ask: Ask | Handover) -> Request:
         """What the decision is asked about."""
@@ -176,9 +178,13 @@ class Gate:
     async def fetch(self, ask: Ask, permit: Permit) -> RawAnswer:
         """Step 3: the only line that talks to an agency, within the deadline."""
         offer = self.catalogue.offer(ask.service)
+        link = offer.link
+        if (kept := await self.kept.found(ask, permit)) is not None:
+            return fresh(kept, ask.as_at, permit)
+        await metered(self.meter, offer)
         try:
             async with asyncio.timeout(self.deadline_s):
-                raw = await offer.link.ask(question(ask, offer, permit, ask.subject))
+                raw = await link.ask(question(ask, offer, permit, ask.subject))
         except AgencyError as error:
             raise translated(error) from error
         except TimeoutError as error:
@@ -187,6 +193,8 @@ class Gate:
 
     def normalise(self, ask: Ask, _permit: Permit, raw: RawAnswer) -> Mapping[str, object]:
         """Step 4: the canonical record, or the claim derived from it."""
+        if raw.kept_at and isinstance(raw.payload, Mapping):
+            return raw.payload  # was normalised when it came
         offer = self.catalogue.offer(ask.service)
         try:
             record = offer.link.normalise(ask.service, raw)
@@ -196,6 +204,10 @@ class Gate:
             return record
         return claims.derive(ask.claim.name, ask.claim.parameters, record, ask.as_at, ask.subject.names)
 
+    async def remember(self, ask: Ask, permit: Permit, raw: RawAnswer, released: Mapping[str, object]) -> None:
+        """After step 6: what was released may be given again, if the agreement says so."""
+        await self.kept.keep(ask, permit, raw, released)
+
     async def hand(
         self, handover: Handover, record: Mapping[str, object], item_id: str, *, contested: bool = False
     ) -> Handed:
@@ -203,9 +215,11 @@ class Gate:
         offer = self.catalogue.offer(handover.service)
         check_record(record, offer.service)
         item = Item(item_id, handover.service, record, narrowed(handover.subject, offer.service.sent), contested)
+        link = offer.link
+        await metered(self.meter, offer)
         try:
             async with asyncio.timeout(self.deadline_s):
-                return await offer.link.deliver(item)
+                return await link.deliver(item)
         except AgencyError as error:
             raise translated(error) from error
         except TimeoutError as error:
@@ -276,6 +290,8 @@ def outcome_facts(closing: Closing) -> dict[str, object]:
             facts["contested"] = True
     if closing.source_code:
         facts["source_code"] = closing.source_code
+    if "kept_at" in closing.content:
+        facts["kept_at"] = closing.content["kept_at"]
     if closing.salt:
         facts["answer"] = commit("answer", closing.salt, canonical(closing.content))
     if closing.signature:  # the original is kept beside the entry, for as long as details are
@@ -290,62 +306,6 @@ def outcome_facts(closing: Closing) -> dict[str, object]:
     return facts
 
 
-def permitted(decision: Decision) -> Permit:
-    """A decision as a permit.
-
-    Raises:
-        RefusedByRules: it says no; the reasons are for the log, the caller learns only that rules refused.
-    """
-    if not decision.allowed:
-        refusal = RefusedByRules(REFUSED, reasons=decision.reasons)
-        refusal.may_know_existence = decision.may_know_existence
-        raise refusal
-    return Permit(
-        fields=decision.fields,
-        reasons=decision.reasons,
-        withheld=_withheld(decision.withheld),
-        agreement=decision.agreement or "",
-        agreement_version=decision.agreement_version or 0,
-        basis=decision.basis or "",
-        consent=decision.consent or "",
-        may_know_existence=decision.may_know_existence,
-        max_age_months=decision.max_age_months,
-        contested=decision.contested,
-        budgets=_budgets(decision) if decision.quota or decision.times_per_day else (),
-        emergency=decision.emergency,
-    )
-
-
-def _budgets(decision: Decision) -> tuple[Budget, ...]:
-    """What the answer is counted against: the agreement first, then the consent."""
-    budgets = [Budget(decision.agreement or "", decision.quota)] if decision.quota else []
-    if decision.times_per_day:
-        budgets.append(Budget(f"consent:{decision.consent}", Quota(calls_per_day=decision.times_per_day)))
-    return tuple(budgets)
-
-
-@lru_cache(maxsize=1024)  # names of fields and codes: the same for most people
-def _withheld(named: tuple[tuple[str, str], ...]) -> tuple[Withheld, ...]:
-    return tuple(Withheld(name, reason) for name, reason in named)
-
-
-def _in_bulk(decision: Decision, request: Request, facts: Facts) -> Decision:
-    """The decision on one line of a batch: the agreement that grants it must grant the action `bulk` too."""
-    chosen = (decision.agreement, decision.agreement_version)
-    granting = next((each for each in facts.agreements if (each.id, each.version) == chosen), None)
-    if not decision.allowed or (granting and "bulk" in granting.grants[request.service].actions):
-        return decision
-    reasons = (*decision.reasons, f"deny agreement {decision.agreement} v{decision.agreement_version}: no bulk")
-    return replace(decision, allowed=False, fields=frozenset(), reasons=reasons, refusal="action_not_granted")
-
-
-def _verdict(decision: Decision) -> Permit | RefusedByRules:
-    try:
-        return permitted(decision)
-    except RefusedByRules as refusal:
-        return refusal
-
-
 def question(ask: Ask, offer: Offer, permit: Permit, subject: Subject) -> Question:
     """What the agency gets to see: its own numbers, and only the fields that are granted."""
     fields = claims.CLAIMS[ask.claim.name].needs if ask.claim else permit.fields
@@ -355,6 +315,12 @@ def question(ask: Ask, offer: Offer, permit: Permit, subject: Subject) -> Questi
 
 def narrowed(subject: Subject, sent: frozenset[str]) -> Subject:
     """The part of a subject that may be disclosed: identifier types, `names`, `birth_date`."""
+    if (
+        not subject.names
+        and subject.birth_date is None
+        and sent.issuperset([each.type for each in subject.identifiers])
+    ):
+        return subject  # nothing to leave out, as for most people of a batch
     return Subject(
         tuple([each for each in subject.identifiers if each.type in sent]),
         subject.names if "names" in sent else (),

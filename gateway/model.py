@@ -131,6 +131,7 @@ class Permit:
     contested: bool = False
     budgets: tuple[Budget, ...] = ()
     emergency: bool = False
+    answers_kept_minutes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +180,7 @@ class Answer:
 
     `as_of` is the last day the source is complete for; `receipt` names the outcome entry in the log, whose `answer`
     is the commitment to `content()` with `salt`: whoever holds both can prove what was said. `contested` says that the
-    person contests the record at the agency.
+    person contests the record at the agency; `kept_at`, when the agency gave an answer that was kept since.
     """
 
     exchange_id: str
@@ -194,10 +195,12 @@ class Answer:
     code: str = ""
     salt: bytes = b""
     contested: bool = False
+    kept_at: str = ""
 
     def content(self) -> dict[str, object]:
         """What was said: the part of the wire form that the log commits to."""
-        marked = {"contested": True} if self.contested else {}
+        marked: dict[str, object] = {"contested": True} if self.contested else {}
+        marked |= {"kept_at": self.kept_at} if self.kept_at else {}
         return {
             "exchange_id": self.exchange_id,
             "outcome": self.outcome,

@@ -16,7 +16,7 @@ from .model import Answer, Ask, Closing, Handover, Opened, Permit, RawAnswer
 
 
 class Gate(Protocol):
-    """The six things the procedure needs. Each raises `gateway.errors.ExchangeError`, nothing else on purpose."""
+    """What the procedure needs. Each raises `gateway.errors.ExchangeError`, nothing else on purpose."""
 
     async def opened(self, ask: Ask | Handover) -> Opened:
         """1: the intent is durable on return. Raises NoEvidence."""
@@ -37,6 +37,13 @@ class Gate(Protocol):
         """6: the outcome is durable on return; gives the receipt. Shielded from a caller that hangs up."""
 
 
+class Asking(Gate, Protocol):
+    """What a question needs beside."""
+
+    async def remember(self, ask: Ask, permit: Permit, raw: RawAnswer, released: Mapping[str, object]) -> None:
+        """After 6: keep what was released, where the agreement says for how long. Raises nothing."""
+
+
 class Handing(Gate, Protocol):
     """What a push needs beside."""
 
@@ -44,7 +51,7 @@ class Handing(Gate, Protocol):
         """The push twin of `fetch`: hand the item over."""
 
 
-async def exchange(ask: Ask, gate: Gate) -> Answer:
+async def exchange(ask: Ask, gate: Asking) -> Answer:
     """Answer one question about one person, or raise the reason why not.
 
     The caller is already authenticated. Nothing leaves the building unless the log has
@@ -71,6 +78,8 @@ async def exchange(ask: Ask, gate: Gate) -> Answer:
     )
     closing = replace(closing, signature=raw.signature) if raw.signature else closing
     receipt = await gate.closed(opened, ask, closing)  # 6 write the outcome, then release
+    if permit.answers_kept_minutes:
+        await gate.remember(ask, permit, raw, released)
     if raw.empty and not permit.may_know_existence:
         raise known_as(NoData("The agency has no data for the period."), opened, permit)
     return replace(answer, receipt=receipt)
@@ -114,6 +123,7 @@ def answered(ask: Ask, opened: Opened, permit: Permit, raw: RawAnswer, released:
         code=raw.code,
         salt=noise() + noise(),
         contested=permit.contested,
+        kept_at=raw.kept_at,
     )
 
 

@@ -4,11 +4,12 @@ import logging
 from typing import Any
 
 import schemas
-from adapters.kit.callback import CallbackAdapter
+from adapters.kit.callback import ABOUT, CallbackAdapter
 from adapters.kit.contract import Service
 from adapters.kit.egress import Dialler, NotAllowed
 
 from .catalogue import Offer
+from .edges.dci.operations import GATEWAY_INTERFACE
 from .trust.register import Offered, System
 from .trust.trust import Trust
 from .wires import SystemWire
@@ -42,7 +43,7 @@ class Receivers:
     def _adapter(self, system: System, offered: Offered) -> CallbackAdapter | None:
         key = (system.id, offered.callback_url)
         if key not in self._adapters:
-            wire = SystemWire(self._trust, system.id)
+            wire = SystemWire(self._trust, system.id, GATEWAY_INTERFACE)
             try:
                 adapter = CallbackAdapter(system.dci_id, offered.callback_url, self._sender, self._dialler, wire)
             except NotAllowed as error:  # registered, but its address may not be dialled from here
@@ -55,14 +56,15 @@ class Receivers:
 
 def _service(service: str, offered: Offered) -> Service:
     properties: Any = schemas.load(offered.record_schema)["properties"]
+    number = ABOUT.get(offered.name, "NIC")
     return Service(
         id=service,
         actions=frozenset({"push"}),
-        id_types=("NIC",),
-        sent=frozenset({"NIC"}),
+        id_types=(number,),
+        sent=frozenset({number}),
         fields=frozenset(properties),
         claims=frozenset(),
         record_schema=offered.record_schema,
-        sensitivity="personal",
+        sensitivity="open" if offered.name in ABOUT else "personal",
         summary=f"Deliveries to {service.partition('/')[0]}",
     )

@@ -6,7 +6,8 @@ from adapters.kit.contract import AgencyAnswerMalformed, AgencyRejectedMessage
 from adapters.kit.dci_wire import Envelope, Sent
 from adapters.kit.egress import HttpAnswer
 
-from .edges.dci.names import Names
+from .edges.dci.names import Names, notified_by
+from .edges.dci.operations import INTERFACES
 from .trust.dialects import Message
 from .trust.errors import EncryptionRefused, NotCanonical, SignatureRefused
 from .trust.trust import Trust
@@ -15,16 +16,19 @@ from .trust.trust import Trust
 class SystemWire:
     """The `Wire` to one system. One that is not registered gets the default, and its replies are taken as they come."""
 
-    def __init__(self, trust: Trust, system: str) -> None:
-        """`system`: its id, `LK/GOV/DME/ESS`."""
-        self._trust, self._system = trust, system
+    def __init__(self, trust: Trust, system: str, interface: str = "") -> None:
+        """`system`: its id, `LK/GOV/DME/ESS`; `interface`: what it is notified by where its policy names none."""
+        self._trust, self._system, self._interface = trust, system, interface
 
     async def sealed(self, url: str, headers: Mapping[str, str], envelope: Envelope) -> Sent:
         """See `Wire.sealed`."""
         await self._trust.register()
         messages = self._trust.messages
         try:
-            theirs = Names(messages.policy(self._system).dci).outwards(envelope)
+            dci = messages.policy(self._system).dci
+            theirs = Names(dci).outwards(envelope)
+            if interface := INTERFACES.get(dci.interface or self._interface):
+                theirs = notified_by(interface, theirs)
             closed = messages.closed(self._system, theirs)
             signed = messages.signed(self._system, Message.of(closed, url=url, headers=tuple(headers.items())))
         except (EncryptionRefused, NotCanonical) as error:

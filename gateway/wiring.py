@@ -16,6 +16,7 @@ from adapters.kit.opening import open_adapter
 from audit import Log
 from consent import FactsSource
 
+from .agency_quota import AgencyQuota
 from .agreed import AgreedInForce
 from .catalogue import Catalogue, Offer, adapter_folders
 from .connectors import Connected, Hub
@@ -37,6 +38,7 @@ from .erasure_notices import ErasureNotices
 from .events.subscriptions import Subscriptions
 from .events.telling import Events
 from .gate import Gate, utc_now
+from .kept_answers import KeptAnswers
 from .kept_details import KeptDetails, vault_of
 from .key_care import key_care
 from .log_keeper import LogKeeper, open_keeper, open_log
@@ -202,6 +204,10 @@ async def _joined(
     kept = timedelta(days=number(settings, "DETAILS_KEPT_DAYS", 36500))
     details = KeptDetails(db, log, vault, kept)
     gate = replace(_gate(settings, catalogue, facts, log, person_ref, oversight), spend=Spending(db), keep=details)
+    kept_answers = KeptAnswers(db, trust.seal, person_ref, utc_now)
+    gate = replace(gate, meter=AgencyQuota(db, profile.zone, utc_now, settings.adapter), kept=kept_answers)
+    for offer in catalogue:
+        gate.meter.limits(offer)  # a number that is none is found at the start
     kept_s = float(settings["RESULTS_KEPT_HOURS"]) * 3600
     durable = durable_work(db, log, gate, trust, receivers, profile, kept_s)
     others = {ERASURE: ErasureNotices(db, receivers).run, **oversight.handlers(trust, receivers)}
@@ -229,16 +235,16 @@ async def _joined(
         oversight,
         details,
         durable,
-        await _registered(settings, db, log, trust, catalogue, dialler),
+        await _registered(settings, db, log, trust, catalogue, dialler, hub),
         hub,
         {name: profile.providers[name] for name in settings.names("CONNECTORS") if name in profile.providers},
     )
 
 
 async def _registered(
-    settings: Settings, db: Database, log: Log, trust: Trust, catalogue: Catalogue, dialler: Dialler
+    settings: Settings, db: Database, log: Log, trust: Trust, catalogue: Catalogue, dialler: Dialler, hub: Hub
 ) -> Registration:
-    live = LiveAdapters(db, log, catalogue, dialler, trust, settings.data_dir / "adapters")
+    live = LiveAdapters(db, log, catalogue, dialler, trust, settings.data_dir / "adapters", hub)
     await live.renewed()
     return Registration(db, log, trust, live, dialler, frozenset(adapter_folders(settings)))
 

@@ -20,9 +20,11 @@ from .edges.dci import seen
 from .edges.mediator.pushing import pushing_of
 from .erasing import Erasing
 from .gate import utc_now
+from .kept_answers import forget_kept
 from .normalising import Unmapped
 from .review.running import review_now, settings_noted
 from .trust.trust import Trust
+from .wal import Copying
 from .wiring import Services
 
 logger = logging.getLogger("sandhi")
@@ -53,6 +55,8 @@ async def working(services: Services) -> AsyncIterator[None]:
     tasks += [asyncio.create_task(_note_uses(services.trust), name="uses")]
     tasks += [asyncio.create_task(_review(services), name="review")]
     tasks += [asyncio.create_task(_note_states(services, each), name="receipts") for each in _telling(services)]
+    if services.db.is_sqlite:
+        tasks.append(asyncio.create_task(Copying(services.db).run(), name="WAL"))
     if services.settings["WORKER"] == "inside":
         tasks.append(asyncio.create_task(services.worker.run(), name="worker"))
     try:
@@ -133,6 +137,7 @@ async def _keep_durable(services: Services) -> None:
     await services.subscriptions.sweep()
     await services.transactions.erase_expired()
     await services.campaigns.erase_expired()
+    await forget_kept(services.db, utc_now())
     await services.events.forget_old()
     async with services.db.write() as connection:
         await letters.expire(connection, services.log, utc_now())

@@ -13,10 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from audit import Entry, new_id, subject_pseudonym
 from audit.tables import audit_search
-from consent import Agreement, Consent, quota, sentences
+from consent import Agreement, Consent, quota
 from consent import register as consents
 from consent.model import Quota
 from consent.moments import moment
+from consent.sentences import in_words
 
 from ..trust import register
 from ..wiring import Services
@@ -184,5 +185,5 @@ def shown_agreement(agreement: Agreement) -> dict[str, Any]:
         "id": agreement.id,
         "version": agreement.version,
         "title": agreement.title,
-        "sentences": sentences(agreement),
+        **in_words(agreement),
     }

@@ -11,28 +11,38 @@ from rich.table import Table
 
 from adapters.kit import conformance, discovery, manifest
 
-from . import adapter_codes, adapter_drafts, adapter_registration
+from . import adapter_codes, adapter_drafts, adapter_records, adapter_registration
 
 app = typer.Typer(help="Adapters: how the gateway speaks to agencies.", no_args_is_help=True)
 app.command()(adapter_drafts.new)
 app.command("import")(adapter_drafts.import_)
 adapter_registration.add_to(app)
 adapter_codes.add_to(app)
+adapter_records.add_to(app)
 _AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 
 
 @app.command("list")
-def list_adapters(as_json: _AsJson = False) -> None:
+def list_adapters(
+    registered: Annotated[
+        bool,
+        typer.Option("--registered", help="What agencies registered here instead, with grades; needs the database."),
+    ] = False,
+    as_json: _AsJson = False,
+) -> None:
     """Every adapter of this installation; a second wire stands in for the first where `SANDHI_ADAPTERS_DIR` says so."""
+    if registered:
+        return adapter_registration.list_registered(as_json=as_json)
     wires = (("first", discovery.discover()), ("second", discovery.second_wires()))
     found = [(wire, manifest.load(folder)) for wire, folders in wires for folder in folders.values()]
     if as_json:
         typer.echo(json.dumps([_summary(each) | {"wire": wire} for wire, each in found], indent=2))
-        return
+        return None
     table = Table("id", "wire", "name", "transport", "services")
     for wire, each in found:
         table.add_row(each.id, wire, each.name, each.transport.kind, ", ".join(each.services))
     Console().print(table)
+    return None
 
 
 @app.command()

@@ -85,8 +85,11 @@ def health(
         typer.echo(f"sandhi: {answer.get('detail', 'refused')}", err=True)
         raise typer.Exit(1)
     found: list[dict[str, Any]] = answer["agencies"]
-    rows = [each | {"newest": _joined(sorted(each["newest"].values())[-1:])} for each in found]
-    columns = ("adapter", "state", "calls", "failures", "ok_ago_s", "failed_ago_s", "newest")
+    rows = [
+        each | {"newest": _joined(sorted(each["newest"].values())[-1:]), "quota": _quota(each["quota"])}
+        for each in found
+    ]
+    columns = ("adapter", "state", "calls", "failures", "ok_ago_s", "failed_ago_s", "newest", "quota")
     shown(found if as_json else rows, columns, as_json=as_json, empty=f"no agency: {NO_LINK} to any")
     if any(each["state"] == "open" for each in found):
         raise typer.Exit(1)
@@ -100,6 +103,10 @@ async def _asked(name: str) -> dict[str, Any]:
             return dict(problem.document)
         answer: dict[str, Any] = json.loads(reply.body)
         return answer
+
+
+def _quota(told: dict[str, int] | None) -> str:
+    return f"{told['used_today']} of {told['per_day']}" if told else "-"
 
 
 def _queue(here: Services) -> Unmapped:

@@ -35,7 +35,7 @@ def new(
 ) -> None:
     """A folder with comments to begin with; it passes `sandhi adapter check` as it is."""
     if kind not in KINDS:
-        more = "; files over sftp need Python, adapters/pension shows how" if kind == "sftp" else ""
+        more = "; a file that is fetched over sftp is `file`" if kind == "sftp" else ""
         raise _refused(f"no transport {kind}: choose one of {', '.join(KINDS)}{more}")
     _written(template(kind, folder.name), folder)
 

@@ -7,7 +7,7 @@ wanted (a gateway in production) putting a version on line is not done here, but
 import asyncio
 import json
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -20,6 +20,7 @@ from ..people.errors import ApprovalNeeded
 from ..people.officers import SHELL
 from ..registration import folder
 from ..registration.errors import AdapterRefused, StepRefused
+from ..registration.store import Version
 from ..wiring import Services, open_services
 from .outcome import told_plainly
 
@@ -131,6 +132,31 @@ def versions(
     _run(work)
 
 
+def list_registered(*, as_json: bool) -> None:
+    """Each registered adapter by the version that runs, else the newest: state, grade, and what it is excused from."""
+
+    async def work(here: Services) -> None:
+        found = [(each, _shown_first(versions)) for each, versions in await here.registration.listed()]
+        if as_json:
+            told = [
+                {"id": each.id, "member": each.member, "state": first.state, **first.conformance()}
+                for each, first in found
+            ]
+            typer.echo(json.dumps(told, indent=2))
+            return
+        table = Table("id", "member", "version", "state", "grade", "excused from")
+        for each, first in found:
+            excused = "; ".join(f"{rule}: {reason}" for rule, reason in first.conformance()["exempt"].items())
+            table.add_row(each.id, each.member, str(first.number), first.state, first.grade, excused)
+        Console().print(table)
+
+    _run(work)
+
+
+def _shown_first(versions: Sequence[Version]) -> Version:
+    return next((each for each in versions if each.state == "active"), versions[0])
+
+
 def rollback(adapter: Adapter) -> None:
     """The version that was active before is active again, at once."""
 
@@ -144,16 +170,19 @@ def rollback(adapter: Adapter) -> None:
 def withdraw(adapter: Adapter, number: Number) -> None:
     """Take a canary or a shadow off line, at once."""
     _run(lambda here: here.registration.withdraw(adapter, number, by=SHELL))
+    typer.echo(f"{adapter} version {number} is withdrawn")
 
 
 def lower(adapter: Adapter, number: Number, share: Annotated[int, typer.Argument(help="Per cent.", min=1)]) -> None:
     """Let a canary answer less, at once."""
     _run(lambda here: here.registration.lower(adapter, number, share, by=SHELL))
+    typer.echo(f"{adapter} version {number} answers {share} % of the exchanges")
 
 
 def retire(adapter: Adapter, number: Number) -> None:
     """This version never runs again; without an active version callers get `no_link`."""
     _run(lambda here: here.registration.retire(adapter, number, by=SHELL))
+    typer.echo(f"{adapter} version {number} is retired")
 
 
 def outage(
@@ -176,6 +205,7 @@ def back(
 ) -> None:
     """The agency is back early, or the outage is called off."""
     _run(lambda here: here.registration.end_outage(adapter, outage_id, by=SHELL))
+    typer.echo(f"the outage of {adapter} is over")
 
 
 def _run(work: Callable[[Services], Awaitable[T]]) -> T:

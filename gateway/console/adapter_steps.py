@@ -1,7 +1,7 @@
 """`/console/agency/adapters/{adapter}/{verb}`: the steps of a kept adapter. As the routes of `/v1/adapters/...`."""
 
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import datetime, tzinfo
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -52,8 +52,9 @@ async def _retire(adapter: str, form: dict[str, Any], who: SignedIn, here: Servi
 
 
 async def _plan(adapter: str, form: dict[str, Any], who: SignedIn, here: Services) -> object:
-    """The form's moments are UTC, as everywhere in the product."""
-    times = {name: _moment(str(form.get(name, ""))) for name in ("starts_at", "ends_at")}
+    """The form's moments are by the country's clocks, as pages show them."""
+    zone = here.profile.zone
+    times = {name: _moment(str(form.get(name, "")), zone) for name in ("starts_at", "ends_at")}
     return await adapters_running.post_outage(adapter, shaped(adapters_running.OutageIn, times), who, here)
 
 
@@ -92,9 +93,9 @@ def _code(verb: str) -> str:
     return "proposed" if verb == "release" else "saved"
 
 
-def _moment(text: str) -> datetime | str:
+def _moment(text: str, zone: tzinfo) -> datetime | str:
     try:
-        return datetime.fromisoformat(text).replace(tzinfo=UTC)
+        return datetime.fromisoformat(text).replace(tzinfo=zone)
     except ValueError:
         return ""
 

@@ -10,12 +10,13 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from ..edges.refusal import ProblemError
-from ..edges.v1 import agency_health, approvals, stops, traffic, unmapped, uses
+from ..edges.v1 import agency_health, approvals, quotas, stops, systems, traffic, unmapped, uses
 from ..edges.v1.party import Party
-from ..people import Right
+from ..people import Right, SignedIn
 from ..wiring import Services
 from .doing import fault_of, form_of, party_with
 from .forms import shaped
+from .names import names_of
 from .page import done, page
 
 router = APIRouter(prefix="/console", include_in_schema=False)
@@ -103,16 +104,20 @@ async def meant(request: Request) -> Response:
 async def own_health(request: Request) -> Response:
     """How the agency's own adapters answer, and how new their data is."""
     who, party, here = await party_with(request, Right.AGENCY_RUN)
-    found = await agency_health.get_agency_health(party, here)
-    return page(request, who, "console/health.html", found=found["agencies"], back="/console/agency")
+    return await _health(request, who, party, here, "/console/agency")
 
 
 @router.get("/operation/health")
 async def everybodys_health(request: Request) -> Response:
     """Every agency."""
     who, party, here = await party_with(request, Right.GATEWAY_RUN)
+    return await _health(request, who, party, here, "/console/operation")
+
+
+async def _health(request: Request, who: SignedIn, party: Party, here: Services, back: str) -> Response:
     found = await agency_health.get_agency_health(party, here)
-    return page(request, who, "console/health.html", found=found["agencies"], back="/console/operation")
+    values: dict[str, Any] = {"found": found["agencies"], "names": await names_of(here), "back": back}
+    return page(request, who, "console/health.html", quotas=await quotas.get_quotas(party, here), **values)
 
 
 async def _uses(request: Request, fault: str = "") -> Response:
@@ -121,6 +126,8 @@ async def _uses(request: Request, fault: str = "") -> Response:
         "found": await uses.get_uses(party, here),
         "control": await stops.get_consumers(party, here),
         "stops": [each for each in (await stops.get_stops(party, here))["stops"] if not each["ended_at"]],
+        "systems": (await systems.get_systems(party, here.trust))["systems"],
+        "names": await names_of(here),
         "fault": fault,
     }
     return page(request, who, "console/uses.html", status=400 if fault else 200, **values)
@@ -129,7 +136,8 @@ async def _uses(request: Request, fault: str = "") -> Response:
 async def _traffic(request: Request, fault: str = "") -> Response:
     who, party, here = await party_with(request, Right.AGENCY_RUN)
     found = await traffic.get_traffic(party, here)
-    return page(request, who, "console/traffic.html", status=400 if fault else 200, found=found, fault=fault)
+    values: dict[str, Any] = {"found": found, "names": await names_of(here), "fault": fault}
+    return page(request, who, "console/traffic.html", status=400 if fault else 200, **values)
 
 
 async def _unmapped(request: Request, fault: str = "") -> Response:

@@ -14,6 +14,7 @@ from ..registration import releasing
 from ..wiring import Services
 from .doing import fault_of, form_of, officer_with
 from .forms import shaped
+from .names import names_of
 from .page import done, page
 
 router = APIRouter(prefix="/console/approvals", include_in_schema=False)
@@ -82,6 +83,8 @@ async def _one(approval_id: str, request: Request, who: SignedIn, here: Services
         "document": json.dumps(found["document"], indent=2, ensure_ascii=False, sort_keys=True),
         "mine": mine,
         "files": await _files(found, who, here),
+        "version": await _version(found, who, here),
+        "names": await names_of(here),
         "deciding": found["state"] == "proposed" and not mine and bool(who.giving(Right.APPROVALS_DECIDE)),
         "fault": fault,
     }
@@ -94,6 +97,14 @@ async def _files(found: dict[str, Any], who: SignedIn, here: Services) -> dict[s
         return {}
     told: dict[str, Any] = await adapters.get_files(found["subject"], found["document"]["version"], who, here)
     return dict(told["files"])
+
+
+async def _version(found: dict[str, Any], who: SignedIn, here: Services) -> dict[str, Any] | None:
+    """What the test of that version found, likewise."""
+    if found["kind"] != releasing.KIND:
+        return None
+    told: dict[str, Any] = await adapters.get_adapter(found["subject"], who, here)
+    return next((each for each in told["versions"] if each["version"] == found["document"]["version"]), None)
 
 
 def _title(here: Services, found: dict[str, Any]) -> str:

@@ -6,12 +6,14 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+import pages
 from audit.wording import KINDS
 
 from ..edges.refusal import ProblemError
 from ..edges.v1 import audit, audit_agreements
 from ..wiring import Services
 from .forms import posted, shaped
+from .names import names_of
 from .page import A_PAGE, page
 from .reason import reading
 
@@ -27,8 +29,9 @@ async def listed(request: Request) -> Response:
     wanted: dict[str, object] = {"limit": A_PAGE, **query}
     found = await audit.get_events(shaped(audit.EventsIn, wanted), reviewer, read)
     older = f"?{urlencode(query | {'before': found['next']})}" if found["next"] else ""
-    kinds = [{"value": "", "text": ""}, *({"value": code, "text": text} for code, text in sorted(KINDS.items()))]
-    values: dict[str, Any] = {"events": found["events"], "older": older, "query": query, "kinds": kinds}
+    named = [{"value": code, "text": pages.said(text)} for code, text in sorted(KINDS.items())]
+    kinds = [{"value": "", "text": ""}, *named]
+    values: dict[str, Any] = {"events": found["events"], "older": older, "query": query, "kinds": kinds, "said": KINDS}
     return page(request, who, "console/events.html", **values)
 
 
@@ -54,7 +57,12 @@ async def find_person(request: Request) -> Response:
         found = await audit.post_search(body, reviewer, read)
     except ProblemError as error:
         return page(request, who, "console/person.html", status=400, fault=error.detail, **values)
-    values |= {"exchanges": found["exchanges"], "older": found["next"] or "", "wanted": wanted}
+    values |= {
+        "exchanges": found["exchanges"],
+        "names": await names_of(read.here),
+        "older": found["next"] or "",
+        "wanted": wanted,
+    }
     return page(request, who, "console/person.html", fault="", **values)
 
 
@@ -70,11 +78,11 @@ async def find_consents(request: Request) -> Response:
     except ProblemError as error:
         values: dict[str, Any] = _form(read.here) | {"exchanges": None, "older": "", "fault": error.detail}
         return page(request, who, "console/person.html", status=400, **values)
-    return page(request, who, "console/consents.html", found=found["consents"])
+    return page(request, who, "console/consents.html", found=found["consents"], names=await names_of(read.here))
 
 
 def _form(here: Services) -> dict[str, Any]:
-    return {"types": numbers(here), "wanted": {"type": here.profile.person_key, "value": ""}}
+    return {"names": {}, "types": numbers(here), "wanted": {"type": here.profile.person_key, "value": ""}}
 
 
 def numbers(here: Services) -> list[dict[str, str]]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import datetime, tzinfo
 from typing import Any
 from urllib.parse import urlencode
 
@@ -21,6 +22,7 @@ from ..people.errors import PeopleError
 from ..people.signin import local
 from ..wiring import Services
 from .forms import posted, shaped
+from .names import names_of
 from .page import A_PAGE, done, officer_of, page
 from .reason import keep, looking, reading, stated
 
@@ -77,9 +79,10 @@ async def listed(request: Request) -> Response:
     shown: dict[str, Any] = {"filters": FILTERS, "query": query, "outcomes": _outcomes(), "reason": read.reason}
     kept: Any = await audit_queries.get_queries(reviewer, read.here)
     shown["kept"] = [each | {"address": f"?{urlencode(each['filters'])}"} for each in kept["queries"]]
+    shown["names"] = await names_of(read.here)
     shown["keepable"] = {name: value for name, value in query.items() if name in audit_queries.KeptIn.model_fields}
     try:
-        wanted = audit.WantedIn.model_validate(_as_api(query), strict=False)
+        wanted = audit.WantedIn.model_validate(_as_api(query, read.here.profile.zone), strict=False)
     except ValidationError as error:
         names = sorted({str(each["loc"][0]) for each in error.errors() if each["loc"]})
         return page(request, who, "console/exchanges.html", status=400, faults=names, exchanges=[], older="", **shown)
@@ -90,16 +93,25 @@ async def listed(request: Request) -> Response:
 
 def _outcomes() -> list[dict[str, str]]:
     """The choices of the form."""
-    return [{"value": "", "text": pages.said("All")}, *({"value": code, "text": code} for code in sorted(OUTCOMES))]
+    named = [{"value": code, "text": pages.words_of(code)} for code in OUTCOMES]
+    return [{"value": "", "text": pages.said("All")}, *named]
 
 
-def _as_api(query: Mapping[str, str]) -> dict[str, object]:
-    """A day of the form's date fields is the whole day, in UTC."""
+def _as_api(query: Mapping[str, str], zone: tzinfo) -> dict[str, object]:
+    """A day of the form's date fields is the whole day by the country's clocks."""
     named: dict[str, object] = {"limit": A_PAGE}
     named |= {name: value for name, value in query.items() if name in {*FILTERS, "before", "system"}}
     since, until = query.get("since", ""), query.get("until", "")
-    named |= {"since": f"{since}T00:00:00Z"} if since else {}
-    return named | ({"until": f"{until}T23:59:59.999999Z"} if until else {})
+    named |= {"since": _at(f"{since}T00:00:00", zone)} if since else {}
+    return named | ({"until": _at(f"{until}T23:59:59.999999", zone)} if until else {})
+
+
+def _at(text: str, zone: tzinfo) -> str:
+    """A moment by the country's clocks; what is none goes on to the API, which refuses it by its name."""
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=zone).isoformat()
+    except ValueError:
+        return text
 
 
 @router.post("/exchanges")
@@ -128,11 +140,14 @@ async def one(exchange_id: str, request: Request) -> Response:
     """One exchange on one page: the sentence, the numbered steps, and whether the log proves them."""
     who, reviewer, read = await reading(request)
     found = await audit.get_exchange(exchange_id, reviewer, read)
-    return _one(request, who, found)
+    return await _one(request, who, found)
 
 
-def _one(request: Request, who: SignedIn, found: Mapping[str, Any], *, status: int = 200, **values: Any) -> Response:
+async def _one(
+    request: Request, who: SignedIn, found: Mapping[str, Any], *, status: int = 200, **values: Any
+) -> Response:
     told: dict[str, Any] = {"replayed": None, "details": None, "fault": "", "acting": who.giving(Right.REVIEW_ACT)}
+    told["names"] = await names_of(request.app.state.services)
     return page(request, who, "console/exchange.html", status=status, found=found, **(told | values))
 
 
@@ -145,11 +160,11 @@ async def reveal(exchange_id: str, request: Request) -> Response:
     reason = form.get("reason", "").strip()
     try:
         if fault := _fault(reason, read.here):
-            return _one(request, who, found, fault=fault, status=400)
+            return await _one(request, who, found, fault=fault, status=400)
         told = await audit.get_details(exchange_id, reviewer, Reading(read.here, reason))
     except (PeopleError, ProblemError) as error:
-        return _one(request, who, found, fault=error.detail, status=400)
-    return _one(request, who, found, details=told["details"])
+        return await _one(request, who, found, fault=error.detail, status=400)
+    return await _one(request, who, found, details=told["details"])
 
 
 @router.get("/exchanges/{exchange_id}/bundle")
@@ -166,4 +181,4 @@ async def replay(exchange_id: str, request: Request) -> Response:
     await posted(request, who.csrf)
     replayed = await audit.post_replay(exchange_id, reviewer, read)
     found = await audit.get_exchange(exchange_id, reviewer, read)
-    return _one(request, who, found, replayed=replayed)
+    return await _one(request, who, found, replayed=replayed)

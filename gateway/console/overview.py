@@ -11,6 +11,7 @@ from ..edges.v1 import audit_overview
 from ..edges.v1.reviewing import Reviewer
 from ..people import Right, SignedIn
 from ..people.roles import ROLES
+from .names import names_of
 from .page import officer_of, page
 
 router = APIRouter(prefix="/console", include_in_schema=False)
@@ -27,12 +28,14 @@ async def front(request: Request) -> Response:
     days = int(wanted) if wanted in map(str, SPANS) else SPANS[1]
     reviewer = Reviewer(who.id, who)
     found: dict[str, Any] = await audit_overview.get_overview(request, reviewer, request.app.state.services, days)
-    return page(request, who, "console/overview.html", found=found, span=days, spans=SPANS, rows=_roles(who))
+    values: dict[str, Any] = {"span": days, "spans": SPANS, "rows": _roles(who)}
+    values["names"] = await names_of(request.app.state.services)
+    return page(request, who, "console/overview.html", found=found, **values)
 
 
 def _roles(who: SignedIn) -> list[list[str]]:
     """Role, for what, until when."""
     return [
-        [pages.said(ROLES[each.role].title), each.member or each.territory or "-", each.expires_at.date().isoformat()]
+        [pages.said(ROLES[each.role].title), each.member or each.territory or "-", pages.day(each.expires_at)]
         for each in who.grants
     ]

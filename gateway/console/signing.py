@@ -18,6 +18,7 @@ from ..people import Right
 from ..proposing import Proposing
 from .doing import fault_of, form_of, party_with
 from .forms import shaped
+from .names import names_of
 from .page import done, page
 
 router = APIRouter(prefix="/console/agency/agreements", include_in_schema=False)
@@ -89,5 +90,6 @@ async def _one(number: str, request: Request, fault: str = "") -> Response:
     who, party, here = await party_with(request, Right.AGENCY_RUN)
     found: dict[str, Any] = await proposals.get_proposal(_number(number), party, here.db)
     mine = found["proposed_by"] == party.member
-    values = {"found": found, "mine": mine, "waits": party.member in found["missing"], "fault": fault}
+    values: dict[str, Any] = {"found": found, "mine": mine, "waits": party.member in found["missing"], "fault": fault}
+    values["names"] = await names_of(here)
     return page(request, who, "console/proposal.html", status=400 if fault else 200, **values)

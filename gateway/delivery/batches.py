@@ -7,7 +7,7 @@ longer allow by then is taken out (`releasing`).
 
 import asyncio
 import json
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -60,11 +60,14 @@ class Batches:
         self.db, self.gate, self.seal, self.wake, self.kept_s = db, gate, seal, wake, kept_s
         self.turns = Turns(gate.live)
 
-    async def accept(self, pattern: Ask, lines: Sequence[Line], key: str | None = None) -> Batch:
+    async def accept(
+        self, pattern: Ask, lines: Sequence[Line], key: str | None = None, *, booked: bool = False
+    ) -> Batch:
         """Take a batch: durable on return. `pattern` is the question with an empty subject.
 
         Args:
             key: the caller's idempotency key; the same key and body give the same batch.
+            booked: its lines are counted on the agency's quota already.
 
         Raises:
             UnknownService: no provider offers it.
@@ -79,9 +82,9 @@ class Batches:
         if most is not None and len(lines) > most:
             raise await self._too_many(pattern, len(lines), most)
         try:
-            return await self._taken(pattern, lines, kept)
+            return await self._taken(pattern, lines, kept, booked=booked)
         except IntegrityError:  # the same request won the race
-            return await self.accept(pattern, lines, key)
+            return await self.accept(pattern, lines, key, booked=booked)
 
     def _kept(self, pattern: Ask, lines: Sequence[Line], key: str | None) -> dict[str, str | None]:
         if key is None:
@@ -117,7 +120,9 @@ class Batches:
         refusal.may_know_existence, refusal.exchange_id = True, str(intent.id)
         return refusal
 
-    async def _taken(self, pattern: Ask, lines: Sequence[Line], kept: Mapping[str, str | None]) -> Batch:
+    async def _taken(
+        self, pattern: Ask, lines: Sequence[Line], kept: Mapping[str, str | None], *, booked: bool
+    ) -> Batch:
         intent = batch_intent(self.gate, pattern, len(lines))
         batch_id, now = str(intent.id), self.gate.clock().timestamp()
         size = int(self.gate.catalogue.offer(pattern.service).service.people_a_call or CHUNK)
@@ -126,7 +131,7 @@ class Batches:
             "consumer": pattern.consumer,
             "service": pattern.service,
             "purpose": pattern.purpose,
-            "asked": pattern_json(pattern) | {"chunk": size},
+            "asked": pattern_json(pattern) | {"chunk": size, "booked": booked},
             "state": "running",
             "lines": len(lines),
             "outcomes": {},
@@ -225,10 +230,12 @@ class Batches:
         chunk = await self._chunk(row.id, n)
         lines = await self.turns.each(line_of, orjson.loads(self.seal.opened(f"asks:{row.id}:{n}", chunk.sealed_asks)))
         subjects = [line.subject for line in lines]
-        results = await answered(self.gate, pattern, subjects, self.turns, once=f"{row.id}:{n}", size=row.lines)
-        missed = sum(is_miss(each.outcome, each.told["outcome"] == each.outcome) for each in results)
+        once, booked = f"{row.id}:{n}", row.asked.get("booked", False)
+        results = await answered(self.gate, pattern, subjects, self.turns, once=once, size=row.lines, booked=booked)
+        ends = Counter([(each.outcome, each.told["outcome"]) for each in results])
+        missed = sum(lines for (true, told), lines in ends.items() if is_miss(true, told == true))
         self.gate.looked(pattern.consumer, len(results), missed)
-        if any(each.outcome == RefusedByRules.code for each in results) and await self.gate.on_hold(pattern):
+        if any(true == RefusedByRules.code for true, _ in ends) and await self.gate.on_hold(pattern):
             raise OnHold("The agreement is suspended.")
         first = n * row.asked.get("chunk", 1000)
 

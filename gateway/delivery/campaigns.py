@@ -23,6 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from audit import Entry, new_id
 from consent import beforehand
 
+from ..agency_quota import Window, booked
 from ..db import Database
 from ..errors import RefusedByRules
 from ..gate import Gate
@@ -121,9 +122,9 @@ class Campaigns:
         request = self.gate.requesting(pattern)("", frozenset())
         (facts,) = await self.gate.facts_about_many([request])
         granting = [each for each in facts.agreements if grants(each, pattern, self.gate.clock())]
-        limits = [self.gate.catalogue.offer(pattern.service).service.extra.get("quota_per_day"), per_day]
+        limits = [self.gate.meter.limits(self.gate.catalogue.offer(pattern.service)).per_day, per_day]
         limits += [limit for each in granting for limit in (each.quota.calls_per_day, each.quota.subjects_per_day)]
-        known = [int(str(each)) for each in limits if each]
+        known = [each for each in limits if each]
         return min(known, default=None), beforehand.most_lines(request, facts.agreements, self.gate.clock())
 
     def _slices(self, id_: str, lines: Sequence[Line], size: int) -> list[dict[str, Any]]:
@@ -267,17 +268,15 @@ class Campaigns:
         async with self.db.write() as connection:
             if not await self._booked(connection, row, each.lines):
                 return self._until_tomorrow()
-            booked = update(campaign_slice).where(*_this(each), campaign_slice.c.state == "open")
-            await connection.execute(booked.values(state="asked", asked_at=now.timestamp()))
+            taken = update(campaign_slice).where(*_this(each), campaign_slice.c.state == "open")
+            await connection.execute(taken.values(state="asked", asked_at=now.timestamp()))
         await self._send(row, each.n, each.round)
         return 0.1
 
     async def _booked(self, connection: AsyncConnection, row: Row[Any], lines: int) -> bool:
-        dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-        today = {"provider": row.provider, "day": self._today().isoformat()}
-        await connection.execute(dialect.insert(agency_use).on_conflict_do_nothing(), today | {"used": 0})
-        room = update(agency_use).filter_by(**today).where(agency_use.c.used + lines <= row.per_day)
-        return bool((await connection.execute(room.values(used=agency_use.c.used + lines))).rowcount)
+        key = {"provider": row.provider, "day": self._today().isoformat()}
+        today = Window(agency_use, key, row.per_day, self.gate.clock())
+        return await booked(connection, today, lines, whole=True) == lines
 
     async def _send(self, row: Row[Any], n: int, round_: int) -> None:
         here = campaign_slice.c
@@ -286,7 +285,7 @@ class Campaigns:
             sealed = (await connection.execute(wanted)).scalar_one()
         lines = [line_of(each) for each in orjson.loads(self.seal.opened(f"slice:{row.id}:{n}", sealed))]
         try:
-            taken = await self.batches.accept(pattern_of(row), lines, f"campaign:{row.id}:{n}:{round_}")
+            taken = await self.batches.accept(pattern_of(row), lines, f"campaign:{row.id}:{n}:{round_}", booked=True)
         except RefusedByRules:  # the log has it: the agreement lets a batch have fewer lines than it did
             await self._become(row.consumer, row.id, "running", "paused")
             return

@@ -8,8 +8,9 @@ from typing import Any
 from adapters.kit.contract import Handed
 
 from ..errors import OnHold, RefusedByRules
-from ..gate import REFUSED, Gate
+from ..gate import Gate
 from ..model import Ask, Closing, Handover, Opened, Permit
+from ..permits import REFUSED
 from .outbox import Ended, Outbox
 
 AT_ONE_RECEIVER = 16

@@ -19,8 +19,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..db import Database
 from ..errors import ExchangeError, OnHold, RefusedByRules, Unknown, shown_as
-from ..gate import REFUSED, Gate
+from ..gate import Gate
 from ..model import Closing, Handover, Opened
+from ..permits import REFUSED
 from ..pipeline import failed, push
 from ..trust.seal import Seal
 from . import jobs
@@ -135,7 +136,8 @@ class Deliveries:
             cut = Unknown("The message was cut while it was sent; look at it, it is not sent again by itself.")
             await closing.closed(opened, handover, Closing(cut.code, reasons=("cut between sending and its record",)))
             return
-        await self._outbox.sending(opened.exchange_id)
+        if not await self._outbox.sending(opened.exchange_id):
+            return
         try:
             await push(opened, handover, closing, last_try=False)
         except ExchangeError as error:
@@ -227,7 +229,9 @@ class Deliveries:
         async with self.db.write() as connection:
             on_hold = isinstance(error, OnHold)
             queued = {"state": "queued", "outcome": "" if on_hold else error.code, "updated": now}
-            await connection.execute(update(delivery).where(delivery.c.id == claimed.ref).values(queued))
+            open_ = update(delivery).where(delivery.c.id == claimed.ref, delivery.c.state.not_in(FINAL))
+            if not (await connection.execute(open_.values(queued))).rowcount:
+                return  # another worker has ended it meanwhile
             if on_hold:
                 await jobs.hold(connection, claimed, now=now)
             elif not claimed.last_try:

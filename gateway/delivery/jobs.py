@@ -136,8 +136,9 @@ async def revive(connection: AsyncConnection, kind: str, refs: Sequence[str], *,
 
 
 async def bury(connection: AsyncConnection, claimed: Job, failure: str) -> None:
-    """No more tries: a person has to look."""
-    await connection.execute(update(job).where(job.c.id == claimed.id).values(state="dead", failure=failure[:40]))
+    """No more tries: a person has to look. What another worker has done meanwhile stays done."""
+    open_ = update(job).where(job.c.id == claimed.id, job.c.state == "ready")
+    await connection.execute(open_.values(state="dead", failure=failure[:40]))
 
 
 async def forget_done(connection: AsyncConnection, *, before: float) -> None:

@@ -4,15 +4,17 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
+from datetime import datetime
 from itertools import repeat
-from time import perf_counter
 from typing import NamedTuple
 
 from adapters.kit.claims import CLAIMS
-from adapters.kit.contract import AgencyError, Question, RawAnswer, Subject
-from consent import Request
+from adapters.kit.contract import Adapter, AgencyError, Question, RawAnswer, Subject
+from consent import Facts, Request
+from consent.looked import Looked
 
 from ..catalogue import Offer
+from ..costs import Room
 from ..errors import ExchangeError, NoData, SourceUnavailable, Unknown, translated
 from ..gate import Gate, fresh, narrowed, question
 from ..model import Ask, Permit
@@ -21,7 +23,6 @@ from .turns import Turns
 
 logger = logging.getLogger("sandhi.batches")
 UNTOLD = SourceUnavailable("The source left this line out.")
-JUDGED_AT_ONCE = 128  # people in one query to the consents
 
 Verdict = Permit | ExchangeError
 Raw = RawAnswer | ExchangeError
@@ -39,7 +40,14 @@ class Result(NamedTuple):
 
 
 async def answered(
-    gate: Gate, pattern: Ask, subjects: Sequence[Subject], turns: Turns, *, once: str = "", size: int = 1
+    gate: Gate,
+    pattern: Ask,
+    subjects: Sequence[Subject],
+    turns: Turns,
+    *,
+    once: str = "",
+    size: int = 1,
+    booked: bool = False,
 ) -> list[Result]:
     """Steps 2 to 5 for many people of one service: a result for each, in order.
 
@@ -47,17 +55,21 @@ async def answered(
         pattern: the question, with an empty subject.
         once: what these lines are, for their budgets: the same again costs nothing more.
         size: how many lines their batch has.
+        booked: a campaign has counted them on the agency's quota already.
     """
     requests = await turns.each(_requesting(gate, pattern), subjects)
-    verdicts = await counted(gate, requests, await judged(gate, requests, turns), once, size)
+    first = await judged(gate, requests, turns)
+    verdicts = await counted(gate, requests, first.verdicts, once, size)
     granted = [place for place, verdict in enumerate(verdicts) if isinstance(verdict, Permit)]
-    raws = await fetched(gate, pattern, [(subjects[place], verdicts[place]) for place in granted], turns)
-    again = await judged(gate, [requests[place] for place in granted], turns)
+    asked = [(subjects[place], verdicts[place]) for place in granted]
+    raws = await fetched(gate, pattern, asked, turns, booked=booked)
+    known = first._replace(verdicts=[verdicts[place] for place in granted])
+    again = await judged(gate, [requests[place] for place in granted], turns, known)
     ends: list[tuple[Request, Verdict, Raw]] = [
         (request, verdict, UNTOLD) for request, verdict in zip(requests, verdicts, strict=True)
     ]
     asks = _asks(pattern, subjects)
-    for place, verdict, raw in zip(granted, again, raws, strict=True):
+    for place, verdict, raw in zip(granted, again.verdicts, raws, strict=True):
         ends[place] = (requests[place], verdict, raw)
     return await turns.each(lambda line: ended(gate, line[0], *line[1]), zip(asks, ends, strict=True))
 
@@ -78,15 +90,30 @@ def _requesting(gate: Gate, pattern: Ask) -> Callable[[Subject], Request]:
     return lambda subject: about(person_ref(subject), person_ref.unbound(narrowed(subject, sent)))
 
 
-async def judged(gate: Gate, requests: Sequence[Request], turns: Turns) -> list[Verdict]:
-    """Step 2, and 5, for many: facts of all in few queries."""
-    verdicts: list[Verdict] = []
-    for start in range(0, len(requests), JUDGED_AT_ONCE):
-        some = requests[start : start + JUDGED_AT_ONCE]
-        begun = perf_counter()
-        verdicts += gate.permits(some, await gate.facts_about_many(some))
-        await turns.give_way(begun)
-    return verdicts
+class Judged(NamedTuple):
+    """Verdicts in the order of their requests, with the facts that they rest on, and when they were made."""
+
+    verdicts: list[Verdict]
+    facts: Sequence[Facts]
+    at: datetime
+
+
+async def judged(gate: Gate, requests: Sequence[Request], turns: Turns, before: Judged | None = None) -> Judged:
+    """Step 2, and 5, for many: facts of all in few queries.
+
+    Args:
+        before: what was said of these requests. All is read anew; who stands as they stood is not decided anew.
+    """
+    facts, now = await gate.facts_about_many(requests), gate.clock()
+    decided = gate.permitting(requests, facts)
+    if before is None or not isinstance(facts, Looked):
+        return Judged(await turns.each(decided, range(len(requests))), facts, now)
+    known, same = before.verdicts, facts.standing_as(before.facts, before.at, now)
+
+    def verdict(place: int) -> Verdict:
+        return known[place] if same(place) else decided(place)
+
+    return Judged(await turns.each(verdict, range(len(requests))), facts, now)
 
 
 async def counted(
@@ -101,15 +128,21 @@ async def counted(
     return verdicts
 
 
-async def fetched(gate: Gate, pattern: Ask, granted: Sequence[tuple[Subject, Verdict]], turns: Turns) -> list[Raw]:
-    """Step 3 for many, through the adapter's bulk operation."""
+async def fetched(
+    gate: Gate, pattern: Ask, granted: Sequence[tuple[Subject, Verdict]], turns: Turns, *, booked: bool = False
+) -> list[Raw]:
+    """Step 3 for many, through the adapter's bulk operation; lines over the agency's quota are not asked."""
     answers: list[Raw] = [UNTOLD for _ in granted]
     if not granted:
         return answers
     offer = gate.catalogue.offer(pattern.service)
     try:
-        await _ask_all(offer, pattern, granted, answers, turns)
-    except ExchangeError as error:  # no link: the same for everyone
+        link = offer.link
+        room = Room(len(granted), None) if booked else await gate.meter(offer, len(granted))
+        if room.over is not None:
+            answers[room.calls :] = [room.over for _ in granted[room.calls :]]
+        await _ask_all(link, offer, pattern, granted[: room.calls], answers, turns)
+    except ExchangeError as error:  # no link, nothing to count with: the same for everyone
         return [error for _ in granted]
     except Exception as error:
         logger.exception("an adapter failed", extra={"service": offer.service.id})
@@ -119,14 +152,21 @@ async def fetched(gate: Gate, pattern: Ask, granted: Sequence[tuple[Subject, Ver
 
 
 async def _ask_all(
-    offer: Offer, pattern: Ask, granted: Sequence[tuple[Subject, Verdict]], answers: list[Raw], turns: Turns
+    link: Adapter,
+    offer: Offer,
+    pattern: Ask,
+    granted: Sequence[tuple[Subject, Verdict]],
+    answers: list[Raw],
+    turns: Turns,
 ) -> None:
     def asked(line: tuple[Subject, Verdict]) -> Question:
         subject, permit = line
         assert isinstance(permit, Permit)
         return question(pattern, offer, permit, subject)
 
-    link, questions = offer.link, await turns.each(asked, granted)
+    if not granted:
+        return
+    questions = await turns.each(asked, granted)
     async for place, answer in link.ask_many(questions):
         answers[place] = translated(answer) if isinstance(answer, AgencyError) else answer
 

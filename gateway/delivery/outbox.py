@@ -54,8 +54,8 @@ class Outbox:
         """False: this consumer used the key before; nothing was written."""
         self.let_go: Grouped[str, None] = Grouped(self._let_go)
         """Let the workers have it."""
-        self.sending: Grouped[str, None] = Grouped(self._sending)
-        """From here on the receiver may have acted on it."""
+        self.sending: Grouped[str, bool] = Grouped(self._sending)
+        """From here on the receiver may have acted on it. False: another worker has ended it, nothing is to be sent."""
         self.end: Grouped[Ended, str] = Grouped(self._end)
         """The receipt of its outcome; of the first one, if it had ended before."""
         self.row: Grouped[str, Row[Any]] = Grouped(self._rows)
@@ -77,10 +77,13 @@ class Outbox:
             await jobs.release(connection, KIND, ids)
         return [None] * len(ids)
 
-    async def _sending(self, ids: Sequence[str]) -> list[None]:
+    async def _sending(self, ids: Sequence[str]) -> list[bool]:
+        """A worker that stood still longer than its lease must not open again what the next one has ended."""
+        open_ = update(delivery).where(delivery.c.id.in_(ids), delivery.c.state.not_in(FINAL))
         async with self._db.write() as connection:
-            await connection.execute(update(delivery).where(delivery.c.id.in_(ids)).values(state="sending"))
-        return [None] * len(ids)
+            marked = await connection.execute(open_.values(state="sending").returning(delivery.c.id))
+            left = set(marked.scalars())
+        return [each in left for each in ids]
 
     async def _end(self, some: Sequence[Ended]) -> list[str]:
         by_id = {each.id: each for each in some}

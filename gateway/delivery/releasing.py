@@ -89,7 +89,7 @@ class Releasing:
             return None
         about = self.gate.requesting(pattern)
         requests = [about(ref, frozenset(numbers)) for _, ref, numbers in known["people"]]
-        verdicts = await judged(self.gate, requests, self.turns)
+        verdicts = (await judged(self.gate, requests, self.turns)).verdicts
         told = self.seal.opened(f"results:{batch_id}:{n}", chunk.sealed_results).splitlines(keepends=True)
         before, results, commitments = Counter[str](), dict[int, Result](), dict[int, str]()
         for (place, _, _), request, verdict in zip(known["people"], requests, verdicts, strict=True):

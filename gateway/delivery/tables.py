@@ -213,11 +213,30 @@ campaign_slice = Table(
     Column("sealed", LargeBinary, nullable=True),
 )
 
-# How much of an agency's quota of a day campaigns have used; the day is the country's.
+# How much of an agency's quota of a day is used, by exchanges and campaigns; the day is the country's.
 agency_use = Table(
     "agency_use",
     metadata,
     Column("provider", String(120), primary_key=True),
     Column("day", String(10), primary_key=True),
     Column("used", Integer, nullable=False),
+)
+
+# The same of a minute (since the epoch); only the newest row of an agency is kept.
+agency_minute = Table(
+    "agency_minute",
+    metadata,
+    Column("provider", String(120), primary_key=True),
+    Column("minute", BigInteger, primary_key=True, autoincrement=False),
+    Column("used", Integer, nullable=False),
+)
+
+# Answers that an agreement lets be kept for some minutes; `id` is a keyed digest of the question.
+kept_answer = Table(
+    "kept_answer",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("subject_ref", String(64), nullable=False, index=True),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("expires", Float, nullable=False, index=True),
 )

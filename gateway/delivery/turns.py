@@ -6,8 +6,8 @@ bulk work together stays away for three times as long as it computed: live work 
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TypeVar
 
@@ -26,17 +26,17 @@ class Turns:
 
     live: Live
     _free_at: float = 0.0  # `perf_counter`: when bulk work may compute again
+    _slice: asyncio.Lock = field(default_factory=asyncio.Lock)  # one slice a turn of the loop, however many chunks wait
 
     async def each(self, work: Callable[[Item], Done], items: Iterable[Item]) -> list[Done]:
         """`work` on every item, in their order; `work` only computes."""
         done: list[Done] = []
-        begun = perf_counter()
-        for item in items:
-            done.append(work(item))
-            if perf_counter() - begun > SLICE_S:
-                await self.give_way(begun)
+        left, more = iter(items), True
+        while more:
+            async with self._slice:
                 begun = perf_counter()
-        await self.give_way(begun)
+                more = _worked(work, left, done, begun + SLICE_S)
+                await self.give_way(begun)
         return done
 
     async def give_way(self, begun: float) -> None:
@@ -48,3 +48,12 @@ class Turns:
             return
         self._free_at = max(self._free_at, begun) + (now - begun) * (1 + LIVE_SHARE)
         await asyncio.sleep(self._free_at - now)
+
+
+def _worked(work: Callable[[Item], Done], left: Iterator[Item], done: list[Done], until: float) -> bool:
+    """Work until then (`perf_counter`); whether there is more."""
+    for item in left:
+        done.append(work(item))
+        if perf_counter() > until:
+            return True
+    return False

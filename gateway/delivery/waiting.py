@@ -24,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.kit.contract import AgencyError, AnswersLater, RawAnswer
 from audit import Entry, new_id
 
+from ..costs import metered
 from ..db import Database
 from ..errors import (
     TRANSLATION,
@@ -245,6 +246,7 @@ class Waiting:
             await self.gate.drawn(opened, ask, permit)
             offer = self.gate.catalogue.offer(ask.service)
             assert isinstance(offer.link, AnswersLater)
+            await metered(self.gate.meter, offer)
             try:
                 await offer.link.ask_later(question(ask, offer, permit, ask.subject), row.reference)
             except AgencyError as error:

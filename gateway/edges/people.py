@@ -33,6 +33,7 @@ PATHS = {
     "/v1/stops": CONSOLE,
     "/v1/unmapped": CONSOLE,
     "/v1/agency-health": CONSOLE,
+    "/v1/quotas": CONSOLE,
     "/v1/consumers": CONSOLE,
     "/v1/uses": CONSOLE,
     "/v1/traffic": CONSOLE,

@@ -23,13 +23,16 @@ MOST_FAULTS = 50
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """What a good folder says about itself. `references` is key -> `setting:NAME` or `secret:NAME`."""
+    """What a good folder says about itself. `references` is key -> `setting:NAME` or `secret:NAME`; none where the
+    agency runs the folder itself (`connector`).
+    """
 
     id: str
     name: str
     transport: str
     references: Mapping[str, str]
     services: Mapping[str, Mapping[str, Any]]
+    connector: bool = False
 
     def needed(self) -> frozenset[str]:
         """Names of the addresses and secrets that it must be given before it can be asked."""
@@ -71,7 +74,8 @@ async def judged(files: Files) -> Declared:
         raise AdapterRefused([Fault("folder", "too_slow", "judging it takes too long or too much; say it simpler")])
     if found["faults"]:
         raise AdapterRefused([Fault(**each) for each in found["faults"][:MOST_FAULTS]])
-    return Declared(found["id"], found["name"], found["transport"], found["references"], found["services"])
+    named = (found[name] for name in ("id", "name", "transport", "references", "services", "connector"))
+    return Declared(*named)
 
 
 async def dry_run(home: Path) -> Trial:

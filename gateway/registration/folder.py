@@ -27,7 +27,7 @@ LARGEST = 2 * 1024 * 1024
 LARGEST_ZIP = 700 * 1024
 MANIFEST = "manifest.toml"
 
-_FIXED = frozenset({MANIFEST, "mapping.toml", "README.md", "samples/conformance.toml"})
+_FIXED = frozenset({MANIFEST, "mapping.toml", "codes.toml", "README.md", "samples/conformance.toml"})
 _NAME = re.compile(
     r"((schemas|templates)/)?[a-z0-9][A-Za-z0-9_-]{0,79}(\.[A-Za-z0-9_-]{1,20}){0,3}\.(json|xsd|wsdl|xml)"
     r"|samples/[a-z0-9][A-Za-z0-9_-]{0,79}\.golden",
@@ -159,7 +159,7 @@ def _fault(name: str, content: bytes, before: Files) -> Fault | None:
         return Fault(
             shown,
             "name",
-            "not a file of an adapter: manifest.toml, mapping.toml, README.md, samples/conformance.toml, "
+            "not a file of an adapter: manifest.toml, mapping.toml, codes.toml, README.md, samples/conformance.toml, "
             "samples/*.golden, and *.json, *.xsd, *.wsdl, *.xml beside them or in schemas/ and templates/",
         )
     if name in before:

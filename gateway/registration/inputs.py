@@ -77,7 +77,9 @@ async def names_of(connection: AsyncConnection, id_: str) -> list[str]:
 
 
 async def opened(connection: AsyncConnection, seal: Seal, id_: str) -> dict[str, str]:
-    """The values of a set, for the process that asks the agency. Raises SealBroken."""
+    """The values of a set, for the process that asks the agency; nothing of no set. Raises SealBroken."""
+    if not id_:
+        return {}
     blob = (await connection.execute(select(tables.inputs.c.sealed).where(tables.inputs.c.id == id_))).scalar_one()
     found: dict[str, str] = json.loads(seal.opened(f"registration_inputs:{id_}", blob))
     return found

@@ -8,7 +8,7 @@ connections and cuts none. What cannot be opened is an offer without a link, as 
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -25,6 +25,7 @@ from adapters.kit.untrusted import ProgramRefused
 from audit import Entry, Log, LogUnavailable
 
 from ..catalogue import Catalogue, Offer
+from ..connectors import Connected, Hub
 from ..db import Database, DatabaseBusy
 from ..trust.errors import SealBroken
 from ..trust.evidence import entry
@@ -68,10 +69,12 @@ class LiveAdapters:
         dialler: Dialler,
         trust: Trust,
         root: Path,
+        hub: Hub,
     ) -> None:
-        """`root`: where folders are kept on this machine, below their digests."""
+        """`root`: where folders are kept on this machine, below their digests; `hub`: where connectors dial in."""
         self._db, self._log, self._catalogue, self._dialler, self._trust = db, log, catalogue, dialler, trust
-        self.root = root
+        self.root, self._hub = root, hub
+        self.connected: Mapping[str, str] = {}  # adapters that an agency runs itself -> the system they speak for
         self.clock: Callable[[], datetime] = trust.clock
         self.counted: Counter[tuple[str, int, str]] = Counter()
         self._generation = -1
@@ -91,6 +94,9 @@ class LiveAdapters:
                 windows = await store.windows(connection, self.clock())
                 # an adapter that runs no more is an offer without a link: callers shall not think that they misspelt it
                 gone = await store.live_versions(connection, ("retired", "superseded", "withdrawn"))
+                waiting = await store.live_versions(connection, ("proposed", "tested"))
+            inside = {each.adapter for each in (*versions, *waiting) if each.connector}
+            self.connected = {name: known[name].system for name in sorted(inside)}
             await self._run(known, versions, windows, gone)
             self._generation = generation
             return True
@@ -163,7 +169,8 @@ class LiveAdapters:
                 link = Lived(registered.id, active, **beside, windows=planned, clock=self.clock, counted=self.counted)
                 lived.append(link)
             last = mine.get("active") or _last(gone, registered.id)
-            offers += [Offer(each, registered.system, link) for each in await self._services(registered, last)]
+            told = last.conformance() if last else None
+            offers += [Offer(each, registered.system, link, told) for each in await self._services(registered, last)]
         before, self._opened, self.lived = self._opened, opened, lived
         self._catalogue.put_registered(offers)
         for key in before.keys() - opened.keys():
@@ -185,12 +192,17 @@ class LiveAdapters:
         home = await self.home(found)
         async with self._db.read() as connection:
             values = await inputs.opened(connection, self._trust.seal, found.inputs)
-        wire = SystemWire(self._trust, registered.system)
         dialler = self._dialler.apart()
-        adapter = opening.open_adapter(home, inputs.lookup(values), dialler, wire)
-        services = manifest.load(home).services.values()
+        services = frozenset(each.id for each in manifest.load(home).services.values())
+        if found.connector:  # what it brings is mapped already, so only the agency sees its own shape
+            return Running(found.number, self.connected_to(home, registered.system), services, dialler)
+        adapter = opening.open_adapter(home, inputs.lookup(values), dialler, SystemWire(self._trust, registered.system))
         seen = drift.Drift(await asyncio.to_thread(_known, home, adapter))
-        return Running(found.number, adapter, frozenset(each.id for each in services), dialler, found.share, seen)
+        return Running(found.number, adapter, services, dialler, found.share, seen)
+
+    def connected_to(self, home: Path, system: str) -> Connected:
+        """The adapter of a folder that the agency runs itself: it asks whichever connector of the system dials in."""
+        return Connected(home, self._hub, self._trust, system)
 
     async def home(self, found: Version) -> Path:
         """The version's folder on this machine. Raises OSError: it was altered, or cannot be written."""
@@ -216,7 +228,7 @@ def _all(lived: Lived) -> list[Running]:
 
 def _last(gone: Sequence[Version], adapter: str) -> Version | None:
     """The version that was active last."""
-    mine = [each for each in gone if each.adapter == adapter and each.inputs]
+    mine = [each for each in gone if each.adapter == adapter and (each.inputs or each.connector)]
     return max(mine, key=lambda each: each.changed_at, default=None)
 
 

@@ -76,7 +76,7 @@ async def probed(
         values: address or secret by name; raises LookupError for one that was not given.
     """
     manifest = load(home)
-    asked = [each for each in manifest.services.values() if each.actions & {"read", "verify"} and each.immediate]
+    asked = _asked(manifest)
     own = dialler.apart()
     try:
         adapter = opening.open_adapter(home, values, own, wire)
@@ -84,13 +84,18 @@ async def probed(
         allowed = "set " in str(error)
         code = "not_configured" if allowed else "not_allowed"
         return tuple(Verdict(each.id, code, detail=str(error)) for each in asked)
-    subject = _subject(home)
-    secure = "ok" if _base(manifest, values).startswith("https:") else "plain_http"
+    encrypted = manifest.transport.kind == "sftp" or _base(manifest, values).startswith("https:")
+    secure = "ok" if encrypted else "plain_http"
     try:
-        return tuple([await _one(adapter, each, subject, as_at, secure) for each in asked])
+        return tuple([await _one(adapter, each, _subject(home), as_at, secure) for each in asked])
     finally:
         await adapter.close()
         await own.close()
+
+
+async def probed_inside(home: Path, adapter: Adapter, as_at: date) -> tuple[Verdict, ...]:
+    """The same of a folder that the agency runs itself: asked through its connector, which came by mutual TLS."""
+    return tuple([await _one(adapter, each, _subject(home), as_at, "ok") for each in _asked(load(home))])
 
 
 async def _one(adapter: Adapter, service: Service, subject: Subject, as_at: date, secure: str) -> Verdict:
@@ -132,6 +137,10 @@ def _schema_code(error: AgencyError) -> str:
     if isinstance(error, AgencyAnswerMalformed):
         return "redirected" if error.code.startswith("3") and len(error.code) == 3 else "malformed"
     return "refused"
+
+
+def _asked(manifest: Manifest) -> list[Service]:
+    return [each for each in manifest.services.values() if each.actions & {"read", "verify"} and each.immediate]
 
 
 def _base(manifest: Manifest, values: Callable[[str], str]) -> str:

@@ -79,6 +79,7 @@ class Registration:
                     "name": declared.name,
                     "transport": declared.transport,
                     "references": dict(declared.references),
+                    "connector": declared.connector,
                     "services": {name: dict(each) for name, each in declared.services.items()},
                 },
                 "proposed",
@@ -123,7 +124,9 @@ class Registration:
             trial = await checking.dry_run(home)
         missing = sorted(found.needed - set(values))
         verdicts: Sequence[probing.Verdict] = ()
-        if not missing:
+        if found.connector:
+            verdicts = await probing.probed_inside(home, self.live.connected_to(home, registered.system), self._today())
+        elif not missing:
             wire = SystemWire(self.trust, registered.system)
             verdicts = await probing.probed(home, inputs.lookup(values), self.dialler, wire, self._today())
         grade = graded(trial, verdicts)

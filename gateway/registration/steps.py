@@ -225,6 +225,8 @@ async def _told_outage(connection: AsyncConnection, log: Log, kind: str, found: 
 
 
 async def _check_inputs(connection: AsyncConnection, found: Version, inputs: str) -> None:
+    if found.connector:
+        return  # its addresses and secrets never come here
     held = tables.inputs.c
     row = (await connection.execute(tables.inputs.select().where(held.id == inputs))).mappings().first()
     if row is None or row["adapter_id"] != found.adapter or row["stage"] != "production":
@@ -235,6 +237,8 @@ async def _check_inputs(connection: AsyncConnection, found: Version, inputs: str
 
 def _check_beside(found: Version, known: Sequence[Version]) -> None:
     """A canary or shadow is asked what its active neighbour is asked, and never told more."""
+    if found.connector or any(each.connector for each in known if each.state == "active"):
+        raise StepRefused("one folder runs in the agency's network, not two; release the version as active")
     active = next((each for each in known if each.state == "active" and each.number != found.number), None)
     if active is None:
         raise StepRefused("a canary or a shadow runs beside another version that is active; release this one as active")

@@ -46,6 +46,15 @@ class Version:
         return str(self.report.get("grade", "none"))
 
     @property
+    def connector(self) -> bool:
+        """Whether the agency runs this version in its own network."""
+        return bool(self.declared.get("connector", False))
+
+    def conformance(self) -> dict[str, Any]:
+        """The grade as consumers see it: of which version, and what it is excused from for which reason."""
+        return {"version": self.number, "grade": self.grade, "exempt": dict(self.report.get("exempt", {}))}
+
+    @property
     def needed(self) -> frozenset[str]:
         """Names of the addresses and secrets that it refers to."""
         return frozenset(str(each).partition(":")[2] for each in self.declared["references"].values())

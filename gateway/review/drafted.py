@@ -4,6 +4,7 @@ Each question is rebuilt from the log and decided twice on the facts as they wer
 cannot be rebuilt, because somebody was erased or a quota counted, is said as a number and never guessed.
 """
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -23,6 +24,8 @@ from .search import Exchange, Filters, exchanges
 
 MOST = 100
 """Exchanges looked at for each pair of systems, the newest first."""
+IN_FIVES = 5
+"""Sums are rounded down to these, so that one more person seldom changes one, and fewer are not told at all."""
 
 Known = Callable[[AsyncConnection, Facts], Awaitable[Facts]]
 """What of the facts counts for whom is shown the result."""
@@ -103,6 +106,20 @@ class Compared:
             "not_told": self.not_told,
             "different": [each.wire() for each in self.different],
         }
+
+    def in_sums(self) -> dict[str, object]:
+        """As JSON for the agency that was asked: its own records tell whom it was asked about at which moment.
+
+        So no exchange and no moment, or it would learn who consented or objected elsewhere.
+        """
+        people = Counter[tuple[str, str, str, tuple[str, ...], tuple[str, ...]]]()
+        for each in self.different:
+            kind = (each.service, each.action, each.purpose, tuple(sorted(each.gained)), tuple(sorted(each.lost)))
+            people[kind] += each.people
+        names = ("service", "action", "purpose", "gained", "lost", "people_at_least")
+        sums = [(*kind, count - count % IN_FIVES) for kind, count in sorted(people.items()) if count >= IN_FIVES]
+        told = [dict(zip(names, each, strict=True)) for each in sums]
+        return {"looked_at": self.looked_at, "not_told": self.not_told, "different": told}
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,8 +26,9 @@ from ..catalogue import UnknownService
 from ..db import Database
 from ..delivery.tables import batch_decision
 from ..errors import RefusedByRules
-from ..gate import Gate, permitted
+from ..gate import Gate
 from ..model import Permit
+from ..permits import permitted
 from ..trust.person import PersonRef
 from .errors import ReviewRefused
 from .search import Exchange

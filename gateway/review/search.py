@@ -13,12 +13,13 @@ from audit.lookup import search
 from audit.note import Verifier
 from audit.proofs import Proof
 from audit.rows import MOST_ROWS
-from audit.tables import audit_search, log_entry, log_key
+from audit.tables import NO_EXCHANGE, audit_search, log_entry, log_key
 from audit.writing import microseconds, time_of
+from consent.phrase import Phrase
 
 from ..delivery.tables import batch_decision, delivery
 from .errors import NothingFound
-from .sentences import Step, one_sentence, steps
+from .sentences import Step, delivered, one_sentence, steps
 
 AT_ONCE = 500
 """Lines looked through at a time for what one officer did: only their bodies say who."""
@@ -54,7 +55,7 @@ class Exchange:
     later: tuple[Entry, ...] = ()
 
     @property
-    def sentence(self) -> str:
+    def sentence(self) -> Phrase:
         """What it was, in one sentence."""
         return one_sentence(self.intent, self.outcome)
 
@@ -71,7 +72,7 @@ def exchanges(connection: Connection, filters: Filters) -> list[Exchange]:
     found = {each.place: each for each in _of_either_side(connection, filters, wanted)}
     if filters.person_ref:
         found |= {each.place: each for each in _in_batches(connection, filters, wanted)}
-    page = sorted(found.values(), key=lambda each: each.place, reverse=True)[: filters.window.limit]
+    page = sorted(found.values(), key=wanted.order, reverse=True)[: filters.window.limit]
     return _whole(connection, page)
 
 
@@ -89,10 +90,8 @@ def timeline(connection: Connection, exchange: Exchange) -> list[Step]:
     row = connection.execute(select(delivery).where(table.id == exchange.id)).first()
     told = list(steps(exchange.intent, exchange.outcome, exchange.later))
     if row:
-        state = f"The delivery is {row.state}" + (
-            f"; the receiver says {row.receiver_state}" * bool(row.receiver_state)
-        )
-        told.append(Step("Delivery", None, f"{state}.", "", {"reference": bool(row.reference), "receipt": row.receipt}))
+        state = delivered(row.state, row.receiver_state)
+        told.append(Step("Delivery", None, state, "", {"reference": bool(row.reference), "receipt": row.receipt}))
     return told
 
 
@@ -140,11 +139,11 @@ def events(connection: Connection, window: Wanted, *, by: str = "", kind: str = 
 
 def _other(connection: Connection, page: Wanted) -> list[Found]:
     """The next lines of the search that are no exchanges; pages of exchanges alone are passed over in the database."""
-    if page.kind:
+    if page.kind in {INTENT, OUTCOME}:
         return search(connection, page)
     table = audit_search.c
-    query = select(table.log_id, table.seq, table.entry_id, table.ts, table.kind)
-    query = query.where(~table.kind.in_((INTENT, OUTCOME)))
+    query = select(table.log_id, table.seq, table.entry_id, table.ts, table.kind).where(NO_EXCHANGE)
+    query = query.where(table.kind == page.kind) if page.kind else query
     return _listed(connection, query, page)
 
 

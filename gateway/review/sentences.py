@@ -5,9 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from audit import Entry
-from audit.wording import OUTCOMES
+from audit.wording import KINDS, OUTCOMES
+from consent.phrase import Phrase, phrase
 
-VERBS = {"push": "handed something over to", "notify": "told something to", "report": "reported something to"}
+ASKED = "%(consumer)s asked %(provider)s (%(service)s) about %(people)s for %(purpose)s, %(case)s"
+VERBS = {
+    "push": "%(consumer)s handed something over to %(provider)s (%(service)s) about %(people)s for %(purpose)s,"
+    " %(case)s",
+    "notify": "%(consumer)s told something to %(provider)s (%(service)s) about %(people)s for %(purpose)s, %(case)s",
+    "report": "%(consumer)s reported something to %(provider)s (%(service)s) about %(people)s for %(purpose)s,"
+    " %(case)s",
+}
 NOT_ASKED = frozenset({"refused_by_rules", "no_link", "unknown"})
 """Outcomes of which nobody can say that the source was asked."""
 
@@ -18,80 +26,115 @@ class Step:
 
     title: str
     at: datetime | None
-    told: str
+    told: Phrase
     entry: str = ""
     facts: Mapping[str, object] | None = None
 
 
-def one_sentence(intent: Entry | None, outcome: Entry | None) -> str:
+def one_sentence(intent: Entry | None, outcome: Entry | None) -> Phrase:
     """Who asked whom for what, why, about how many, and how it ended."""
     known = intent or outcome
     if known is None:
-        return "The log has no entry of this exchange."
+        return Phrase("The log has no entry of this exchange.")
     facts = known.facts
-    verb = VERBS.get(str(facts.get("action")), "asked")
-    told = f"{facts.get('consumer')} {verb} {facts.get('provider')} ({facts.get('service')})"
-    told += f" about {_people(facts)} for {facts.get('purpose')}"
-    told += ", under a case" if facts.get("case_ref") else ", without a case"
+    asked = phrase(
+        VERBS.get(str(facts.get("action")), ASKED),
+        consumer=facts.get("consumer"),
+        provider=facts.get("provider"),
+        service=facts.get("service"),
+        people=_people(facts),
+        purpose=facts.get("purpose"),
+        case=Phrase("under a case" if facts.get("case_ref") else "without a case"),
+    )
     if outcome is None:
-        return f"{told}; how it ended is not recorded."
-    return f"{told}; it {OUTCOMES.get(str(outcome.facts.get('outcome')), 'ended otherwise')}{_released(outcome.facts)}."
+        return phrase("%(asked)s; how it ended is not recorded.", asked=asked)
+    ended = Phrase(OUTCOMES.get(str(outcome.facts.get("outcome")), "ended otherwise"))
+    released = _listed(outcome.facts.get("released"))
+    if released:
+        return phrase("%(asked)s; it %(ended)s; released: %(fields)s.", asked=asked, ended=ended, fields=released)
+    return phrase("%(asked)s; it %(ended)s.", asked=asked, ended=ended)
 
 
 def steps(intent: Entry | None, outcome: Entry | None, later: Sequence[Entry]) -> Iterator[Step]:
     """What the entries of an exchange say, in the order in which it happened."""
     if intent:
-        asked = _listed(intent.facts.get("asked"))
-        signed = "; the request was signed" if intent.facts.get("signature") else ""
-        told = f"{intent.facts.get('consumer')} asked for {asked}{signed}."
-        yield Step("Asked", intent.at, told, str(intent.id), intent.facts)
+        yield Step("Asked", intent.at, _question(intent.facts), str(intent.id), intent.facts)
     if outcome:
         facts = outcome.facts
         yield Step("Decided", outcome.at, _decided(facts), str(outcome.id), {"reasons": facts.get("reasons", [])})
         yield Step("Source", outcome.at, _source(facts), str(outcome.id))
-        ended = str(facts.get("outcome"))
-        yield Step("Outcome", outcome.at, f"It {OUTCOMES.get(ended, ended)}{_released(facts)}.", str(outcome.id), facts)
+        yield Step("Outcome", outcome.at, _ended(facts), str(outcome.id), facts)
     for each in later:
         yield Step(_title(each.kind), each.at, _later(each), str(each.id), each.facts)
 
 
-def _decided(facts: Mapping[str, object]) -> str:
+def _question(facts: Mapping[str, object]) -> Phrase:
+    text = "%(consumer)s asked for %(fields)s."
+    if facts.get("signature"):
+        text = "%(consumer)s asked for %(fields)s; the request was signed."
+    return phrase(text, consumer=facts.get("consumer"), fields=_listed(facts.get("asked")))
+
+
+def _decided(facts: Mapping[str, object]) -> Phrase:
     if facts.get("agreement"):
-        told = f"Agreement {facts['agreement']} v{facts.get('agreement_version')}, legal basis {facts.get('basis')}"
-        withheld = _listed(facts.get("withheld"))
-        return f"{told}; withheld: {withheld}." if withheld else f"{told}; nothing was withheld."
+        known = {"agreement": facts["agreement"], "version": facts.get("agreement_version"), "basis": _basis(facts)}
+        text = "Agreement %(agreement)s v%(version)s, legal basis %(basis)s; nothing was withheld."
+        if withheld := _listed(facts.get("withheld")):
+            text = "Agreement %(agreement)s v%(version)s, legal basis %(basis)s; withheld: %(fields)s."
+            known["fields"] = withheld
+        return phrase(text, **known)
     if facts.get("agreements"):
-        return f"Decided for each person, under {_listed(facts['agreements'])}."
+        return phrase("Decided for each person, under %(agreements)s.", agreements=_listed(facts["agreements"]))
     if facts.get("outcome") == "refused_by_rules":
-        return "The rules refused it; the reasons are below."
-    return "No decision was recorded."
+        return Phrase("The rules refused it; the reasons are below.")
+    return Phrase("No decision was recorded.")
 
 
-def _source(facts: Mapping[str, object]) -> str:
+def _basis(facts: Mapping[str, object]) -> Phrase:
+    """A code of ours, which is its own words."""
+    return Phrase(str(facts.get("basis")))
+
+
+def _source(facts: Mapping[str, object]) -> Phrase:
     provider, outcome = facts.get("provider"), str(facts.get("outcome"))
     if outcome in NOT_ASKED and not facts.get("source_code"):
-        return f"{provider} was not asked." if outcome != "unknown" else f"Whether {provider} was asked is not known."
-    code = facts.get("source_code")
-    return f"{provider} was asked{f' and said {code}' if code else ''}."
+        text = "%(provider)s was not asked." if outcome != "unknown" else "Whether %(provider)s was asked is not known."
+        return phrase(text, provider=provider)
+    if code := facts.get("source_code"):
+        return phrase("%(provider)s was asked and said %(code)s.", provider=provider, code=code)
+    return phrase("%(provider)s was asked.", provider=provider)
 
 
-def _later(entry: Entry) -> str:
+def _ended(facts: Mapping[str, object]) -> Phrase:
+    code = str(facts.get("outcome"))
+    ended = Phrase(OUTCOMES.get(code, code))
+    if released := _listed(facts.get("released")):
+        return phrase("It %(ended)s; released: %(fields)s.", ended=ended, fields=released)
+    return phrase("It %(ended)s.", ended=ended)
+
+
+def _later(entry: Entry) -> Phrase:
     if entry.kind == "exchange.withheld":
-        return f"{entry.facts.get('lines')} lines were taken back before they were fetched: no longer allowed."
-    return f"{entry.kind}."
+        text = "%(n)s lines were taken back before they were fetched: no longer allowed."
+        return phrase(text, n=entry.facts.get("lines"))
+    return phrase("%(what)s.", what=Phrase(KINDS.get(entry.kind, entry.kind)))
+
+
+def delivered(state: str, receiver_state: str) -> Phrase:
+    """How far a delivery has come."""
+    if receiver_state:
+        return phrase(
+            "The delivery is %(state)s; the receiver says %(receiver)s.", state=Phrase(state), receiver=receiver_state
+        )
+    return phrase("The delivery is %(state)s.", state=Phrase(state))
 
 
 def _title(kind: str) -> str:
     return kind.rpartition(".")[2].replace("_", " ").capitalize()
 
 
-def _people(facts: Mapping[str, object]) -> str:
-    return f"{facts['lines']} people" if facts.get("lines", 1) != 1 else "one person"
-
-
-def _released(facts: Mapping[str, object]) -> str:
-    released = _listed(facts.get("released"))
-    return f"; released: {released}" if released else ""
+def _people(facts: Mapping[str, object]) -> Phrase:
+    return phrase("%(n)s people", n=facts["lines"]) if facts.get("lines", 1) != 1 else Phrase("one person")
 
 
 def _listed(value: object) -> str:

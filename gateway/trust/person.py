@@ -98,6 +98,8 @@ class PersonRef:
 
         A number of a thing (a report, a payment under its payer's own reference) is nobody's, so nobody vouches for it.
         """
+        if len(subject.identifiers) == 1 and subject.identifiers[0].type == self.key and not subject.names:
+            return frozenset()
         key = next((each for each in subject.identifiers if each.type == self.key), None)
         others = [each for each in subject.identifiers if each is not key and each.type not in self._of_things]
         refs = frozenset(map(self.number_ref, others))

@@ -276,4 +276,5 @@ def proof_of(answer: Answer) -> dict[str, Any]:
         "match": answer.match,
         "receipt": answer.receipt,
     }
-    return proof | ({"contested": True} if answer.contested else {})
+    marked = {"contested": True} if answer.contested else {}
+    return proof | marked | ({"kept_at": answer.kept_at} if answer.kept_at else {})

@@ -6,7 +6,9 @@ Inwards before anything is looked at, outwards after everything is done; the sig
 from collections.abc import Mapping
 from typing import Any
 
+from ...events.types import type_of
 from ...trust.policy import DciPolicy
+from .operations import Interface
 
 TYPES: Mapping[str, str] = {  # where each kind of word stands in a message
     "reg_type": "reg_type",
@@ -43,6 +45,26 @@ class Names:
     def outwards(self, envelope: Mapping[str, Any]) -> Mapping[str, Any]:
         """The envelope in the partner's words."""
         return _renamed(envelope, self._theirs) if self._theirs else envelope
+
+
+def notified_by(interface: Interface, envelope: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A notification as the interface's file allows it: an event type is spelt as there, or left out.
+
+    It is optional, and the record says what happened; a word that is not in the file would make the message invalid.
+    """
+    message = envelope.get("message")
+    if not interface.event_types or not isinstance(message, Mapping) or "notify_event" not in message:
+        return envelope
+    events = [{**each, "data": _event(each["data"], interface)} for each in message["notify_event"]]
+    return {**envelope, "message": {**message, "notify_event": events}}
+
+
+def _event(told: Mapping[str, Any], interface: Interface) -> dict[str, Any]:
+    word = str(told.get("reg_event_type", ""))
+    spelt = {type_of(each): each for each in interface.event_types}
+    known = word if word in interface.event_types else spelt.get(type_of(word))
+    rest = {name: value for name, value in told.items() if name != "reg_event_type"}
+    return {**rest, "reg_event_type": known} if known else rest
 
 
 def _renamed(part: Mapping[str, Any], words: Mapping[tuple[str, str], str]) -> dict[str, Any]:

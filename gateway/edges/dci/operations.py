@@ -20,6 +20,7 @@ class Interface:
         reg_types: the registry types that it is about, by the part after the last colon, in lower case.
         one_record: `reg_records` of a search's answer is one object instead of a list.
         one_in_status: the same where a search's answer stands in the answer to `txn/status`.
+        event_types: what a notification may call its event; empty: anything.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Interface:
     reg_types: frozenset[str]
     one_record: bool = False
     one_in_status: bool = False
+    event_types: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +61,41 @@ class Operation:
 INTERFACES: Mapping[str, Interface] = {
     each.name: each
     for each in (
-        Interface("SR", "dci/social.json", frozenset({"social", "sr", "sr_person"})),
-        Interface("ESS", "dci/ess.json", frozenset({"ess", "employment", "sp"})),
+        Interface(
+            "SR",
+            "dci/social.json",
+            frozenset({"social", "sr", "sr_person"}),
+            event_types=frozenset({"REGISTER", "NewHouseHoldMember"}),
+        ),
+        Interface(
+            "ESS",
+            "dci/ess.json",
+            frozenset({"ess", "employment", "sp"}),
+            event_types=frozenset({"enrolment", "enrolment_status_change"}),
+        ),
         Interface(
             "CRVS", "dci/crvs.json", frozenset({"civil", "crvs", "birth", "death", "marriage"}), one_in_status=True
         ),
-        Interface("IBR", "dci/ibr.json", frozenset({"ibr", "beneficiary"})),
-        Interface("DR", "dci/dr.json", frozenset({"dr", "disability"}), one_record=True),
-        Interface("FR", "dci/fr.json", frozenset({"fr", "farmer"}), one_in_status=True),
+        Interface(
+            "IBR",
+            "dci/ibr.json",
+            frozenset({"ibr", "beneficiary"}),
+            event_types=frozenset({"enrollement", "enrollement_status_change"}),
+        ),
+        Interface(
+            "DR",
+            "dci/dr.json",
+            frozenset({"dr", "disability"}),
+            one_record=True,
+            event_types=frozenset({"REGISTER"}),
+        ),
+        Interface(
+            "FR",
+            "dci/fr.json",
+            frozenset({"fr", "farmer"}),
+            one_in_status=True,
+            event_types=frozenset({"REGISTER"}),
+        ),
     )
 }
 OPERATIONS: Mapping[str, Operation] = {

@@ -19,5 +19,6 @@ router = APIRouter(tags=["adapters"], route_class=StrictRoute)
 @router.get("/agency-health")
 async def get_agency_health(who: Watching, here: Annotated[Services, Depends(services)]) -> dict[str, Any]:
     """One line for each adapter; an agency that is down is data here, and never makes the gateway unready."""
-    found = agencies(here.catalogue, "" if who.everywhere else who.member)
+    meter, member = here.gate.meter, "" if who.everywhere else who.member
+    found = agencies(here.catalogue, meter, await meter.used_today(), member)
     return {"agencies": [each.wire() for each in found]}

@@ -10,12 +10,13 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from consent import Agreement, facts_for, member_of, sentences, store
+from consent import Agreement, facts_for, member_of, store
 from consent.amendment import difference, widens
 from consent.archetypes import disclosed, tried
 from consent.document import agreement_of
 from consent.errors import AgreementUnknown
 from consent.lapse import Notice, notices
+from consent.sentences import OFFICER, in_words, phrases
 from consent.simulate import Verdict, requests_of, simulate
 from consent.store import RecordedAgreement
 
@@ -68,7 +69,7 @@ async def get_difference(
     changes = difference(*(each.agreement for each in kept))
     return {
         "widens": widens(changes),
-        "changes": [{"effect": each.effect, "place": each.place, "words": each.words} for each in changes],
+        "changes": [each.wire() for each in changes],
     }
 
 
@@ -91,7 +92,7 @@ async def post_simulation(
     """What a draft would disclose, to whom, and what would be decided differently. Nothing is kept, nobody is asked.
 
     Of people only what the caller's member recorded itself counts. Past exchanges are shown as far as the caller knew
-    their outcome; a provider's are decided on everything, for it is not told whom they were about.
+    their outcome; a provider's are decided on everything and told in sums, for it knows whom it was asked about.
     """
     member = member_of(who.system)
     with refusals():
@@ -108,8 +109,9 @@ async def post_simulation(
         past = await _past(here, member, draft).compared(draft)
     verdicts = simulate(draft, [(each, known, now) for each, known in zip(requests, facts, strict=True)])
     shown = [_verdict(each, people.index(each.request.subject_ref)) for each in verdicts]
-    told = {"sentences": sentences(draft), "made_up_people": made_up_people(draft, before, now), "verdicts": shown}
-    return preview | told | {"past_exchanges": past.wire()}
+    told = {"made_up_people": made_up_people(draft, before, now), "verdicts": shown}
+    seen = past.wire() if member == draft.consumer.member else past.in_sums()
+    return preview | in_words(draft) | told | {"past_exchanges": seen}
 
 
 def made_up_people(draft: Agreement, before: Agreement | None, now: datetime) -> list[dict[str, Any]]:
@@ -165,7 +167,7 @@ def published(kept: RecordedAgreement) -> dict[str, object]:
         "valid_until": agreement.valid_until.isoformat(),
         "standing": agreement.standing(utc_now()),
         "digest": kept.digest,
-        "sentences": [each for each in sentences(agreement) if " officer of " not in each],
+        "sentences": [str(each) for each in phrases(agreement) if each.text != OFFICER],
     }
 
 

@@ -9,8 +9,9 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends
 from pydantic import Field, StringConstraints
 
-from consent import member_of, sentences, store
+from consent import member_of, store
 from consent.errors import AgreementUnknown
+from consent.sentences import in_words
 from consent.store import RecordedAgreement
 
 from ...db import Database
@@ -126,5 +127,5 @@ def shown(kept: RecordedAgreement) -> dict[str, object]:
     return summary(kept) | {
         "document": kept.parsed,
         "signatures": dict(kept.signatures),
-        "sentences": sentences(kept.agreement),
+        **in_words(kept.agreement),
     }

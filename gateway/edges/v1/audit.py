@@ -112,7 +112,8 @@ async def get_exchange(exchange_id: Reference, who: Auditor, read: Read) -> dict
             "number": number,
             "title": each.title,
             "at": each.at.isoformat() if each.at else None,
-            "told": each.told,
+            "told": str(each.told),
+            "phrase": each.told.wire(),
             "entry": each.entry or None,
             "facts": each.facts,
         }
@@ -209,7 +210,8 @@ def line(found: Exchange) -> dict[str, object]:
     facts = (found.outcome or found.intent or found.entries[0]).facts
     return {
         "exchange_id": found.id,
-        "sentence": found.sentence,
+        "sentence": str(found.sentence),
+        "phrase": found.sentence.wire(),
         "at": found.entries[0].at.isoformat(),
         "ended_at": found.outcome.at.isoformat() if found.outcome else None,
         "released": list(_texts(facts.get("released"))),

@@ -10,14 +10,16 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from consent import Agreement, sentences, store
+from consent import Agreement, store
 from consent import register as people
 from consent.amendment import difference, widens
 from consent.document import agreement_of
+from consent.sentences import in_words
 from consent.store import RecordedAgreement
 
 from ...review.drafted import Drafted
 from ...review.replay import Replaying
+from ...review.rule_history import of_agreement, of_consents, with_history
 from ...trust import register
 from ..body import StrictRoute
 from .agreement_views import Version, made_up_people, newest
@@ -59,14 +61,16 @@ async def get_all_agreements(_who: Auditor, here: Here) -> dict[str, object]:
 async def get_one_agreement(
     agreement_id: Reference, _who: Auditor, here: Here, version: Version | None = None
 ) -> dict[str, object]:
-    """One version (the newest unless named), what changed since the one before it, and all versions there are."""
+    """One version (the newest unless named), what changed since the one before it, all versions, and the history."""
     with refusals():
         async with here.db.read() as connection:
             kept = await store.read_agreement(connection, agreement_id, version)
             every = [each for each in await store.list_agreements(connection) if each.agreement.id == agreement_id]
     earlier = [each for each in every if each.agreement.version < kept.agreement.version]
     changed = _changed(earlier[-1].agreement, kept.agreement) if earlier else None
-    return shown(kept) | {"versions": [summary(each) for each in every], "since_before": changed}
+    steps = await here.log.store.read(lambda connection: of_agreement(connection, agreement_id))
+    history = [each.wire() for each in steps]
+    return shown(kept) | {"versions": [summary(each) for each in every], "since_before": changed, "history": history}
 
 
 @router.get("/agreements/{agreement_id}/difference", responses=REFUSED)
@@ -91,8 +95,8 @@ async def post_draft(body: DraftIn, who: Auditor, read: Read) -> dict[str, objec
             preview = await previewed(connection, before, draft)
     past = await Drafted(here.db, Replaying(here.db, here.gate, here.person_ref)).compared(draft)
     await read.note(who, "draft", found=past.looked_at)
-    told = {"sentences": sentences(draft), "made_up_people": made_up_people(draft, before, now)}
-    return preview | told | {"past_exchanges": past.wire()}
+    tried = {"made_up_people": made_up_people(draft, before, now), "past_exchanges": past.wire()}
+    return preview | in_words(draft) | tried
 
 
 @router.get("/flows", responses={403: {}})
@@ -111,21 +115,26 @@ async def get_flows(_who: Auditor, here: Here) -> dict[str, object]:
 async def post_consents_search(
     body: PersonIn, who: Auditor, read: Read, after: Annotated[str, Query(max_length=64)] = ""
 ) -> dict[str, object]:
-    """What one person consented to, with every controller; the numbers become a keyed pseudonym and go no further."""
+    """What one person consented to, with every controller, and how each came to be and ended.
+
+    The numbers become a keyed pseudonym and go no further.
+    """
     here = read.here
     check_subject(body.subject.value(), here.profile)
     person = here.person_ref(body.subject.value())
     async with here.db.read() as connection:
         found = await people.list_consents(connection, subject_ref=person, after=after, limit=AT_ONCE)
+    history = await here.log.store.read(lambda connection: of_consents(connection, person))
     await read.note(who, "consents", found=len(found))
     now = here.people.clock()
     following = found[-1].id if len(found) == AT_ONCE else None
-    return {"consents": [shown_consent(each, now) for each in found], "next": following}
+    told = with_history([shown_consent(each, now) for each in found], found, history)
+    return {"consents": told, "next": following}
 
 
 def _changed(before: Agreement, after: Agreement) -> dict[str, object]:
     changes = difference(before, after)
-    told = [{"effect": each.effect, "place": each.place, "words": each.words} for each in changes]
+    told = [each.wire() for each in changes]
     return {"before": before.version, "after": after.version, "widens": widens(changes), "changes": told}
 
 

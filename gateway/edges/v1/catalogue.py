@@ -28,7 +28,8 @@ async def get_catalogue(
     ways to ask (`sync`, `later`, `batch`, `delivery`, `feed`) with the paths that take them. It is what was agreed:
     each call is decided anew, with the person's consent where that is the basis. `empty_because` says why `yours` is
     empty. `services` is every service here with its fields, claims and identifiers; `linked` is false while the source
-    is not connected.
+    is not connected. `conformance` is of what an agency registered itself: version, grade (bronze, silver, gold) and
+    what it is excused from, with the reasons; null for what this installation brings.
     """
     now = utc_now()
     async with here.db.read() as connection:
@@ -74,4 +75,5 @@ def _shown(offer: Offer) -> dict[str, object]:
         "sensitivity": service.sensitivity,
         "immediate": service.immediate,
         "summary": service.summary,
+        "conformance": offer.conformance and dict(offer.conformance),
     }

@@ -68,7 +68,7 @@ async def post_answer(adapter: Reference, body: AnswerIn, who: Who, here: Inside
 
 def _own(here: Services, who: Caller, adapter: str) -> str:
     """The system that the adapter speaks for, if it is the caller. Raises ProblemError `not_found`."""
-    provider: str | None = here.connected.get(adapter)
+    provider: str | None = here.connected.get(adapter) or here.registration.live.connected.get(adapter)
     if provider != who.system:
         raise ProblemError("not_found", "No adapter of this name waits for a connector of the caller.")
     return provider

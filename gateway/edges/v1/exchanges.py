@@ -26,7 +26,17 @@ PATH = "/v1/exchanges"
 exchanging = having("exchange")
 
 ASKED = ("exchange_id", "consumer", "provider", "service", "action", "purpose", "asked", "lines")
-OF_ANSWER = ("released", "contested", "withheld", "source_code", "answer", "agreement", "agreement_version", "basis")
+OF_ANSWER = (
+    "released",
+    "contested",
+    "kept_at",
+    "withheld",
+    "source_code",
+    "answer",
+    "agreement",
+    "agreement_version",
+    "basis",
+)
 OF_FAILURE = ("source_code",)
 
 

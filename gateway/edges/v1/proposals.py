@@ -10,11 +10,12 @@ from fastapi import APIRouter, Depends, Path
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from audit import Log
-from consent import Agreement, sentences, store
+from consent import Agreement, store
 from consent.amendment import difference, widens
 from consent.errors import AgreementUnknown
 from consent.exposure import newly_exposed
 from consent.proposals import Proposal, proposals_of, read_proposal
+from consent.sentences import in_words
 
 from ...db import Database
 from ...gate import utc_now
@@ -122,7 +123,7 @@ async def _shown(db: Database, proposal: Proposal) -> dict[str, object]:
     async with db.read() as connection:
         before = await _in_force(connection, proposal.agreement.id)
         preview = await previewed(connection, before, proposal.agreement)
-    return _summary(proposal) | preview | {"document": proposal.document, "sentences": sentences(proposal.agreement)}
+    return _summary(proposal) | preview | {"document": proposal.document} | in_words(proposal.agreement)
 
 
 async def _in_force(connection: AsyncConnection, agreement_id: str) -> Agreement | None:
@@ -138,7 +139,7 @@ async def previewed(connection: AsyncConnection, before: Agreement | None, draft
     exposed = await newly_exposed(connection, before, draft, utc_now())
     return {
         "widens": before is None or widens(changes),
-        "changes": [{"effect": each.effect, "place": each.place, "words": each.words} for each in changes],
+        "changes": [each.wire() for each in changes],
         "newly_exposed": {
             "people_with_consent": exposed.people,
             "by_consent": [_disclosure(each) for each in exposed.gained],

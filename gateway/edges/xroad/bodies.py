@@ -104,6 +104,8 @@ def answer_of(answer: Answer, service: Service) -> etree._Element:
         _add(root, name, wire[name])
     if answer.contested:
         _add(root, "contested", True)
+    if answer.kept_at:
+        _add(root, "kept_at", answer.kept_at)
     return root
 
 

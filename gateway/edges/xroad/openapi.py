@@ -84,7 +84,7 @@ def _answer(offer: Offer) -> dict[str, Any]:
     told: dict[str, Any] = dict.fromkeys(("exchange_id", "source", "source_code", "match", "receipt", "salt"), text)
     told |= {"outcome": {"enum": ["answered", "no_data"]}, "as_of": DAY, "withheld": withheld}
     narrowed = {name: value for name, value in record.items() if name != "required"}  # what is not granted is absent
-    answer = told | {"record": narrowed, "claims": {"type": "object"}, "contested": {"const": True}}
+    answer = told | {"record": narrowed, "claims": {"type": "object"}, "contested": {"const": True}, "kept_at": text}
     return _object(answer, *sorted(told))
 
 

@@ -111,7 +111,8 @@ def _answer(service: Service) -> list[etree._Element]:
     withheld = X("element", _complex([_plain("field"), _plain("reason")]), name="withheld", minOccurs="0")
     withheld.set("maxOccurs", "unbounded")
     first, last = [_plain(each) for each in ANSWER[:2]], [_plain(each) for each in ANSWER[2:]]
-    return [*first, X("choice", *parts), withheld, *last, _plain("contested", "xs:boolean", "0")]
+    marks = _plain("contested", "xs:boolean", "0"), _plain("kept_at", "xs:string", "0")
+    return [*first, X("choice", *parts), withheld, *last, *marks]
 
 
 def _element(name: str, schema: Schema, *, required: bool) -> etree._Element:
