@@ -6,7 +6,7 @@ another host, and every form works without the scripts. Components are GOV.UK Fr
 
 from .assets import ASSETS, Asset, address_of
 from .languages import LANGUAGES, Language, Speaking
-from .rendering import rendered, said
+from .rendering import day, rendered, said, words_of
 
 # What a browser may do with a page: our own scripts and styles, nothing inline, nothing of another host.
 POLICY = (
@@ -14,4 +14,16 @@ POLICY = (
     "frame-ancestors 'none'; base-uri 'none'; object-src 'none'"
 )
 
-__all__ = ["ASSETS", "LANGUAGES", "POLICY", "Asset", "Language", "Speaking", "address_of", "rendered", "said"]
+__all__ = [
+    "ASSETS",
+    "LANGUAGES",
+    "POLICY",
+    "Asset",
+    "Language",
+    "Speaking",
+    "address_of",
+    "day",
+    "rendered",
+    "said",
+    "words_of",
+]

@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 from typing import Any
@@ -46,11 +47,12 @@ ENGLISH = LANGUAGES["en"]
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """What the page being made needs to know of its request: the language, and the address to come back to."""
+    """What the page being made needs to know of its request: language, clock, and the address to come back to."""
 
     language: Language = ENGLISH
     path: str = ""
     query: tuple[tuple[str, str], ...] = ()
+    zone: tzinfo = UTC
 
     def address(self, **changes: str) -> str:
         """This page's own address with some of its query changed; an empty value takes a name out."""
@@ -64,10 +66,11 @@ NOW: ContextVar[Spoken] = ContextVar("spoken", default=ELSEWHERE)
 
 
 class Speaking:
-    """ASGI: choose the language of each request; `?lang=si` chooses it for good."""
+    """ASGI: choose the language of each request; `?lang=si` chooses it for good. `zone`: whose clocks pages show."""
 
-    def __init__(self, app: ASGIApp, *, secure: bool = False) -> None:
+    def __init__(self, app: ASGIApp, *, zone: tzinfo, secure: bool = False) -> None:
         self._app = app
+        self._zone = zone
         self._attributes = f"; Path=/; Max-Age={A_YEAR_S}; SameSite=Lax; HttpOnly{'; Secure' if secure else ''}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -78,7 +81,7 @@ class Speaking:
         wanted = dict(query).get("lang", "")
         language = LANGUAGES.get(wanted) or _remembered(Headers(scope=scope))
         rest = tuple(pair for pair in query if pair[0] != "lang")
-        token = NOW.set(Spoken(language, scope["path"], rest))
+        token = NOW.set(Spoken(language, scope["path"], rest, self._zone))
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start" and wanted in LANGUAGES:

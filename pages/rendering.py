@@ -1,8 +1,10 @@
 """From a template and values to HTML."""
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from jinja2 import (
@@ -18,6 +20,7 @@ from jinja2 import (
 from jinja2.utils import missing
 from markupsafe import Markup
 
+from . import moments
 from .assets import address_of
 from .languages import LANGUAGES, NOW, Language
 
@@ -54,6 +57,8 @@ def environment(code: str) -> Environment:
     made.globals |= {"_": speaker(language), "ngettext": counter(language), "_said": worded(language)}
     made.globals["choices"] = choices(language)
     made.globals["_text"] = language.said  # of a text that is no constant: escaped like any other value
+    made.globals |= {"_phrase": phrased(language), "_moment": clocked(language)}
+    made.globals["_day"] = lambda text: moments.day(text, language.said)
     made.filters["pair"] = pair
     return made
 
@@ -96,6 +101,48 @@ def choices(language: Language) -> Callable[[Iterable[str]], list[dict[str, str]
     """`choices(codes)` of templates: the items of a select or of radios."""
     say = worded(language)
     return lambda codes: [{"value": code, "text": say(code)} for code in codes]
+
+
+def phrased(language: Language) -> Callable[..., str]:
+    """`_phrase({"text", "values"}, names)` of templates: a text of ours that came with its values, from the API.
+
+    A value may be a phrase itself, a day (`{"day": "2026-01-31"}`), or an array, which is read out as a list. `names`
+    are what ids are called, for example systems.
+    """
+
+    def told(value: object, names: Mapping[str, str]) -> str:
+        if isinstance(value, list):
+            *most, last = (told(each, names) for each in value)
+            return language.said("%(most)s and %(last)s") % {"most": ", ".join(most), "last": last} if most else last
+        if not isinstance(value, Mapping):
+            return language.said(names[str(value)]) if value in names else str(value)
+        if "day" in value:
+            return moments.day(value["day"], language.said)
+        values = {name: told(each, names) for name, each in value["values"].items()}
+        return language.said(value["text"]) % values
+
+    return lambda value, names=MappingProxyType({}): told(value, names)
+
+
+def clocked(language: Language) -> Callable[..., Markup]:
+    """`_moment(text)` of templates: a moment by the clocks of the place, with the exact one for machines."""
+
+    def told(text: str, *, seconds: bool = False) -> Markup:
+        words = moments.moment(text, language.said, NOW.get().zone, seconds=seconds)
+        return Markup('<time datetime="{}">{}</time>').format(text, words)
+
+    return told
+
+
+def day(at: datetime) -> str:
+    """The day of a moment by the clocks of the place, in the language of the request being answered."""
+    spoken = NOW.get()
+    return moments.day(at.astimezone(spoken.zone).isoformat(), spoken.language.said)
+
+
+def words_of(code: str) -> str:
+    """A code of ours as words, in the language of the request being answered."""
+    return worded(NOW.get().language)(code)
 
 
 def said(text: str) -> str:

@@ -24,6 +24,7 @@ from .feedback import enrolments
 from .intake import extract, load
 from .listing import draw_up
 from .member import member_of
+from .practice import copied
 from .push import push
 from .report import figures
 from .server import serve as run_server
@@ -86,6 +87,19 @@ def serve(data: Folder) -> None:
     """Take events from the gateway, and reviews from people, on REGISTRY_PORT."""
     with stage_at(data) as stage:
         run_server(stage)
+
+
+@app.command()
+def practise(
+    data: Folder, into: Annotated[Path, typer.Option("--into", help="Folder of the copy; made when absent.")]
+) -> None:
+    """Copy the registry as it was before its review, to learn on; nothing of the copy reaches the one that counts."""
+    try:
+        number = copied(data, into)
+    except StepFailed as error:
+        typer.echo(f"registry: {error}", err=True)
+        raise typer.Exit(1) from None
+    typer.echo(f"{number} lines to review in {into}; registry serve --data {into}")
 
 
 @app.command("report")

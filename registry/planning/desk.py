@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 import pages
 from pages.desk import Accounts, Front, Guard, refused, static
 
+from ..consents import HERE
 from ..errors import NotThere, StepFailed
 from ..stage import Stage
 from .overviews import Overviews
@@ -65,7 +66,8 @@ def routes(stage: Stage) -> tuple[list[BaseRoute], Mapping[Any, Any]]:
 
 def around(app: ASGIApp, origin: str) -> ASGIApp:
     """The application with what every page needs: a language, and what a browser may do."""
-    return Guard(pages.Speaking(app, secure=origin.startswith("https://")), origin=origin, prefixes=(AREA, "/static"))
+    speaking = pages.Speaking(app, zone=HERE, secure=origin.startswith("https://"))
+    return Guard(speaking, origin=origin, prefixes=(AREA, "/static"))
 
 
 async def _home(_: Request) -> Response:

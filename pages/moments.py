@@ -1,0 +1,47 @@
+"""Days and moments as people of a language and a place write them: `22 November 2026, 18:28` by the clocks there."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, tzinfo
+
+MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
+DAY = "%(day)s %(month)s %(year)s"
+"""Both are keys of `words/`: a language may have its own order."""
+
+
+def day(text: str, said: Callable[[str], str]) -> str:
+    """A day of ISO 8601 in words; what is none stays as it is.
+
+    Args:
+        said: a text of ours in the language of the page.
+    """
+    try:
+        return _day(date.fromisoformat(text[:10]), said)
+    except ValueError:
+        return text
+
+
+def moment(text: str, said: Callable[[str], str], zone: tzinfo, *, seconds: bool = False) -> str:
+    """A moment of ISO 8601 (UTC where it names no offset) by the clocks of a zone; what is none stays as it is."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    here = (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(zone)
+    return f"{_day(here.date(), said)}, {here:%H:%M:%S}" if seconds else f"{_day(here.date(), said)}, {here:%H:%M}"
+
+
+def _day(on: date, said: Callable[[str], str]) -> str:
+    return said(DAY) % {"day": on.day, "month": said(MONTHS[on.month - 1]), "year": on.year}
