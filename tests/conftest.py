@@ -14,6 +14,8 @@ from typing import Any
 import asyncpg
 import pytest
 
+from tests.dci_recorded import recording
+
 MEMORY = Path("/dev/shm")
 ROOM = 4 * 2**30  # bytes that must be free there
 LOOPBACK = ("127.", "::1", "localhost")
@@ -61,6 +63,14 @@ def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(socket.socket, "connect", connect)
     monkeypatch.setattr(socket.socket, "connect_ex", connect_ex)
+
+
+@pytest.fixture(autouse=True)
+def dci_is_valid() -> Iterator[None]:
+    """A test in which a gateway answers or sends a DCI message that no published file allows fails."""
+    with recording() as recorded:
+        yield
+    assert not recorded.faults, recorded.faults
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ from sandhi_client.keys import OwnKey
 from sqlalchemy import select
 
 import profiles
+from adapters.kit.contract import Identifier, Subject, Told
 from audit import Wanted
 from consent import sign_agreement
 from gateway.app import build_app
@@ -30,7 +31,7 @@ from gateway.trust.keys import new_key, private_jwk
 from gateway.trust.parties import Offered
 from gateway.trust.policy import Policy
 from gateway.wiring import Services, open_services
-from tests.dci_played import PROVIDERS, REG_TYPES, CallbackPlace, Envelope, Recorder, Registries, local, stamp
+from tests.dci_played import LATER, PROVIDERS, REG_TYPES, CallbackPlace, Envelope, Recorder, Registries, local, stamp
 from tests.small_gateway import served
 
 ORIGIN = "http://127.0.0.1:8080"
@@ -42,6 +43,8 @@ PEOPLE: dict[str, dict[str, Any]] = {
     OTHER: {"enrolled": False, "status": "Inactive", "birth_date": "1980-05-02", "death_date": "2026-01-31"},
     THIRD: {"enrolled": True, "status": "Suspended", "birth_date": "1970-05-02", "death_date": None},
 }
+REGISTRIES = {**PROVIDERS, "LATER": LATER}
+NOTIFIED = "canonical/enrolment-event.v1.json"  # the record of what a client is notified of
 FOLDERS = Path(__file__).parent / "dci_registers"
 KEYS = {each: {**OKPKey.generate_key("Ed25519").as_dict(private=True), "kid": each} for each in (CLIENT, REGISTRY)}
 SECRET_POLICY = {"client_secret": True, "bearer": True}
@@ -160,15 +163,21 @@ class House:
         self.services.trust.forget()
         await self.services.trust.register()
 
+    async def tell(self, name: str, number: str = NIC) -> None:
+        """As if the registry of an interface had told an event about a person: taken, not yet handed on."""
+        event = {"member_id": "M-1", "state": "enrolled", "date": "2026-10-31"}
+        told = Told(str(uuid4()), "enrolment", event, Subject((Identifier("NIC", number),)))
+        await self.services.events.take([told], PROVIDERS[name])
+
     async def worked(self) -> None:
         """Every job that can be done now is done, also those that wait for their next try."""
-        for _ in range(50):
+        for _ in range(250):
             async with self.services.db.write() as connection:
                 await connection.execute(job.update().where(job.c.state == "ready").values(not_before=0))
                 left = (await connection.execute(select(job.c.id).where(job.c.state == "ready"))).all()
             if not left:
                 return
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.01)
         raise AssertionError("jobs are left")
 
     async def facts(self, kind: str) -> list[Mapping[str, Any]]:
@@ -183,7 +192,7 @@ def profile_of(folder: Path) -> Path:
     made = folder / "profile"
     shutil.copytree(Path(profiles.__file__).parent / "lk", made)
     text = (made / "profile.toml").read_text("utf-8")
-    rows = "".join(f'dci_{name.lower()} = "{system}"\n' for name, system in PROVIDERS.items())
+    rows = "".join(f'dci_{name.lower()} = "{system}"\n' for name, system in REGISTRIES.items())
     (made / "profile.toml").write_text(text.replace("[providers]\n", f"[providers]\n{rows}"), "utf-8")
     return made
 
@@ -203,9 +212,7 @@ async def _party(here: Services, system: System, key: Any) -> str:
 
 
 async def _agree(here: Services) -> None:
-    async def known(member: str) -> Sequence[Mapping[str, str]]:
-        return [{name: value for name, value in KEYS[member].items() if name != "d"}]
-
+    """What registries answer their clients, and what they notify them of."""
     services = [
         {
             "service": f"dci_{name.lower()}.records",
@@ -213,15 +220,34 @@ async def _agree(here: Services) -> None:
             "fields": ["birth_date", "death_date"] if name == "CRVS" else ["enrolled", "status"],
             "sends": ["NIC"],
         }
+        for name in REGISTRIES
+    ]
+    notified = [
+        {
+            "service": f"{CLIENT.replace('/', '.')}.{name}/enrolment",
+            "actions": ["push"],
+            "fields": ["member_id", "state", "date"],
+            "sends": ["NIC"],
+        }
         for name in PROVIDERS
     ]
+    registries = {"member": REGISTRY, "systems": sorted(REGISTRIES.values())}
+    clients = {"member": CLIENT, "systems": [f"{CLIENT}/{name}" for name in PROVIDERS]}
+    await _agreed(here, "DCI-1", registries, clients, services)
+    await _agreed(here, "DCI-2", clients, registries, notified)
+
+
+async def _agreed(here: Services, id_: str, provider: object, consumer: object, services: object) -> None:
+    async def known(member: str) -> Sequence[Mapping[str, str]]:
+        return [{name: value for name, value in KEYS[member].items() if name != "d"}]
+
     content = {
         "format": "agreement/1",
-        "id": "DCI-1",
+        "id": id_,
         "version": 1,
         "title": "What six registries tell a third party",
-        "provider": {"member": REGISTRY, "systems": sorted(PROVIDERS.values())},
-        "consumer": {"member": CLIENT, "systems": [f"{CLIENT}/{name}" for name in PROVIDERS]},
+        "provider": provider,
+        "consumer": consumer,
         "services": services,
         "purposes": [PURPOSE],
         "legal_bases": [{"kind": "public_task", "reference": "Act 1"}],
@@ -245,13 +271,15 @@ async def dci_house(folder: Path, url: str = "") -> AsyncIterator[House]:
         environment |= {"SANDHI_PROFILE": str(profile_of(folder)), "SANDHI_ADAPTERS_DIR": str(FOLDERS)}
         environment |= {"SANDHI_ALLOWED_HOSTS": hosts, "SANDHI_DCI_SENDER_ID": "LK.GOV.SANDHI.GATEWAY"}
         environment |= {f"SANDHI_DCI_{name}_URL": f"{registry_url}/{name}" for name in PROVIDERS}
-        environment |= {f"SANDHI_DCI_{name}_ID": system.replace("/", ".") for name, system in PROVIDERS.items()}
+        environment |= {f"SANDHI_DCI_{name}_ID": system.replace("/", ".") for name, system in REGISTRIES.items()}
+        environment |= {"SANDHI_DCI_LATER_URL": f"{registry_url}/FR"}
         environment |= {"SANDHI_DATABASE_URL": url} if url else {}
         async with open_services(Settings.read(environment)) as services:
             house = House(services, build_app(services), recorder, registries, callbacks)
             for name, provider in PROVIDERS.items():
                 house.clients[name] = await _client(house, name, f"{CLIENT}/{name}", callback_url)
                 house.clients[f"{name} registry"] = await _client(house, name, provider, callback_url)
+            house.clients["LATER registry"] = await _client(house, "FR", LATER, callback_url)
             await _agree(services)
             working = asyncio.create_task(services.worker.run())
             try:
@@ -263,12 +291,14 @@ async def dci_house(folder: Path, url: str = "") -> AsyncIterator[House]:
 
 async def _client(house: House, interface: str, system: str, callback_url: str) -> Client:
     key = new_key("EdDSA")
+    names = {"on-search": "", "on-subscribe": "", "on-status": "", "notify": NOTIFIED}
     places = tuple(
-        Offered(name, f"{callback_url}/{interface}/{name}", "") for name in ("on-search", "on-subscribe", "on-status")
+        Offered("enrolment" if schema else name, f"{callback_url}/{interface}/{name}", schema)
+        for name, schema in names.items()
     )
     scopes = frozenset({"exchange", "events"})
     policy = Policy.read(
-        SECRET_POLICY if system.startswith(CLIENT) else UNSIGNED | (SECRET_POLICY if interface == "FR" else {})
+        SECRET_POLICY if system.startswith(CLIENT) else UNSIGNED | (SECRET_POLICY if system == LATER else {})
     )
     made = System(system, system.replace("/", "."), interface, scopes, places, policy=policy)
     return Client(house, interface, system, key, await _party(house.services, made, key))

@@ -21,6 +21,7 @@ from gateway.edges.dci.operations import INTERFACES, OPERATIONS, reply_schema, r
 Envelope = dict[str, Any]
 REG_TYPES = {"SR": "Social", "ESS": "ESS", "CRVS": "Civil", "IBR": "IBR", "DR": "DR", "FR": "FR"}
 PROVIDERS = {name: f"LK/GOV/REG/{name}" for name in INTERFACES}
+LATER = "LK/GOV/REG/LATER"  # one more farmer registry, which answers later
 FAILURES = {401, 403, 500}  # for which the files have a shape of their own
 
 
@@ -55,7 +56,7 @@ class Recorder:
 class Registries:
     """All six, each below its own prefix; `people` maps a number to the record that all of them have.
 
-    FR answers later: what it was asked waits in `later` until `tell` sends it.
+    One more answers later, below FR's: what it was asked waits in `later` until the test sends its answer.
     """
 
     recorder: Recorder
@@ -123,7 +124,8 @@ class CallbackPlace:
             self.refusing -= 1
             return JSONResponse({"errors": [{"code": "err.service.unavailable", "message": "later"}]}, 503)
         action = envelope["header"]["action"]
-        path = next(path for path, each in OPERATIONS.items() if each.action == action and each.is_callback)
+        told = [path for path, each in OPERATIONS.items() if each.action == action and not each.reply]
+        path = next(path for path in told if OPERATIONS[path].is_callback or path == "notify")
         self.recorder.asked(name, path, envelope)
         self.received.append((name, action, envelope, dict(request.headers), body))
         ack = {"message": {"ack_status": "ACK", "timestamp": stamp(), "correlation_id": str(uuid4())}}

@@ -5,12 +5,16 @@ import importlib
 import json
 import subprocess
 import sys
+import tomllib
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from architecture.checkout import ROOT, blocks, name_of
 
 import schemas
+from adapters.kit import declared_auth
+from adapters.kit.drafts import template
 from consent import agreement_of
 from gateway.edges.v1.shapes import BatchIn, DeliveryIn, ExchangeIn
 from gateway.profile import load_profile
@@ -21,16 +25,41 @@ CALLING = dict(blocks((GUIDES / "call-the-gateway.md").read_text("utf-8"), "json
 PAGES_WITH_PYTHON = [GUIDES / "call-the-gateway.md", ROOT / "sdk/README.md"]
 
 
-def test_the_agency_of_the_guide_passes_the_conformance_suite(tmp_path: Path) -> None:
+@pytest.mark.parametrize("agency", ["levy", "training"])
+def test_the_agency_of_the_guide_passes_the_conformance_suite(agency: str, tmp_path: Path) -> None:
     for name, body in blocks(ADDING):
-        if name.startswith("levy/"):
+        if name.startswith(f"{agency}/"):
             path = tmp_path / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(body, encoding="utf-8")
-    command = [sys.executable, "-m", "gateway", "adapter", "check", "levy"]
+    command = [sys.executable, "-m", "gateway", "adapter", "check", agency]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "11 of 11 checks hold" in done.stdout
+
+
+PARTS = [
+    (kind, body) for kind, body in blocks(ADDING, "toml") if kind in {"auth", "xroad", "file", "sftp", "connector"}
+]
+
+
+def test_the_guide_shows_a_part_of_each_kind() -> None:
+    assert Counter(kind for kind, _ in PARTS) == {"auth": 3, "xroad": 1, "file": 1, "sftp": 1, "connector": 1}
+
+
+@pytest.mark.parametrize("number", range(len(PARTS)))
+def test_a_part_that_the_guide_shows_is_one_that_a_manifest_may_have(number: int, tmp_path: Path) -> None:
+    kind, body = PARTS[number]
+    told = {"file": template("file", "fund"), "sftp": template("file", "fund")}.get(kind, template("rest", "fund"))
+    whole = tomllib.loads(told["manifest.toml"].decode())
+    part = tomllib.loads(body)
+    if kind == "file":
+        whole["service"]["contributions"] |= part
+    else:
+        whole |= part
+    assert schemas.first_fault(schemas.validator("own/manifest.v1.json"), whole) is None
+    known = {**declared_auth.KINDS, **declared_auth.SFTP}
+    assert known[whole["auth"]["kind"]] <= set(whole["auth"])
 
 
 @pytest.mark.parametrize(("name", "shape"), [("exchange", ExchangeIn), ("batch", BatchIn), ("delivery", DeliveryIn)])

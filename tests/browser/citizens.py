@@ -4,11 +4,16 @@ import asyncio
 import threading
 from functools import cache
 
-from browser.visitor import Visitor
+from browser.visitor import Visitor, World
 
 from gateway.people.people import MY_DATA
 from gateway.settings import Settings
 from gateway.wiring import open_services
+
+
+def account(world: World, number: str) -> tuple[str, str]:
+    """Login and password of the person of this number."""
+    return _account(str(world.data), world.gateway, number)
 
 
 @cache
@@ -32,5 +37,4 @@ async def _added(data: str, gateway: str, number: str) -> tuple[str, str]:
 
 def sign_in_as(visitor: Visitor, number: str) -> None:
     """As the person of this number, by the form, to `/my-data`."""
-    login, password = _account(str(visitor.world.data), visitor.world.gateway, number)
-    visitor.enter("/my-data", login, password)
+    visitor.enter("/my-data", *account(visitor.world, number))

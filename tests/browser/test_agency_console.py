@@ -1,13 +1,11 @@
 """An agency administrator's journey: systems and keys, agreements to sign, and nothing of another agency."""
 
 import json
-from typing import Any
 
+from browser.agreeing_sides import proposed
 from browser.visitor import Visitor
 
 from consent import sign_agreement
-from gateway.cli.demo.parties import agreements
-from gateway.profile import load_profile
 from gateway.trust.keys import new_key
 
 
@@ -41,11 +39,17 @@ def test_a_private_key_that_is_pasted_is_refused_and_not_shown_again(scripted: V
 def test_a_consumer_is_stopped_at_once_and_let_go_on(visitor: Visitor) -> None:
     visitor.sign_in("dme-admin", "/console/agency/uses")
     visitor.looked_at("uses")
-    visitor.page.get_by_label("Why").fill("We look into a complaint")
+    visitor.page.get_by_label("Why").first.fill("We look into a complaint")
     visitor.page.get_by_role("button", name="Stop it now").click()
     assert "is stopped: We look into a complaint" in visitor.page.locator("main").inner_text()
     visitor.page.get_by_role("button", name="go on").first.click()
     assert "is stopped" not in visitor.page.locator("main").inner_text()
+    visitor.page.get_by_label("Reason").fill("The board decided so")
+    visitor.page.get_by_role("button", name="Approve each from now on").click()
+    assert "waits for your approval" in visitor.page.locator("main").inner_text()
+    visitor.looked_at("uses-each")
+    visitor.page.get_by_role("button", name="Stop approving each").click()
+    assert "waits for your approval" not in visitor.page.locator("main").inner_text()
 
 
 def test_traffic_unmapped_codes_and_health_of_the_own_agency(scripted: Visitor) -> None:
@@ -57,24 +61,8 @@ def test_traffic_unmapped_codes_and_health_of_the_own_agency(scripted: Visitor) 
     scripted.looked_at("health")
 
 
-def proposed(visitor: Visitor) -> dict[str, Any]:
-    """An agreement that the other side has just proposed, over the API with its administrator's session."""
-    known = agreements(load_profile("lk"), "2026-01-01T00:00:00Z", "2028-01-01T00:00:00Z")
-    document = next(each for each in known if each["id"] == "DSA-2026-06")
-    document |= {"id": f"DSA-2027-{int(visitor.scripts)}", "title": "Enrolment, <i>once more</i>"}
-    visitor.sign_in("dme-admin")
-    token = visitor.page.request.get(f"{visitor.world.gateway}/v1/officers/me").json()["csrf_token"]
-    headers = {"origin": visitor.world.gateway, "x-csrf-token": token}
-    made = visitor.page.request.post(
-        f"{visitor.world.gateway}/v1/proposals", data={"document": document}, headers=headers
-    )
-    assert made.status == 201, made.text()
-    visitor.page.get_by_role("button", name="Sign out").click()
-    return document
-
-
 def test_an_agreement_is_read_in_plain_sentences_and_signed(either: Visitor) -> None:
-    document = proposed(either)
+    document = proposed(either, f"DSA-2027-{int(either.scripts)}")
     either.sign_in("wbb-admin", "/console/agency/agreements")
     either.looked_at("proposals")
     either.page.locator("tbody tr", has_text=document["id"]).get_by_role("link").click()

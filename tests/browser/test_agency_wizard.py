@@ -108,6 +108,8 @@ def on_line(clerk: Clerk, adapter: str) -> None:
     visitor.sign_in("operator", "/console/approvals")
     visitor.page.locator("tbody tr", has_text=adapter).get_by_role("link").click()
     assert clerk.said("mapping.toml")  # who decides reads what would run
+    assert clerk.said("The dry run:")  # and what the test of it found
+    assert clerk.said("Bronze")
     visitor.looked_at("approval-adapter")
     visitor.page.get_by_role("button", name="Approve").click()
     assert clerk.said("Decided.")

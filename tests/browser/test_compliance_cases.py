@@ -53,6 +53,7 @@ def test_consents_of_a_person_are_found_by_number(visitor: Visitor) -> None:
     press(visitor, "Show their consents")
     assert visitor.heading() == "Consents of this person"
     assert visitor.page.locator(".app-card").count() >= 1
+    assert "Consents were recorded" in text_of(visitor)
     assert number not in text_of(visitor) + visitor.page.url
     visitor.looked_at("person-consents")
 

@@ -62,5 +62,5 @@ def test_a_role_that_watches_over_others_takes_a_second_person(visitor: Visitor)
 
 def test_queues_tell_what_waits_and_that_nothing_is_dead(scripted: Visitor) -> None:
     scripted.sign_in("operator", "/console/operation/queues")
-    assert "There are no dead letters." in scripted.page.locator("main").inner_text()
+    assert "Nothing is stuck." in scripted.page.locator("main").inner_text()
     scripted.looked_at("queues")

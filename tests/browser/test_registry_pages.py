@@ -59,7 +59,7 @@ def test_the_filtered_page_is_approved_after_a_confirmation(visitor: Visitor, de
     visitor.page.get_by_role("button", name="Approve", exact=True).click()
     assert "decision=waiting" in visitor.page.url
     assert "Approved." in shown(visitor)
-    assert "No line is like this." in shown(visitor)
+    assert "No line waits. Lines come here when a new list is made" in shown(visitor)
     visitor.looked_at("registry-lines-none")
 
 

@@ -7,7 +7,7 @@ from browser.visitor import Visitor
 def test_an_officer_signs_in_sees_the_roles_and_leaves(either: Visitor) -> None:
     either.go("/console")
     either.looked_at("sign-in")
-    either.sign_in("compliance")
+    either.enter("/console", "compliance", str(either.world.officers["compliance"]["password"]))
     assert "Compliance officer" in either.page.locator("main").inner_text()
     either.looked_at("home")
     either.page.get_by_role("button", name="Sign out").click()

@@ -1,29 +1,34 @@
 """A person before a browser: goes somewhere, signs in, and looks whether a page is fit for everybody."""
 
 import json
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page, ViewportSize
+from browser import fit
+from playwright.sync_api import Browser, Page
 
 HERE = Path(__file__).parent
+LATELY_S = 120.0
+"""Much less than the five minutes after which some steps want to know again who one is."""
 SCREENS = HERE.parents[1] / "build" / "screens"
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-WIDE, NARROW = ViewportSize(width=1280, height=900), ViewportSize(width=320, height=800)
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """A running demo: base URLs, its data directory, its officers by login."""
+    """A running demo: base URLs, its data directory, its officers by login, and who signed in lately: login -> when
+    (monotonic), and the session's cookies.
+    """
 
     gateway: str
     registry: str
     sandbox: str
     data: Path
     officers: Mapping[str, Mapping[str, Any]]
+    sessions: dict[str, tuple[float, list[Any]]] = field(default_factory=dict)
 
     def planners(self) -> dict[str, str]:
         """Who may sign in at the registry: login -> password."""
@@ -52,7 +57,7 @@ class Visitor:
     @contextmanager
     def arrived(cls, browser: Browser, world: World, *, scripts: bool) -> Iterator["Visitor"]:
         """With an empty browser of their own; at the end nothing may have been complained about."""
-        context = browser.new_context(java_script_enabled=scripts, viewport=WIDE, locale="en-GB")
+        context = browser.new_context(java_script_enabled=scripts, viewport=fit.WIDE, locale="en-GB")
         try:
             found = cls(context.new_page(), world, scripts)
             found._listen()
@@ -74,13 +79,22 @@ class Visitor:
         if kind == "error" and "Failed to load resource" not in text:
             self.complaints.append(text)
 
-    def go(self, path: str, base: str = "") -> None:
-        """Open a path of the gateway, or of another base URL."""
-        self.page.goto(f"{base or self.world.gateway}{path}")
+    def go(self, path: str, base: str = "") -> int:
+        """Open a path of the gateway, or of another base URL; gives the status of what came."""
+        answer = self.page.goto(f"{base or self.world.gateway}{path}")
+        assert answer is not None, path
+        return answer.status
 
     def sign_in(self, login: str, then: str = "/console") -> None:
-        """As an officer of the demo, by the form, to a page of the console."""
-        self.enter(then, login, str(self.world.officers[login]["password"]))
+        """As an officer of the demo, to a page of the console: by the form, unless the same did so a moment ago."""
+        begun, cookies = self.world.sessions.get(login, (-LATELY_S, []))
+        if time.monotonic() - begun < LATELY_S:
+            self.page.context.add_cookies(cookies)
+            self.go(then)
+        if "/sign-in" in self.page.url or not self._leads_to(self.page.url, then):  # never there, or signed out since
+            begun = time.monotonic()
+            self.enter(then, login, str(self.world.officers[login]["password"]))
+            self.world.sessions[login] = begun, list(self.page.context.cookies())
 
     def enter(self, then: str, login: str, password: str) -> None:
         """By the form of the built-in identity provider, to a page that needs a session."""
@@ -89,7 +103,10 @@ class Visitor:
         self.page.get_by_label("Login", exact=True).fill(login)
         self.page.locator("input[name=password]").fill(password)
         self.page.locator("main button[type=submit]").click()
-        self.page.wait_for_url(lambda url: url.startswith(f"{self.world.gateway}{then}") and "/signed-in/" not in url)
+        self.page.wait_for_url(lambda url: self._leads_to(url, then) and "/signed-in/" not in url)
+
+    def _leads_to(self, url: str, then: str) -> bool:
+        return url.startswith(f"{self.world.gateway}{then}")
 
     def heading(self) -> str:
         """The page's h1."""
@@ -103,24 +120,9 @@ class Visitor:
         self._pictured(name)
         if not self.scripts:
             return
-        self._accessible(name)
-        self._fits(name)
+        fit.accessible(self.page, name)
+        fit.fits(self.page, name)
 
     def _pictured(self, name: str) -> None:
         SCREENS.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=SCREENS / f"{name}{'' if self.scripts else '-plain'}.png", full_page=True)
-
-    def _accessible(self, name: str) -> None:
-        self.page.evaluate((HERE / "axe.min.js").read_text("utf-8"))
-        found = self.page.evaluate("rules => axe.run(document, {runOnly: rules})", RULES)
-        told = [f"{each['id']}: {[node['html'][:200] for node in each['nodes']]}" for each in found["violations"]]
-        assert told == [], f"{name}: {told}"
-
-    def _fits(self, name: str) -> None:
-        wide = "document.documentElement.scrollWidth"
-        self.page.set_viewport_size(NARROW)
-        assert self.page.evaluate(wide) <= 320, f"{name} scrolls sideways at 320 px"
-        self.page.set_viewport_size(WIDE)
-        self.page.evaluate("document.documentElement.style.fontSize = '200%'")
-        assert self.page.evaluate(wide) <= 1280, f"{name} scrolls sideways with text of 200 %"
-        self.page.evaluate("document.documentElement.style.fontSize = ''")

@@ -11,10 +11,11 @@ from gateway.edges.dci.operations import INTERFACES, OPERATIONS
 from gateway.trust.keys import private_jwk
 from tests.conformance.ess.running import run
 from tests.conformance.ess.suite import Report
-from tests.conformance.ess.talk import EXPRESSION, Failed, Talk
+from tests.conformance.ess.talk import Failed, Talk
 from tests.conformance.ess.target import Number, Target
+from tests.dci_asking import EVENTS, codes_of, status_later, subscribe, unsubscribe
 from tests.dci_house import NIC, ORIGIN, PURPOSE, UNKNOWN, Client, House, dci_house
-from tests.dci_played import REG_TYPES, Envelope, Recorder, callback_header, local, stamp
+from tests.dci_played import Recorder, callback_header, local
 
 SERVED = frozenset({"sync/search", "sync/check-enrollment", "sync/txn/status", "search", "subscribe", "unsubscribe"})
 EXTRAS: Mapping[str, tuple[str, str]] = {  # path -> action, member of the message
@@ -24,8 +25,6 @@ EXTRAS: Mapping[str, tuple[str, str]] = {  # path -> action, member of the messa
     "sync/get-disability-support": ("search", "disabled_criteria"),
     "sync/get-disability-details": ("search", "disabled_criteria"),
 }
-
-EVENTS = {"DR": "REGISTER"}  # the only one that its file knows
 
 
 class Received:
@@ -101,56 +100,47 @@ def _target(partner: Client) -> Target:
 
 async def _asked(house: House, client: Client) -> None:
     """Every operation of one interface, with its callbacks."""
-    if client.interface != "FR":  # its registry answers later; see `_answered_later`
-        await client.ends()
-        ack = await client.search(path="search")
-        await house.worked()
-        await _status(house, client, ack["correlation_id"])
+    names = [f"event_type:{EVENTS[client.interface]}=enrolment_status_change"] if client.interface in EVENTS else []
+    await client.agree(dci={"interface": client.interface, "names": names})
+    await client.ends()
+    ack = await client.search(path="search")
+    await house.worked()
+    await _status(house, client, ack["correlation_id"])
     for path, (action, member) in EXTRAS.items():
         if OPERATIONS[path].interface == client.interface:
             criteria = {"query": {"person_identifier": {"eq": NIC}}, "authorize": {"purpose": {"code": PURPOSE}}}
             message = {"transaction_id": str(uuid4()), member: criteria}
             await client.call(path, client.header(action), message)
+    if client.interface == "IBR":
+        numbers = [{"identifier_type": "UIN", "identifier_value": NIC}]
+        updates = {"beneficiaries": [{"member": {"member_identifier": numbers}}]}
+        message = {"transaction_id": str(uuid4()), "enrolled_updates": updates}
+        await client.call("sync/enrollment/updates", callback_header("notify"), message)
     await _subscribed(house, client)
 
 
 async def _status(house: House, client: Client, correlation_id: str) -> None:
     """At once, and by callback."""
     await client.status(correlation_id)
-    asked = {"reference_id": "s1", "txn_type": "search", "attribute_type": "correlation_id"}
-    request = asked | {"attribute_value": correlation_id}
-    message = {"transaction_id": str(uuid4()), "txnstatus_request": request}
-    await client.call("txn/status", client.header("txn-status"), message)
+    await status_later(client, correlation_id)
     await house.worked()
 
 
 async def _subscribed(house: House, client: Client) -> None:
-    """Subscribe, be told the code, end it, be told that."""
-    criteria = {
-        "reg_type": f"ns:org:RegistryType:{REG_TYPES[client.interface]}",
-        "reg_event_type": EVENTS.get(client.interface, "enrolment"),
-        "filter_type": "expression",
-        "filter": {"type": EXPRESSION, "value": {"expression": {"query": {}}}},
-        "notify_record_type": "Member",
-        "frequency": {"start_time": stamp(), "end_time": "2099-12-31T00:00:00Z", "frequency": "real-time"},
-        "authorize": {"purpose": {"code": PURPOSE}},
-    }
-    transaction = str(uuid4())
-    item = {"reference_id": "w1", "timestamp": stamp(), "subscribe_criteria": criteria, "locale": "eng"}
-    message: Envelope = {"transaction_id": transaction, "subscribe_request": [item]}
-    await client.call("subscribe", client.header("subscribe"), message)
-    told = await Received(house).wait("on-subscribe", transaction)
-    codes = [each["code"] for one in told["message"]["subscribe_response"] for each in one.get("subscriptions", [])]
-    ending = str(uuid4())
-    message = {"transaction_id": ending, "timestamp": stamp(), "subscription_codes": codes}
-    await client.call("unsubscribe", client.header("unsubscribe", len(codes)), message)
+    """Subscribe, be told the code, be notified, end it, be told that."""
+    beginning, ending = str(uuid4()), str(uuid4())
+    await subscribe(client, beginning)
+    codes = codes_of(await Received(house).wait("on-subscribe", beginning))
+    await house.tell(client.interface)
+    await house.worked()
+    await unsubscribe(client, ending, codes)
     await Received(house).wait("on-unsubscribe", ending)
 
 
 async def _answered_later(house: House, ours: Recorder) -> None:
-    """FR: the registry acknowledges, and brings its answer to the gateway."""
-    client, registry = house.clients["FR"], house.clients["FR registry"]
-    ack = await client.search(path="search")
+    """A registry that acknowledges, and brings its answer to the gateway."""
+    client, registry = house.clients["FR"], house.clients["LATER registry"]
+    ack = await client.search(path="search", receiver_id=registry.id)
     await house.worked()
     message = house.registries.answer("FR", house.registries.later.pop())
     head = callback_header("on-search", sender_id=registry.id, total_count=1)

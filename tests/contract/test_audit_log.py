@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -276,6 +277,19 @@ async def test_entry_cannot_be_replaced_or_truncated_either(log: Log, db: Databa
     with pytest.raises(DBAPIError, match="append-only"):
         async with db.write() as connection:
             await connection.execute(text(statement))
+
+
+async def test_a_period_is_paged_by_claimed_time_and_whole_though_clocks_were_wrong(log: Log) -> None:
+    hours = [3, 1, 9, 2, 2, 0, 4]
+    made = [Entry(new_id(NOW), "other", NOW + timedelta(hours=each), {}) for each in hours]
+    for each in made:
+        await log.append(each)
+    found: list[int] = []
+    wanted = Wanted(since=NOW + timedelta(hours=1), until=NOW + timedelta(hours=5), limit=2)
+    while page := await log.search(wanted):
+        found += [hours[each.seq] for each in page]
+        wanted = replace(wanted, before=page[-1].place)
+    assert found == [4, 3, 2, 2, 1]
 
 
 async def test_search_finds_by_fact_kind_person_and_time_newest_first(log: Log) -> None:

@@ -68,6 +68,7 @@ async def test_scope_of_a_key_and_of_nothing(log: Log) -> None:
     assert await of(log, Wanted(facts=(("consumer", "LK/GOV/C"),))) == Scope()
 
 
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("count", [2_000, pytest.param(1_000_000, marks=pytest.mark.nightly)])
 async def test_scope_of_a_large_log_takes_less_than_a_minute(sqlite_url: str, tmp_path: Path, count: int) -> None:
     db = Database(sqlite_url)

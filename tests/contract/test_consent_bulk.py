@@ -179,6 +179,7 @@ def test_thousands_are_imported(file: Path, capsys: pytest.CaptureFixture[str]) 
 
 
 @pytest.mark.nightly
+@pytest.mark.timeout(1200)
 def test_a_million_are_imported_in_minutes(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     begun = time.perf_counter()
     with capsys.disabled():

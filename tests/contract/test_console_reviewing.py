@@ -8,13 +8,17 @@ from pathlib import Path
 import httpx
 import pytest
 
+from adapters.kit.contract import Identifier, Subject
+from gateway.consent_lines import consent_line
+from gateway.recording import Recording
 from gateway.review.sample import CHECKLIST
-from tests.agreeing import document
+from tests.agreeing import WBB, document, line
 from tests.people_place import hidden
 from tests.reviewing import CONSUMER, NIC, House, a_house
 
 WHY = "complaint 2026-17 of the ombudsman"
 CASE = "HH-2026-0042"
+SUBJECT = Subject((Identifier("NIC", NIC),))
 NAUGHTY = '"><script>alert(1)</script>{{7*7}}%(x)s\u202e' + "W" * 20
 
 
@@ -133,6 +137,42 @@ async def test_consents_of_a_person_are_found_by_number_with_an_entry_and_withou
     assert read == [1, 0]
 
 
+async def test_a_consent_tells_who_recorded_and_withdrew_it_and_what_it_says_otherwise_than_the_one_before(
+    house: House,
+) -> None:
+    await house.consented()
+    recording = Recording(house.services.db, house.services.log)
+    await recording.withdrawals_of(house.services.person_ref(SUBJECT), controller=WBB)
+    said = line(2, subject={"identifiers": [{"type": "NIC", "value": NIC}]}, recipients=["LK/GOV/DME"])
+    ref = house.services.person_ref
+    second = consent_line(said, controller=WBB, person_ref=ref, numbers=ref.numbers)
+    await recording.consents([second], by=WBB)
+    auditor = await at_work(house, "selvam", "external_auditor")
+    text = (await auditor.post("/console/person/consents", 200, type="NIC", value=NIC)).text
+    assert text.count("Consents were recorded") == 2
+    assert text.count("Consents were withdrawn") == 1
+    assert text.count("/log/proof/") == 3
+    assert "What it says otherwise than" in text
+    assert "recipient added" in text
+    told = (await auditor.post("/console/person/consents?lang=ta", 200, type="NIC", value=NIC)).text
+    assert "இசைவுகள் பதிவு செய்யப்பட்டன" in told
+
+
+async def test_a_quota_of_an_agreement_is_shown_as_agreed_used_and_left(house: House) -> None:
+    await house.agreed(quota={"calls_per_day": 5, "bulk_lines": 9})
+    await house.consented()
+    await house.asked()
+    _, desk = await house.officer("ruwan", "operator")
+    (told,) = (await desk.browser.call("GET", "/v1/quotas")).json()["agreements"]
+    assert (told["agreement"], told["bulk_lines"]) == ("A1", 9)
+    (budget,) = told["budgets"]
+    assert (budget["kind"], budget["agreed"], budget["used"], budget["left"]) == ("calls_per_day", 5, 1, 4)
+    _, stranger = await house.officer("kasun", "agency_administrator", member="LK/GOV/IRD")
+    assert (await stranger.browser.call("GET", "/v1/quotas")).json()["agreements"] == []
+    page = await desk.browser.http.get("/console/operation/health")
+    assert "What agreements allow" in page.text
+
+
 async def test_an_agreement_is_read_with_its_history_and_what_changed(house: House) -> None:
     await house.agreed(title=NAUGHTY)
     await house.agreed(version=2, title="Second", may_know_existence=True, purposes=["employment-support.eligibility"])
@@ -140,6 +180,8 @@ async def test_an_agreement_is_read_with_its_history_and_what_changed(house: Hou
     assert "/console/agreements/A1" in await auditor.get("/console/agreements")
     newest = await auditor.get("/console/agreements/A1")
     assert "What changed since version 1" in newest
+    assert newest.count("An agreement was put in force") == 2
+    assert newest.count("/log/proof/") == 2
     first = await auditor.get("/console/agreements/A1?version=1")
     assert "What changed" not in first
     assert "<script>alert" not in first

@@ -19,6 +19,7 @@ from sandbox.agencies import offices as agency
 from sandbox.agencies.offices.book import Client
 from sandbox.gateway_client import Clients
 from sandbox.person import World
+from tests.desk_access import lets_in_whom_the_table_says
 from tests.played_gateway import PlayedGateway
 from tests.small_gateway import served
 
@@ -57,6 +58,7 @@ class Desk:
         post = agency.Alerts(self.book, settings, self.clients).post
         counsellors = agency.Counsellors(self.book, post, lambda _: World(working=True), TODAY)
         desk = agency.CounselDesk(self.book, counsellors, folder / "offices", origin=ORIGIN, today=lambda: TODAY)
+        self.routes = desk.routes
         app = Starlette(routes=desk.routes, exception_handlers=dict(desk.handlers), middleware=desk.middleware)
         agency.admit_counsellors(folder / "offices")
         passwords = json.loads((folder / "offices" / "counsellors.json").read_text("utf-8"))
@@ -114,6 +116,10 @@ async def test_without_an_account_nobody_is_shown(desk: Desk) -> None:
         assert (await desk.page(path)).headers["location"].startswith("/counsel/sign-in?next=")
     assert (await desk.post(f"/counsel/people/{number}", **WHOLE)).status_code == 303
     assert desk.gateway.deliveries == {}
+
+
+async def test_every_route_is_in_the_table_of_who_may_ask(desk: Desk) -> None:
+    await lets_in_whom_the_table_says("/counsel", desk.routes, desk.http)
 
 
 async def test_an_office_sees_its_own_people_to_verify_and_nobody_elses(desk: Desk) -> None:

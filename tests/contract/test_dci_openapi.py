@@ -23,7 +23,7 @@ from tests.dci_played import PROVIDERS, local, stamp
 from tests.small_gateway import served
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-EXAMPLES = 60 if os.environ.get("SANDHI_NIGHTLY") else 1
+EXAMPLES = 200 if os.environ.get("SANDHI_NIGHTLY") else 1
 CHECKED = [checks.not_a_server_error, checks.status_code_conformance, checks.response_schema_conformance]
 ASKED = [
     pytest.param(name, mode, id=f"{name}-{mode.value}", marks=() if n == m else pytest.mark.nightly)

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
-from adapters.kit.contract import AgencyHasNoSuchPerson
+from adapters.kit.contract import AgencyHasNoSuchPerson, AgencyTimeout, Handed, Item
 from audit import Wanted
 from gateway import db as database
-from gateway.catalogue import UnknownService
+from gateway.catalogue import Offer, UnknownService
 from gateway.db import Database, DatabaseBusy
 from gateway.delivery import jobs
 from gateway.delivery.batch_values import Line
@@ -20,7 +20,7 @@ from gateway.delivery.recovery import close_open_intents
 from gateway.delivery.tables import batch, delivery, job
 from gateway.errors import ExchangeError, RefusedByRules
 from gateway.model import Ask, Closing, Subject
-from tests.durable_house import CONSUMER, House, a_house, agreement, handover, subject
+from tests.durable_house import CONSUMER, PROVIDER, PUSH, Fund, House, a_house, agreement, handover, subject
 
 
 @pytest.fixture
@@ -143,6 +143,41 @@ async def test_a_delivery_that_is_closed_already_gets_no_second_outcome(house: H
     await house.work()
     assert await house.outcomes(taken.id) == ["answered"]
     assert (await house.deliveries.show(CONSUMER, taken.id)).state == "handed"
+
+
+class Stalling(Fund):
+    """Its first caller hears nothing until `go_on`, and then that it took too long."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reached, self.go_on = asyncio.Event(), asyncio.Event()
+
+    async def deliver(self, item: Item) -> Handed:
+        if self.reached.is_set():
+            return await super().deliver(item)
+        self.reached.set()
+        await self.go_on.wait()
+        raise AgencyTimeout("late")
+
+
+async def test_a_worker_that_stood_still_opens_nothing_again_that_the_next_one_ended(house: House) -> None:
+    fund = Stalling()
+    house.gate.catalogue._offers[PUSH.id] = Offer(PUSH, PROVIDER, fund)
+    taken = await house.deliveries.accept(handover())
+    async with house.db.write() as connection:
+        (late,) = await jobs.claim(connection, now=house.clock[0].timestamp(), most=1)
+    stood_still = asyncio.create_task(house.worker().run_one(late))
+    await fund.reached.wait()
+    house.clock[0] += timedelta(seconds=2 * jobs.LEASE_S)
+    assert await house.work() == 1
+    fund.go_on.set()
+    await stood_still
+    assert not await house.deliveries._outbox.sending(taken.id)
+    async with house.db.write() as connection:
+        await jobs.bury(connection, late, "OSError")
+        assert (await connection.execute(select(job.c.state))).scalars().all() == ["done"]
+    assert (await house.deliveries.show(CONSUMER, taken.id)).state == "handed"
+    assert await house.outcomes(taken.id) == ["answered"]
 
 
 async def test_two_processes_that_recover_one_exchange_write_one_outcome(house: House) -> None:

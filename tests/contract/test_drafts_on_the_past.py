@@ -161,8 +161,19 @@ async def test_a_consumer_learns_nothing_of_outcomes_that_are_hidden_from_it(pla
     changes: dict[str, Any] = {"version": 3, "legal_bases": [STATUTE]}
     (hidden,) = [(await place.simulated(SR, **changes))["past_exchanges"]]
     assert (hidden["looked_at"], hidden["not_told"], hidden["different"]) == (1, 1, [])
-    (open_,) = [(await place.simulated(FUND, **changes))["past_exchanges"]]
-    assert len(open_["different"]) == 1, "the provider is not told whom it was about"
+
+
+async def test_a_provider_is_told_sums_that_no_single_person_shows_in(place: Place) -> None:
+    changes: dict[str, Any] = {"version": 3, "legal_bases": [STATUTE]}
+    for number in range(2, 6):
+        await place.asked(number)
+    few = (await place.simulated(FUND, **changes))["past_exchanges"]
+    assert (few["looked_at"], few["different"]) == (4, []), "who answers knows by the moment whom it was about"
+    for number in range(6, 9):
+        await place.asked(number)
+    (told,) = (await place.simulated(FUND, **changes))["past_exchanges"]["different"]
+    kind = {"service": READ.id, "action": "read", "purpose": PURPOSE, "gained": ["a"], "lost": []}
+    assert told == kind | {"people_at_least": 5}
 
 
 async def test_of_people_only_what_the_caller_recorded_itself_counts(place: Place) -> None:

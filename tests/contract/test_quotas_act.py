@@ -4,10 +4,13 @@ import asyncio
 import json
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -32,6 +35,7 @@ from gateway.spending import Spending
 from tests.durable_house import AT, CONSUMER, Fund, House, a_house, handover, subject
 
 PROCESSES, BUDGET = 4, 25
+RELEASED = {"answered", "no_data"}  # the record of who has nothing in the period is empty of news, and a record
 ROOT = Path(__file__).parents[2]
 
 
@@ -199,20 +203,51 @@ async def test_a_batch_with_more_lines_than_agreed_is_refused_at_once_and_record
     assert (await house.batches.accept(question(), [Line("1", subject("1"))])).state == "running"
 
 
-async def test_what_was_spent_is_what_the_log_says_was_released(house: House) -> None:
-    agree(house, calls_per_day=50, subjects_per_day=50)
-    for number in ("1", "2", "1"):
-        await exchange(ask(number), house.gate)
-    done = await house.batches.accept(question(), [Line(str(n), subject(f"10{n}")) for n in range(4)])
-    await house.work()
-    answered = await house.log.search(Wanted(kind="exchange.outcome", facts=(("outcome", "answered"),)))
-    entries = [each.entry for each in await house.log.find([each.entry_id for each in answered])]
-    lines = sum(int(str(each.facts.get("lines", 1))) for each in entries)
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_what_was_spent_is_what_the_log_says_and_what_callers_got(house: House, seed: int) -> None:
+    """Single questions and batches, people whom the agency does not know, and budgets that end in the middle."""
+    dice, got = Random(seed), Counter[str]()
+    agree(house, calls_per_day=30, subjects_per_day=25)
+    for _ in range(16):
+        numbers = [str(dice.randrange(100, 140)) for _ in range(dice.choice([1, 1, 5, 12]))]
+        got += await (alone(house, numbers[0]) if len(numbers) == 1 else together(house, numbers))
+    entries = await outcomes_logged(house)
+    logged = sum((Counter(each.get("outcomes") or {str(each["outcome"]): 1}) for each in entries), Counter[str]())
     async with house.db.read() as connection:
         counted = {row.kind: row.amount for row in (await connection.execute(select(spent))).all()}
-    assert done.id
-    assert counted == {"calls_per_day": lines, "subjects_per_day": 6}
-    assert lines == 7
+    assert logged == got
+    assert got["refused_by_rules"], "some budget ended"
+    assert counted["calls_per_day"] == got.total() - got["refused_by_rules"] == len(house.fund.asked)
+    assert counted["subjects_per_day"] == len(set(house.fund.asked))
+
+
+async def alone(house: House, number: str) -> Counter[str]:
+    """Ask about one person; gives the outcome as the caller sees it."""
+    try:
+        answer = await exchange(ask(number), house.gate)
+    except RefusedByRules:
+        return Counter(["refused_by_rules"])
+    assert answer.released
+    assert answer.outcome in RELEASED
+    return Counter([answer.outcome])
+
+
+async def together(house: House, numbers: list[str]) -> Counter[str]:
+    """Ask about many in a batch; gives the outcomes of the lines that the caller fetches."""
+    taken = await house.batches.accept(
+        question(), [Line(f"{place}", subject(number)) for place, number in enumerate(numbers)]
+    )
+    await house.work()
+    await house.batches.released(CONSUMER, taken.id)
+    lines = [json.loads(line) async for part in house.batches.results(taken.id) for line in part.splitlines()]
+    assert len(lines) == len(numbers)
+    assert [each["line"] for each in lines if bool(each.get("record")) != (each["outcome"] in RELEASED)] == []
+    return Counter(each["outcome"] for each in lines)
+
+
+async def outcomes_logged(house: House) -> list[dict[str, Any]]:
+    found = await house.log.search(Wanted(kind="exchange.outcome", limit=1000))
+    return [dict(each.entry.facts) for each in await house.log.find([each.entry_id for each in found])]
 
 
 async def test_budgets_of_days_gone_by_are_forgotten_with_those_they_were_about(house: House) -> None:

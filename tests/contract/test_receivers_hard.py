@@ -1,81 +1,23 @@
 """Every delivery arrives and acts once, whatever its receiver and the gateway's workers do: real HTTP, a fake clock."""
 
 import asyncio
-import subprocess
-import sys
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from random import Random
 
 import pytest
-from architecture.checkout import ROOT
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from adapters.kit.callback import CallbackAdapter
-from adapters.kit.egress import Dialler
 from gateway.delivery import jobs, letters
 from gateway.delivery.callbacks import Callbacks
-from gateway.delivery.tables import callback, job
+from gateway.delivery.tables import callback
 from gateway.gate import utc_now
-from tests.contract.delivery_worker import KEY
-from tests.durable_house import AT, CONSUMER, House, a_house, handover
-from tests.patient_receiver import Receiver, a_receiver, dialling, offered_to
-
-
-@dataclass
-class Place:
-    """A house, a receiver, and a way to let time pass."""
-
-    house: House
-    receiver: Receiver
-    dialler: Dialler
-    service: str = ""
-
-    def __post_init__(self) -> None:
-        self.mended()
-
-    def mended(self) -> None:
-        """The receiver is well, and the gateway's connections to it are new: its breaker counts real seconds."""
-        self.receiver.mode = "well"
-        self.service = offered_to(self.house, self.receiver.url, self.dialler)
-
-    async def accepted(self, count: int = 1) -> list[str]:
-        """Ids of deliveries that were taken."""
-        wanted = [handover(f"k{n}", self.service) for n in range(count)]
-        return [(await self.house.deliveries.accept(each)).id for each in wanted]
-
-    async def worked(self) -> None:
-        """Run all that is ready, as many at once as a worker does."""
-        worker, now = self.house.worker(), self.house.clock[0].timestamp()
-        async with self.house.db.write() as connection:
-            claimed = await jobs.claim(connection, now=now, most=100)
-        await asyncio.gather(*(worker.run_one(each) for each in claimed))
-
-    async def passed(self, spent: timedelta) -> None:
-        """Work through a stretch of time, looking whenever something is due."""
-        until = self.house.clock[0] + spent
-        while True:
-            await self.worked()
-            async with self.house.db.read() as connection:
-                due = select(func.min(job.c.not_before)).where(job.c.state == "ready")
-                next_at = (await connection.execute(due)).scalar_one()
-            if next_at is None or next_at > until.timestamp():
-                self.house.clock[0] = until
-                return
-            due_at = AT + timedelta(seconds=next_at - AT.timestamp() + 0.001)
-            self.house.clock[0] = max(self.house.clock[0], due_at)
-
-    async def states(self, ids: list[str]) -> set[str]:
-        return {(await self.house.deliveries.show(CONSUMER, each)).state for each in ids}
-
-    async def ended_once(self, ids: list[str]) -> None:
-        """Every delivery acted once, and its exchange has one outcome."""
-        assert sorted(self.receiver.items) == sorted(ids)
-        assert await self.states(ids) == {"handed"}
-        for each in ids:
-            assert await self.house.outcomes(each) == ["answered"]
+from tests.contract.delivery_worker import KEY, killable
+from tests.durable_house import CONSUMER, a_house, handover
+from tests.patient_receiver import a_receiver, dialling
+from tests.receiving_place import Place
 
 
 @pytest.fixture
@@ -202,11 +144,6 @@ async def test_a_callback_is_sent_until_it_is_taken_under_one_id(place: Place) -
     assert (row.state, row.sealed) == ("handed", None)
 
 
-def _killed_worker(url: str, folder: Path, receiver: str) -> "subprocess.Popen[bytes]":
-    command = [sys.executable, "-m", "tests.contract.delivery_worker", url, str(folder), receiver]
-    return subprocess.Popen(command, cwd=ROOT, env={"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "PATH": "/usr/bin"})
-
-
 @pytest.mark.parametrize("kills", [2, pytest.param(12, marks=pytest.mark.nightly)])
 async def test_a_worker_that_is_killed_at_any_moment_loses_nothing_and_every_effect_is_single(
     sqlite_url: str, tmp_path: Path, kills: int
@@ -218,7 +155,7 @@ async def test_a_worker_that_is_killed_at_any_moment_loses_nothing_and_every_eff
             place = Place(house, receiver, dialler)
             ids = await place.accepted(count)
         for stop_at in [*sorted(random.sample(range(1, count - 10), kills)), count]:
-            worker = _killed_worker(sqlite_url, tmp_path, receiver.url)
+            worker = killable(sqlite_url, tmp_path, receiver.url)
             try:
                 async with asyncio.timeout(60):
                     while len(receiver.effects) < stop_at:

@@ -8,7 +8,7 @@ import pytest
 
 from consent import Agreement, Consent, Control, Facts, Grant, LegalBasis, Objection, Party, Request, decide
 from gateway.errors import RefusedByRules, shown_as
-from gateway.gate import permitted
+from gateway.permits import permitted
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -87,6 +87,7 @@ async def test_each_line_of_a_batch_is_decided_again(house: House) -> None:
     assert (told["result"], told["different_lines"]) == ("different", [0])
 
 
+@pytest.mark.timeout(1200)
 async def test_the_scope_of_a_breach_is_known_in_under_a_minute_at_a_million_entries(house: House) -> None:
     start = datetime(2026, 1, 1, tzinfo=UTC)
     for hour in range(EXCHANGES // 5_000):

@@ -259,6 +259,7 @@ async def test_what_agencies_issue_is_written_for_the_gateway_to_read(scene: Sce
     assert {name.partition("_")[0] for name in written} == {
         *("NATIONAL", "CIVIL", "TAX", "PENSION", "EDUCATION", "ESS", "MESSAGING", "DRIVING", "HEALTH"),
         *("SAMURDHI", "ELDERS", "DISABILITY", "KIDNEY", "PUBLIC", "SOCIAL", "EMPLOYMENT", "GRIEVANCE", "FIELD"),
+        *("PSP", "BANK", "POST", "TREASURY", "LETTERS"),
     }
     assert stat.S_IMODE((tmp_path / "settings.json").stat().st_mode) == 0o600
 

@@ -1,12 +1,9 @@
 """HAProxy ends the TLS: the configuration in `deploy/haproxy`, run as it is, in front of the gateway's Unix socket."""
 
 import asyncio
-import os
-import shutil
 import ssl
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,13 +12,12 @@ import pytest
 from starlette.requests import Request
 
 from gateway.trust.policy import Policy
-from tests.listening import free_port, listening, raw
+from tests.listening import listening, raw
+from tests.proxied import edge
 from tests.small_ca import OFFICES, Issued, SmallCa
 from tests.small_gateway import Place, a_gateway
 from tests.trusting import SR, Pair, form
 
-CONFIGURATION = Path("deploy/haproxy/haproxy.cfg")
-HAPROXY = shutil.which("haproxy", path=os.environ["PATH"] + ":/usr/sbin")
 PAIR = Pair()
 
 
@@ -40,40 +36,6 @@ async def place(tmp_path: Path) -> AsyncIterator[Place]:
             return {"system": request.state.caller.system}
 
         yield built
-
-
-@asynccontextmanager
-async def edge(place: Place, authority: SmallCa, folder: Path, parser: str = "httptools") -> AsyncIterator[int]:
-    """Gateway and HAProxy; gives HAProxy's port."""
-    assert HAPROXY, "HAProxy is missing: apt-get install -y haproxy"
-    port, gateway = free_port(), folder / "gateway.sock"
-    async with listening(place.app, folder, {"UDS": str(gateway), "HTTP_PARSER": parser}):
-        assert gateway.stat().st_mode & 0o777 == 0o660
-        environment = {
-            "SANDHI_EDGE_BIND": f"127.0.0.1:{port}",
-            "SANDHI_EDGE_CERT": str(authority.server().path),
-            "SANDHI_EDGE_CLIENT_CA": str(authority.path),
-            "SANDHI_EDGE_SOCKET": str(gateway),
-        }
-        running = await asyncio.create_subprocess_exec(HAPROXY, "-db", "-q", "-f", str(CONFIGURATION), env=environment)
-        try:
-            await _reachable(port)
-            yield port
-        finally:
-            running.terminate()
-            await running.wait()
-
-
-async def _reachable(port: int) -> None:
-    for _ in range(200):
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-        except OSError:
-            await asyncio.sleep(0.02)
-        else:
-            writer.close()
-            return
-    raise AssertionError("HAProxy does not listen")
 
 
 async def registered(place: Place, *certificates: Issued) -> None:
@@ -96,7 +58,7 @@ async def test_each_office_of_the_secure_channel_is_known_and_a_stolen_token_is_
 ) -> None:
     offices = [authority.client(name) for name in OFFICES]
     await registered(place, *offices)
-    async with edge(place, authority, tmp_path, parser) as port:
+    async with edge(place.app, authority, tmp_path, parser) as port:
         for office, other in zip(offices, [*offices[1:], offices[0]], strict=True):
             async with client(authority, port, office) as caller, client(authority, port, other) as thief:
                 headers = {"authorization": f"Bearer {await token(caller)}"}
@@ -110,7 +72,7 @@ async def test_forged_certificate_and_forwarding_headers_change_nothing(
     board, ministry = authority.client("board"), authority.client("ministry")
     await registered(place, board, ministry)
     async with (
-        edge(place, authority, tmp_path) as port,
+        edge(place.app, authority, tmp_path) as port,
         client(authority, port, board) as owner,
         client(authority, port, ministry) as thief,
     ):
@@ -133,7 +95,7 @@ async def test_without_a_certificate_of_the_ca_there_is_no_connection(
     place: Place, authority: SmallCa, tmp_path: Path, foreign: bool
 ) -> None:
     shown = SmallCa(tmp_path / "other", "Other CA").client("board") if foreign else None
-    async with edge(place, authority, tmp_path) as port, client(authority, port, shown) as caller:
+    async with edge(place.app, authority, tmp_path) as port, client(authority, port, shown) as caller:
         with pytest.raises((httpx.TransportError, ssl.SSLError)):
             await caller.get("/.well-known/jwks.json")
 
@@ -146,7 +108,7 @@ SLOW = {
 
 async def test_slow_heads_and_bodies_are_cut(place: Place, authority: SmallCa, tmp_path: Path) -> None:
     context = authority.context(authority.client("board"))
-    async with edge(place, authority, tmp_path) as port:
+    async with edge(place.app, authority, tmp_path) as port:
         answers = await asyncio.gather(*(raw(port, sent, tls=context, wait=8) for sent in SLOW.values()))
     assert [answer[:12] for answer in answers] == [b"HTTP/1.1 408", b"HTTP/1.1 408"]
 
@@ -156,7 +118,7 @@ async def test_who_floods_what_is_open_to_all_is_stopped_by_the_proxy_and_others
 ) -> None:
     board = authority.client("board")
     await registered(place, board)
-    async with edge(place, authority, tmp_path) as port, client(authority, port, board) as caller:
+    async with edge(place.app, authority, tmp_path) as port, client(authority, port, board) as caller:
         headers = {"authorization": f"Bearer {await token(caller)}"}
         answers = Counter([(await caller.get("/%6fauth2/none")).status_code for _ in range(520)])
         assert answers[429] >= 19

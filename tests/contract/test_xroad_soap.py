@@ -27,6 +27,7 @@ from tests.certified_place import (
     driver,
     traffic_register,
 )
+from tests.proxied import edge
 from tests.xroad_place import SHAPES, envelope, identifier
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -264,3 +265,18 @@ async def test_get_wsdl_attaches_a_description_whose_schema_judges_as_ours(
     )
     wrong = "<x:getWsdl><x:serviceCode>none</x:serviceCode></x:getWsdl>"
     assert faulted(await sent(house, message(wrong, header("getWsdl")))) == "Server.ServerProxy.UnknownService"
+
+
+async def test_through_haproxy_a_message_is_answered_to_the_registered_certificate_only(
+    house: House, tmp_path: Path
+) -> None:
+    raw, ca = message(asked(driver().nic)), house.authority
+    async with edge(house.app, ca, tmp_path) as port:
+        answers = []
+        for each in (house.certificates[SR], ca.client("unregistered")):
+            async with httpx.AsyncClient(verify=ca.context(each)) as caller:
+                sent_to = f"https://127.0.0.1:{port}/xroad/soap"
+                answers.append(await caller.post(sent_to, content=raw, headers=HEADERS))
+    good, refused = answers
+    assert b"may_drive>true<" in good.content
+    assert faulted(refused) == "Server.ClientProxy.SslAuthenticationFailed"

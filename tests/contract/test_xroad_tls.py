@@ -7,6 +7,7 @@ import pytest
 
 from tests.certified_place import SERVICE, SR, STRANGER, TRAFFIC, a_house, agreement, driver, question, traffic_register
 from tests.listening import listening
+from tests.proxied import edge
 
 SECRET = "0123456789abcdef0123456789abcdef"
 CLIENT = {"x-road-client": SR}
@@ -51,3 +52,21 @@ async def test_behind_a_proxy_the_certificate_counts_only_with_the_proxy_s_secre
     assert answer.json()["record"] == {"may_drive": True}
     assert bare.status_code == 401
     assert forged.status_code == 400  # the listener refuses it before anybody looks
+
+
+async def test_through_haproxy_the_registered_certificate_asks_and_no_other_whatever_it_claims(tmp_path: Path) -> None:
+    with traffic_register() as environment:
+        async with a_house(tmp_path, environment=environment) as house:
+            await house.agreed(agreement())
+            ca, answers = house.authority, []
+            claimed = CLIENT | {"client-cert": house.certificates[SR].header, "sandhi-edge-secret": SECRET}
+            async with edge(house.app, ca, tmp_path) as port:
+                for each in (house.certificates[SR], house.certificates[STRANGER], ca.client("unregistered")):
+                    base = f"https://127.0.0.1:{port}"
+                    async with httpx.AsyncClient(base_url=base, verify=ca.context(each)) as caller:
+                        answers.append(await caller.post(SERVICE, json=question(driver().nic), headers=claimed))
+    good, *others = answers
+    assert good.json()["record"] == {"may_drive": True}
+    assert good.headers["x-road-request-hash"]
+    for refused in others:
+        assert refused.headers["x-road-error"] == "Server.ClientProxy.SslAuthenticationFailed"

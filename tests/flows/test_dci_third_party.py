@@ -7,25 +7,15 @@ from uuid import uuid4
 
 import pytest
 import pytest_asyncio
-from sandhi_client import dialects
-from sandhi_client.http_signatures import Exchanged
-from sandhi_client.keys import PublicKeys
 
 from gateway.delivery.tables import txn
 from gateway.edges.dci.operations import INTERFACES
 from gateway.recording import Recording
-from gateway.trust.dialects import DIALECTS
 from tests.dci_house import NIC, ORIGIN, OTHER, PEOPLE, THIRD, UNKNOWN, Client, House, dci_house
 from tests.dci_played import callback_header, local, stamp
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 NAMES = sorted(INTERFACES)
-NOW = [name for name in NAMES if name != "FR"]  # FR's registry answers later
-PAIRS = [  # each dialect and each interface in every run, all of them together at night
-    pytest.param(name, dialect, marks=() if (n + m) % 6 == 0 or name == "SR" else pytest.mark.nightly)
-    for n, name in enumerate(NOW)
-    for m, dialect in enumerate(sorted(DIALECTS))
-]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -63,38 +53,7 @@ def records(item: dict[str, Any]) -> list[dict[str, Any]]:
     return found if isinstance(found, list) else [found]
 
 
-@pytest.mark.parametrize(("name", "dialect"), PAIRS)
-async def test_a_search_is_answered_in_the_interface_s_own_shape_and_signed_in_the_client_s_dialect(
-    house: House, name: str, dialect: str
-) -> None:
-    client = house.clients[name]
-    await client.agree(signature={"dialect": dialect, "required": dialect != "none"})
-    found, nobody = await client.ends(client.item(), client.item(one(UNKNOWN)))
-    assert records(found)[0][field_of(client)] == PEOPLE[NIC][field_of(client)]
-    assert records(nobody) == []
-    assert nobody["status_reason_message"] == "unknown_person"
-
-
-@pytest.mark.parametrize(("name", "dialect"), PAIRS)
-async def test_a_search_is_acknowledged_and_called_back_with_the_same_ids_once(
-    house: House, name: str, dialect: str
-) -> None:
-    client = house.clients[name]
-    await client.agree(signature={"dialect": dialect, "required": dialect != "none"})
-    ack = await client.search(client.item(), client.item(one(UNKNOWN)), path="search")
-    assert ack["ack_status"] == "ACK"
-    await house.worked()
-    ((_, action, envelope, headers, body),) = house.callbacks.received
-    assert action == "on-search"
-    assert envelope["message"]["correlation_id"] == ack["correlation_id"]
-    found, nobody = envelope["message"]["search_response"]
-    assert (len(records(found)), len(records(nobody))) == (1, 0)
-    url = f"{house.callbacks.url}/{name}/on-search"
-    keys = PublicKeys(house.services.trust.jwks())
-    dialects.prove(dialect, Exchanged("POST", url, headers, body), envelope, keys)
-
-
-@pytest.mark.parametrize("name", NOW)
+@pytest.mark.parametrize("name", NAMES)
 async def test_a_search_in_work_and_done_is_told_by_status_at_once_and_by_callback(house: House, name: str) -> None:
     client = house.clients[name]
     item = client.item()
@@ -150,8 +109,8 @@ async def test_what_waited_is_decided_again_before_it_is_sent_and_before_it_is_s
 
 
 async def test_an_agency_that_answers_later_is_decided_again_when_its_answer_comes(house: House) -> None:
-    client, registry = house.clients["FR"], house.clients["FR registry"]
-    ack = await client.search(path="search")
+    client, registry = house.clients["FR"], house.clients["LATER registry"]
+    ack = await client.search(path="search", receiver_id=registry.id)
     await house.worked()
     assert house.callbacks.received == []
     assert (await client.status(ack["correlation_id"]))["search_response"][0]["status"] in {"rcvd", "pdng"}

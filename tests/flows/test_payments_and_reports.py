@@ -192,6 +192,36 @@ async def a_report_is_taken_and_a_late_one_is_alerted(town: Town) -> None:
         assert (await anybody.post(hook, json={"id": "late-1"})).status_code == 403
 
 
+async def every_unit_reports_every_kind_up_the_line_in_time_or_late(town: Town) -> None:
+    """Zone, division, district, department: allocation and release, spending, progress, programme, reconciliation."""
+    lines = [{"code": "samurdhi.allowance", "people": 311, "amount": "1399500.00"}]
+    units = {"LK-1103005": "REL", "LK-1103": "PHYS", "LK-11": "PROG", "LK": "REC"}
+    states = {}
+    async with town.mis() as client:
+        for month, late in (("2026-10", False), ("2026-09", True)):
+            for unit, code in units.items():
+                kind, reference = treasury.book.CODES[code], f"RPT-{code}-{unit}-{month}"
+                told = {"report": reference, "kind": kind, "unit": unit, "month": month, "currency": "LKR"}
+                done = await town.handed(client, "treasury.report", told | {"lines": lines}, REPORTING)
+                states[reference] = (done.receiver_state, late)
+    assert {state for state, late in states.values() if not late} == {"IN_TIME"}
+    assert {state for state, late in states.values() if late} == {"LATE"}
+
+
+async def a_graduate_s_allowance_is_split_between_three_accounts(town: Town) -> None:
+    parts = {"SOC": "900.00", "LOT": "100.00", "SAV": "3500.00"}
+    async with town.mis() as client:
+        for part, amount in parts.items():
+            record = order(f"SAM-G1-{part}", "account", "7010", ACCOUNT) | {"amount": amount}
+            done = await town.handed(client, "bank.order", record)
+            assert done.receiver_state == "ACSP"
+        town.bank.close_day(date(2026, 11, 17))
+        paid = {part: await state(client, "bank", f"SAM-G1-{part}") for part in parts}
+    assert {part: (told["state"], told["amount"]) for part, told in paid.items()} == {
+        part: ("paid", amount) for part, amount in parts.items()
+    }
+
+
 async def letters_go_by_mail_and_on_paper(town: Town) -> None:
     text = {"language": "eng", "dated": "2026-11-02", "office": "DS Colombo", "heading": "Please come"}
     purpose = "social-protection.enrolment"
@@ -244,6 +274,8 @@ PARTS = (
     an_account_is_confirmed_to_who_holds_the_person_s_word_for_its_number,
     the_post_pays_by_card_and_sends_details,
     a_report_is_taken_and_a_late_one_is_alerted,
+    every_unit_reports_every_kind_up_the_line_in_time_or_late,
+    a_graduate_s_allowance_is_split_between_three_accounts,
     letters_go_by_mail_and_on_paper,
     an_sms_goes_over_smpp_and_its_receipt_is_kept,
 )

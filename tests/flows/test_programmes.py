@@ -186,6 +186,26 @@ async def what_an_officer_certifies_keeps_an_allowance_going(town: Town) -> None
     assert [each.member_id for each in mis.book.people("active")] == [someone.member_id]
 
 
+async def a_patient_s_nominee_is_appointed_and_certified_every_month(town: Town) -> None:
+    mis = town.mis("kidney")
+    patient = mis.book.people("active")[0]
+    whom = {"member_id": patient.member_id, "programme": "kidney", "seen_on": "2026-11-03"}
+    names = [{"language": "eng", "script": "Latn", "value": "Invented Daughter"}]
+    told = {"nominee": {"nominee": {"names": names, "relationship": "daughter"}}, "monthly": {"month": "2026-11"}}
+    async with town.gateway.client("social-registry") as client:
+        for kind, more in told.items():
+            done = await client.deliver(
+                service="kidney.confirmation",
+                purpose=PURPOSE,
+                subject=person(patient.nic),
+                record={**whom, "kind": kind, "officer_role": "grama niladhari", **more},
+                idempotency_key=f"kidney-{kind}",
+            )
+            assert (await client.delivery_finished(done.id, longest_pause=0.2, within=30)).state == "handed"
+    kinds = [each["kind"] for each in mis.book.confirmations(patient.member_id)]
+    assert sorted(kinds) == ["monthly", "nominee"]
+
+
 async def graduation_exit_and_grievance_are_told_apart(town: Town) -> None:
     mis = town.mis("samurdhi")
     graduate, leaver, complainer, *_ = (each.member_id for each in mis.book.people("active"))
@@ -276,6 +296,7 @@ PARTS = (
     a_certificate_is_verified_and_no_diagnosis_is_seen,
     a_dead_beneficiary_s_place_goes_to_the_next,
     what_an_officer_certifies_keeps_an_allowance_going,
+    a_patient_s_nominee_is_appointed_and_certified_every_month,
     graduation_exit_and_grievance_are_told_apart,
     a_notice_names_people_and_carries_no_number,
     public_works_takes_on_whom_the_registry_has_out_of_work,

@@ -9,12 +9,13 @@ import pytest
 
 import schemas
 from gateway.edges.dci.failure import DciError
-from gateway.edges.dci.names import Names
+from gateway.edges.dci.names import Names, notified_by
 from gateway.edges.dci.operations import INTERFACES, OPERATIONS, operation_at, reply_schema, request_schema
 from gateway.edges.dci.tolerance import COERCIONS, coerced
 from gateway.edges.dci.upload import file_of
 from gateway.trust.errors import RegistrationRefused
 from gateway.trust.policy import DciPolicy, Policy, compared
+from tests.dci_recorded import Recorded
 
 ROOT = Path(__file__).parents[3]
 PROFILE = ROOT / "docs/profiles/dci-tax-pension-education"
@@ -26,6 +27,32 @@ def test_every_path_has_a_request_and_an_answer_in_every_file_that_has_it(interf
         if each.interface in {"", interface.name}:
             assert schemas.validator(request_schema(interface, path))
             assert schemas.validator(reply_schema(interface, path))
+
+
+@pytest.mark.parametrize("interface", INTERFACES.values(), ids=list(INTERFACES))
+def test_the_event_types_of_an_interface_are_those_of_its_file(interface: Any) -> None:
+    operations: Any = schemas.load(interface.schema)["operations"]
+    message = operations["/registry/notify"]["request"]["properties"]["message"]["oneOf"][0]
+    told = message["properties"]["notify_event"]["items"]["properties"]["data"]["properties"]
+    assert interface.event_types == frozenset(told["reg_event_type"].get("enum", ()))
+
+
+@pytest.mark.parametrize(
+    ("name", "word", "told"),
+    [
+        ("ESS", "enrolment_status_change", "enrolment_status_change"),
+        ("IBR", "enrolment_status_change", "enrollement_status_change"),
+        ("FR", "enrolment_status_change", None),
+        ("ESS", "death", None),
+        ("CRVS", "death", "death"),
+    ],
+)
+def test_a_notification_names_its_event_in_the_words_of_the_interface_or_not_at_all(
+    name: str, word: str, told: str | None
+) -> None:
+    events = [{"reference_id": "r", "data": {"reg_event_type": word, "reg_records": {}}}]
+    (event,) = notified_by(INTERFACES[name], {"message": {"notify_event": events}})["message"]["notify_event"]
+    assert event["data"] == {"reg_records": {}} | ({"reg_event_type": told} if told else {})
 
 
 def test_the_longest_path_that_fits_is_meant() -> None:
@@ -130,3 +157,15 @@ def test_the_published_profile_has_the_members_of_the_canonical_records() -> Non
         }
         properties: Any = schemas.load(canonical)["properties"]
         assert members == set(properties)
+
+
+def test_the_recorder_of_the_run_finds_what_no_file_allows_and_tells_no_value() -> None:
+    recorded = Recorded()
+    failure = DciError(403, "err.request.forbidden", "No.").response("/dci/registry/search").body
+    recorded.answered("search", bytes(failure))
+    assert recorded.faults == []
+    recorded.answered("search", b'{"message": {"ack_status": "199012304567"}}')
+    header = {"action": "notify"}
+    recorded.sent("http://partner.example/events", {"header": header, "message": {"notify_event": "199012304567"}})
+    assert [each.partition(":")[0] for each in recorded.faults] == ["answer of search", "request of notify"]
+    assert "199012304567" not in str(recorded.faults)

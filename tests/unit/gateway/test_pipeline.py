@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 import pytest
@@ -68,6 +68,9 @@ class FakeGate:
             raise self.raw
         return self.raw
 
+    async def remember(self, ask: Ask, permit: Permit, raw: RawAnswer, released: Mapping[str, object]) -> None:
+        self.calls.append(f"remember {sorted(released)}")
+
     def normalise(self, ask: Ask, permit: Permit, raw: RawAnswer) -> Mapping[str, object]:
         self.calls.append("normalise")
         return self.record
@@ -93,6 +96,13 @@ async def test_an_answer_holds_granted_fields_only_and_is_released_after_the_out
     assert answer.wire()["record"] == {"a": 1}
     assert gate.calls == ["opened", "permit", "drawn", "fetch", "normalise", "permit", "closed answered ['a']"]
     assert answer.receipt == "log:1:x"
+
+
+async def test_only_what_was_released_is_remembered_and_only_after_the_outcome() -> None:
+    kept = replace(PERMIT, answers_kept_minutes=5)
+    gate = FakeGate(permits=[kept, kept])
+    await exchange(ASK, gate)
+    assert gate.calls[-2:] == ["closed answered ['a']", "remember ['a']"]
 
 
 async def test_the_outcome_commits_to_just_what_is_told() -> None:

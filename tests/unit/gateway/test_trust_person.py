@@ -1,7 +1,10 @@
 """One person, one pseudonym: however the number is written, and only for who holds the pepper."""
 
+import tomllib
+
 import pytest
 
+import schemas
 from adapters.kit.contract import Identifier, Subject
 from gateway.profile import load_profile
 from gateway.trust.errors import NoIdentifier
@@ -82,3 +85,20 @@ def test_the_person_key_vouches_for_itself_and_for_no_other_number(
     sent: list[tuple[str, str]], unbound: list[tuple[str, str]]
 ) -> None:
     assert REF.unbound(subject(*sent)) == REF.numbers(subject(*unbound))
+
+
+def test_the_number_of_a_thing_is_nobodys_and_every_other_number_stays_bound() -> None:
+    payment, account = ("PAYMENT", "SAM-2026-10-000017"), ("ACCOUNT", "0087654321")
+    assert REF.unbound(subject(payment)) == frozenset()
+    assert REF.unbound(subject(KEY, payment, account)) == REF.numbers(subject(account))
+    assert REF(subject(payment)) != REF(subject(("ACCOUNT", "SAM-2026-10-000017"))), "the type counts"
+
+
+def test_no_agreement_of_the_country_rests_a_question_by_the_number_of_a_thing_on_consents() -> None:
+    profile = load_profile("lk")
+    things = {kind for kind, table in profile.raw["identifier"].items() if table.get("of_a_thing")}
+    agreements = tomllib.loads((schemas.FOLDER.parent / "profiles/lk/agreements.toml").read_text("utf-8"))["agreement"]
+    asked = [each for each in agreements if any(things & set(grant.get("sends", ())) for grant in each["services"])]
+    assert len(asked) >= 4
+    assert things >= {"PAYMENT", "REPORT"}
+    assert {basis["kind"] for each in asked for basis in each["legal_bases"]} == {"public_task"}, "decision record 0066"

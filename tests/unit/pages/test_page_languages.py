@@ -1,5 +1,7 @@
 """The language of a page: chosen, remembered, or the best that the browser asks for."""
 
+from datetime import UTC
+
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -17,7 +19,7 @@ async def told(_: Request) -> PlainTextResponse:
 
 @pytest.fixture
 def browser() -> TestClient:
-    return TestClient(Speaking(Starlette(routes=[Route("/page", told)])))
+    return TestClient(Speaking(Starlette(routes=[Route("/page", told)]), zone=UTC))
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,12 @@
 """The planning department's pages: only with an account, filters as asked, decisions as the commands take them."""
 
 import re
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from dataclasses import replace
 from html import unescape
+from pathlib import Path
 
 import httpx
 import pytest
@@ -12,12 +15,16 @@ from starlette.routing import Route
 from pages.desk import Account
 from registry import planning, review
 from registry.cli import STEPS
+from registry.errors import StepFailed
 from registry.planning.reviews import A_PAGE
+from registry.practice import copied
 from registry.server import app
 from registry.stage import Stage
+from tests.desk_access import lets_in_whom_the_table_says
 from tests.unit.registry.scripted import Gateway
 
 ORIGIN = "http://registry"
+LEFT = {"listed", "to_verify"}
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 TO_LIST = ("load", "extract", "identity", "civil", "pension", "tax", "education", "enrolled", "list")
 PAGES = ("/desk/lines", "/desk/lines/1", "/desk/lines/1/household", "/desk/enrolment", "/desk/control")
@@ -68,6 +75,11 @@ async def test_without_an_account_there_is_only_the_sign_in(desk: Desk) -> None:
             assert answer.headers["location"].startswith("/desk/sign-in?next=%2Fdesk"), (method, path)
     assert (await desk.decide(1, "approve")).headers["location"] == "/desk/sign-in?next=%2Fdesk"
     assert set(desk.decisions().values()) == {""}
+
+
+async def test_every_route_is_in_the_table_of_who_may_ask(desk: Desk) -> None:
+    routes, _ = planning.routes(desk.stage)
+    await lets_in_whom_the_table_says("/desk", routes, desk.http)
 
 
 async def test_every_page_is_dressed_against_other_sites(desk: Desk) -> None:
@@ -205,3 +217,22 @@ async def test_a_line_that_is_not_there_is_a_page_that_says_so(desk: Desk) -> No
 async def test_pages_answer_under_their_own_address_only(desk: Desk) -> None:
     assert (await desk.http.get("/desk/sign-in", headers={"host": "evil.example"})).status_code == 403
     assert (await desk.http.get("/livez", headers={"host": "evil.example"})).status_code == 200
+
+
+async def test_a_copy_to_practise_on_waits_for_review_and_leaves_the_registry_as_it_is(
+    desk: Desk, tmp_path: Path
+) -> None:
+    await desk.sign_in()
+    await desk.decide(1, "approve")
+    before = desk.decisions()
+    assert set(before.values()) != {""}
+    waiting = copied(desk.stage.settings.folder, tmp_path / "practice")
+    with closing(sqlite3.connect(tmp_path / "practice" / "registry.db")) as copy:
+        assert set(copy.execute("SELECT DISTINCT decision FROM line")) == {("",)}
+        assert copy.execute("SELECT count(*) FROM review").fetchone() == (0,)
+    assert waiting == len(
+        [each for each in desk.stage.store.rows("SELECT outcome FROM line") if each["outcome"] in LEFT]
+    )
+    assert desk.decisions() == before
+    with pytest.raises(StepFailed):
+        copied(desk.stage.settings.folder, tmp_path / "practice")

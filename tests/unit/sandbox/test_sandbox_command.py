@@ -42,6 +42,8 @@ def test_population_says_what_each_register_holds() -> None:
     assert len(people) == 720
     registers = ["national_id", "civil_registration", "tax", "pension", "education", "ess"]
     assert all(list(person["registers"]) == registers for person in people)
+    assert all(person["payee"] is None or person["social_registry"] for person in people)
+    assert {person["payee"]["nominee"] for person in people if person["payee"]} == {"A", "N"}
     left_out = rows(run("population", *SMALL, "--without", "tax", "--json"))
     assert all("tax" not in person["registers"] for person in left_out)
 

@@ -10,6 +10,7 @@ from sandbox.person import Person
 from sandbox.population import population
 from sandbox.population.certificates import medical_certificate
 from sandbox.population.licences import driving_record
+from sandbox.population.payees import payee
 from sandbox.world import Registers
 
 T = date(2026, 10, 31)
@@ -22,7 +23,7 @@ def everybody() -> Sequence[Person]:
 
 
 def test_the_same_seed_gives_the_same_and_another_seed_others(everybody: Sequence[Person]) -> None:
-    for made in (driving_record, medical_certificate):
+    for made in (driving_record, medical_certificate, payee):
         first, again, other = ([made(each, seed, T) for each in everybody] for seed in (7, 7, 8))
         assert first == again
         assert first != other
@@ -52,9 +53,22 @@ def test_certificates_have_numbers_of_their_own_and_every_state(everybody: Seque
     assert all(each.valid_from < T and each.diagnosis for each in held)
 
 
+def test_registered_adults_have_an_account_and_a_card_of_their_own_and_nobody_else_has(
+    everybody: Sequence[Person],
+) -> None:
+    held = [(person, found) for person in everybody if (found := payee(person, 7, T))]
+    adults = [each for each in everybody if each.registrations and years_between(each.birth_date, T) >= 18]
+    assert [person for person, _ in held] == adults
+    assert len({each.account for _, each in held}) == len({each.card for _, each in held}) == len(held)
+    assert all(each.opened < T and each.office == f"LK-PO-{person.district[3:]}01" for person, each in held)
+    for word in ("account_open", "claims", "card_blocked", "bank_card", "nominee"):
+        assert len({getattr(each, word) for _, each in held}) == 2, word
+
+
 def test_the_registers_answer_what_was_made(everybody: Sequence[Person]) -> None:
     registers = Registers(PEOPLE, 7, T)
     for person in everybody:
         assert registers.driving_by_nic(person.nic) == driving_record(person, 7, T)
+        assert registers.payees().get(person.nic) == payee(person, 7, T)
         if certificate := medical_certificate(person, 7, T):
             assert registers.certificate_by_number(certificate.number) == certificate

@@ -1,0 +1,57 @@
+"""Whether a page is fit for everybody, however they see it and whatever they type with."""
+
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page, ViewportSize
+
+HERE = Path(__file__).parent
+AXE = (HERE / "axe.min.js").read_text("utf-8")
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+WIDE, NARROW = ViewportSize(width=1280, height=900), ViewportSize(width=320, height=800)
+KEYBOARD = (HERE / "keyboard.js").read_text("utf-8").partition("\n")[2]
+
+
+def accessible(page: Page, name: str) -> None:
+    """Fails on what axe finds of WCAG 2.2 AA."""
+    if not page.evaluate("() => 'axe' in window"):
+        page.evaluate(AXE)
+    found: dict[str, Any] = page.evaluate("rules => axe.run(document, {runOnly: rules})", RULES)
+    told = [f"{each['id']}: {[node['html'][:200] for node in each['nodes']]}" for each in found["violations"]]
+    assert told == [], f"{name}: {told}"
+
+
+def accessible_in_forced_colours(page: Page, name: str) -> None:
+    """As `accessible`, with the colours of the person's own system."""
+    page.emulate_media(forced_colors="active")
+    accessible(page, f"{name} in forced colours")
+    page.emulate_media(forced_colors="none")
+
+
+def fits(page: Page, name: str) -> None:
+    """Fails on sideways scrolling at 320 px or with text of 200 %."""
+    wide = "document.documentElement.scrollWidth"
+    page.set_viewport_size(NARROW)
+    assert page.evaluate(wide) <= NARROW["width"], f"{name} scrolls sideways at 320 px"
+    page.set_viewport_size(WIDE)
+    page.evaluate("document.documentElement.style.fontSize = '200%'")
+    assert page.evaluate(wide) <= WIDE["width"], f"{name} scrolls sideways with text of 200 %"
+    page.evaluate("document.documentElement.style.fontSize = ''")
+
+
+def walked_by_keyboard(page: Page, name: str) -> None:
+    """Tab goes through everything that does something, in the page's order, each time visibly, and comes out again;
+    and the link at the top skips to what the page is about.
+    """
+    count, several = page.evaluate(KEYBOARD)
+    for _ in range(count + 6 * several + 1):  # a day has a stop for each of its parts
+        page.keyboard.press("Tab")
+    found = page.evaluate("window.walked")
+    order = [at for number, at in enumerate(found["order"]) if number == 0 or at != found["order"][number - 1]]
+    assert order[:count] == list(range(count)), f"{name}: the keyboard goes {order} through {count} places"
+    assert found["unseen"] == [], f"{name}: one does not see that the focus is on {found['unseen']}"
+    skip = page.locator(".govuk-skip-link")
+    if skip.count():
+        skip.focus()
+        page.keyboard.press("Enter")
+        assert page.evaluate("document.activeElement.id") == "main-content", f"{name}: nothing is skipped"

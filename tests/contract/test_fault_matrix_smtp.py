@@ -1,0 +1,96 @@
+"""The fault matrix of letters over SMTP: every fault at every stage ends in the outcome of the table, within the
+deadline; a letter that may have been taken is never sent again by itself."""
+
+import asyncio
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from adapters.kit import manifest as manifests
+from adapters.kit.egress import Dialler
+from adapters.kit.transports.smtp import Relay, Smtp
+from tests.broken_ways import listening, outcome
+
+FOLDER = Path(__file__).parents[2] / "adapters/e_letters"
+STAGES = ("greeting", "EHLO", "MAIL", "RCPT", "DATA", "the letter")
+GOOD = ("220 relay", "250 relay", "250 fine", "250 fine", "354 go on", "250 taken")
+REPLIES: dict[str, bytes | None] = {
+    "refused for good": b"554 5.7.1 no\r\n",
+    "refused for now": b"451 4.3.0 later\r\n",
+    "closing": b"421 4.3.2 bye\r\n",
+    "cut": b"",
+    "slow": None,
+    "garbled": b"\x00\xff\r\n",
+    "another protocol": b"HTTP/1.1 400 Bad Request\r\n",
+    "a code that SMTP does not have here": b"299 what?\r\n",
+    "huge": b"250-" + b"x" * 100_000 + b"\r\n",
+    "without end": b"250-more\r\n" * 200,
+}
+
+
+@dataclass
+class Scripted:
+    """A relay that says the right thing until a stage, then one fault; `letters` are those that it was given whole."""
+
+    stage: int
+    fault: bytes | None
+    letters: list[bytes] = field(default_factory=list)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for at, good in enumerate(GOOD):
+            if at == len(GOOD) - 1:
+                self.letters.append(await reader.readuntil(b"\r\n.\r\n"))
+            elif at:
+                await reader.readuntil(b"\r\n")
+            if at == self.stage:
+                if self.fault is None:
+                    await asyncio.sleep(3600)
+                writer.write(self.fault or b"")
+                await writer.drain()
+                return
+            writer.write(good.encode() + b"\r\n")
+            await writer.drain()
+        await reader.read(100)
+
+
+def wanted(stage: int, fault: str) -> str:
+    """Before the letter is out, nothing was done; after it, only a clear no says so."""
+    if fault == "refused for good":
+        return "refused_by_source" if STAGES[stage] == "MAIL" else "our_error"
+    if STAGES[stage] == "the letter" and fault not in {"refused for now", "closing"}:
+        return "unknown"
+    return "source_down"
+
+
+async def _mailed(stage: int, fault: str) -> tuple[str, int]:
+    relay = Scripted(stage, REPLIES[fault])
+    async with listening(relay.serve) as port:
+        smtp = Smtp(Dialler({f"127.0.0.1:{port}"}), Relay("127.0.0.1", port), 0.5)
+        told = await outcome(smtp.send("a@mail.example", "b@mail.example", b"Subject: x\r\n\r\ny\r\n"))
+    return told[0], len(relay.letters)
+
+
+@pytest.mark.parametrize("fault", REPLIES)
+async def test_every_fault_of_a_relay_at_every_stage_ends_in_its_outcome(fault: str) -> None:
+    found = await asyncio.gather(*(_mailed(stage, fault) for stage in range(len(STAGES))))
+    for stage, (told, letters) in enumerate(found):
+        assert told == wanted(stage, fault), STAGES[stage]
+        assert letters == (STAGES[stage] == "the letter"), "sent once, or not at all"
+
+
+async def test_a_relay_that_is_gone_is_an_outage_and_a_word_too_many_changes_nothing() -> None:
+    gone = Smtp(Dialler({"127.0.0.1:1"}), Relay("127.0.0.1", 1), 0.5)
+    assert await outcome(gone.send("a@mail.example", "b@mail.example", b"x\r\n")) == (
+        "source_down",
+        "ConnectionRefusedError",
+    )
+    twice = Scripted(len(STAGES) - 1, b"250 taken\r\n250 taken\r\n451 or not\r\n")
+    async with listening(twice.serve) as port:
+        smtp = Smtp(Dialler({f"127.0.0.1:{port}"}), Relay("127.0.0.1", port), 0.5)
+        assert (await outcome(smtp.send("a@mail.example", "b@mail.example", b"x\r\n")))[0] == "answered"
+    assert len(twice.letters) == 1
+
+
+def test_a_relay_cannot_tell_a_letter_that_comes_twice_so_the_gateway_never_repeats_one() -> None:
+    assert manifests.load(FOLDER).services["email"].extra["repeatable"] is False
