@@ -2,14 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import islice
 
 import httpx
 
 from audit import Entry, new_id
-from bench import people, place
+from bench import growing, people, place
 from bench.arithmetic import Figure, Round, median_round, ratio_of
 from bench.house import Furnished, House
 from bench.processes import NotMeasured
@@ -21,14 +22,25 @@ from gateway.settings import Settings
 from gateway.wiring import Services, open_services
 
 CHUNK = 2_500
+DEMO = 20_000
+"""Entries of the small log: as many as a demo leaves."""
+RARE = 1_000
+"""One exchange of so many is refused, by a source and for a purpose of its own."""
+RARELY = {"provider": "LK/GOV/BENCH/RARE", "purpose": "bench.rare", "outcome": "refused_by_rules"}
 PASSES = 20
 EMPTY = "/console/statements"
 REASON = "Measuring how fast pages are"
 LISTS = {
     "exchanges": "/console/exchanges",
     "exchanges of a purpose": f"/console/exchanges?purpose={place.PURPOSE}",
-    "exchanges of a day": "/console/exchanges?since={today}",
+    "exchanges of a rare purpose": f"/console/exchanges?purpose={RARELY['purpose']}",
+    "exchanges of a rare source": f"/console/exchanges?system={RARELY['provider']}",
+    "exchanges refused for a purpose": f"/console/exchanges?outcome={RARELY['outcome']}&purpose={RARELY['purpose']}",
+    "exchanges like none": "/console/exchanges?purpose=bench.none",
+    "exchanges of today": "/console/exchanges?since={today}",
+    "exchanges of a day long ago": "/console/exchanges?since={long_ago}&until={long_ago}",
     "events": "/console/events",
+    "events of a kind": "/console/events?kind=officer.added",
     "findings": "/console/findings",
     "overview": "/console",
 }
@@ -36,24 +48,27 @@ NUMBER = people.nic(7)
 
 
 def measure(house: House, shared: Furnished | None) -> list[Figure]:
-    """Latency of lists and searches, SQLite and PostgreSQL, as a ratio to a page that lists nothing."""
-    figures = asyncio.run(_measured("SQLite", house.furnished("pages", 1).environment, house))
+    """Latency of lists and searches as a ratio to a page that lists nothing: a demo's log on SQLite, a long one on
+    PostgreSQL.
+    """
+    figures = asyncio.run(_measured("SQLite", house.furnished("pages", 1).environment, house, DEMO))
     if shared:
-        figures += asyncio.run(_measured("PostgreSQL", shared.environment, house))
+        figures += asyncio.run(_measured("PostgreSQL", shared.environment, house, house.scale.entries))
     return figures
 
 
-async def _measured(name: str, environment: Mapping[str, str], house: House) -> list[Figure]:
+async def _measured(name: str, environment: Mapping[str, str], house: House, entries: int) -> list[Figure]:
     async with open_services(Settings.read(environment)) as services, _browser(services) as browser:
-        await _grown(services, house.scale.entries)
-        today = f"{datetime.now(UTC):%Y-%m-%d}"
-        asked = {title: ("GET", path.format(today=today)) for title, path in LISTS.items()}
+        await _grown(services, entries)
+        now = datetime.now(UTC)
+        days = {"today": f"{now:%Y-%m-%d}", "long_ago": f"{now - timedelta(days=60):%Y-%m-%d}"}
+        asked = {title: ("GET", path.format(**days)) for title, path in LISTS.items()}
         asked |= {"one person": ("POST", "/console/person"), "empty": ("GET", EMPTY)}
         await _passes(browser, asked, 3)  # warms up
         rounds = [await _passes(browser, asked, PASSES) for _ in range(house.scale.rounds)]
     found = {title: median_round([each[title] for each in rounds]) for title in asked}
     empty = found.pop("empty")
-    size = f"{house.scale.entries:,} entries, {name}"
+    size = f"{entries:,} entries, {name}"
     return [_figure(f"page, {size}: {title}", each, empty) for title, each in found.items()]
 
 
@@ -100,18 +115,24 @@ async def _browser(services: Services) -> AsyncIterator[httpx.AsyncClient]:
 
 async def _grown(services: Services, entries: int) -> None:
     """Half as many exchanges, each with its two entries; person 7 has forty of them, however many there are."""
-    person, step = services.person_ref(people.subject(7)), max(entries // 2 // 40, 1)
-    for start in range(0, entries // 2, CHUNK):
-        some = [
-            _exchange(person if number % step == 0 else f"{number % 100_000:064x}")
-            for number in range(start, min(start + CHUNK, entries // 2))
-        ]
-        async with services.db.write() as connection:
-            await services.log.append_all_in(connection, [entry for pair in some for entry in pair])
+    count, person = entries // 2, services.person_ref(people.subject(7))
+    step = max(count // 40, 1)
+    persons = (person if number % step == 0 else f"{number % 100_000:064x}" for number in range(count))
+    if services.db.is_sqlite:
+        await _appended(services, persons)
+    else:
+        patterns = [growing.Exchange(_exchange(""))] * (RARE - 1) + [growing.Exchange(_exchange("", **RARELY))]
+        await growing.grow(services.db, patterns, list(persons))
     await place.settled(services.db)
 
 
-def _exchange(person: str) -> Sequence[Entry]:
+async def _appended(services: Services, persons: Iterator[str]) -> None:
+    while some := [*islice(persons, CHUNK)]:
+        async with services.db.write() as connection:
+            await services.log.append_all_in(connection, [entry for each in some for entry in _exchange(each)])
+
+
+def _exchange(person: str, **other: str) -> tuple[Entry, Entry]:
     now = datetime.now(UTC)
     id_ = new_id(now)
     said: dict[str, object] = {
@@ -123,8 +144,10 @@ def _exchange(person: str) -> Sequence[Entry]:
         "purpose": place.PURPOSE,
         "asked": ["closed_month", "employments"],
     }
+    said |= {name: value for name, value in other.items() if name != "outcome"}
     ended = said | {"outcome": "answered", "agreement": "BENCH-1", "agreement_version": 1, "basis": "consent"}
     ended |= {"released": ["closed_month", "employments"], "withheld": [], "reasons": []}
+    ended |= other
     return Entry(id_, "exchange.intent", now, said, (person,)), Entry(
         new_id(now), "exchange.outcome", now, ended, (person,)
     )

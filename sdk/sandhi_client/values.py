@@ -76,6 +76,7 @@ class Answer:
         source_code: the agency's own code.
         receipt: where the outcome stands in the log.
         contested: the person contests the record at the agency.
+        kept_at: when the agency gave it, if the gateway kept the answer since; empty if the agency was asked now.
     """
 
     exchange_id: str
@@ -89,6 +90,7 @@ class Answer:
     receipt: str
     source_code: str = ""
     contested: bool = False
+    kept_at: str = ""
 
     @classmethod
     def read(cls, body: Mapping[str, Any]) -> Self:
@@ -105,6 +107,7 @@ class Answer:
             receipt=body["receipt"],
             source_code=body.get("source_code", ""),
             contested=body.get("contested", False),
+            kept_at=body.get("kept_at", ""),
         )
 
 
