@@ -95,6 +95,16 @@ def first_fault(checker: Validator, value: object) -> str | None:
     return None
 
 
+def explained(checker: Validator, value: object) -> str | None:
+    """`first_fault` with what the schema wants in words. For files without a person: it may quote them."""
+    fault = first_fault(checker, value)
+    try:
+        checker.validate(value)
+    except jsonschema_rs.ValidationError as error:
+        return f"{fault} ({' '.join(error.message.split())[:200]})"
+    return None
+
+
 def _refuse_outside_references(schema: object, name: str) -> None:
     waiting: list[object] = [schema]
     while waiting:

@@ -35,7 +35,8 @@ class Letters(BaseAdapter):
         super().__init__(kit)
         limits = kit.limits()
         relay = Relay(kit.setting("host"), int(kit.setting("port")), _optional(kit, "USER"), _optional(kit, "PASSWORD"))
-        self._smtp = Smtp(kit.dialler, relay, limits.timeout_s)
+        self._smtp = Smtp(kit.dialler, relay, limits.timeout_s, concurrent=limits.concurrent)
+        kit.breakers.append(self._smtp.breaker)
         self._post = FileBox(account(kit, session_s=SESSION_S, prefix="print_"), limits.timeout_s)
         self._sender = kit.setting("sender")
         self._fonts = {each: path for each in ("sin", "tam") if (path := _optional(kit, f"FONT_{each.upper()}"))}

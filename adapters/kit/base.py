@@ -175,14 +175,23 @@ class BaseAdapter:
         """Agency shape to canonical record; see `contract.Adapter.normalise`."""
         offered = self.service(service)
         try:
+            record = self._record(offered, raw)
+        except AgencyAnswerMalformed:
+            if not raw.empty:
+                raise
+            record = {}  # the agency says that it has nothing: that needs no record
+        if self.newest.get(service, date.min) < raw.as_of:
+            self.newest[service] = raw.as_of
+        return record
+
+    def _record(self, offered: Service, raw: RawAnswer) -> dict[str, object]:
+        try:
             record = self.mapped(offered, raw)
         except MappingError as error:
             raise AgencyAnswerMalformed(str(error), code=raw.code) from None
         fault = schemas.first_fault(schemas.validator(offered.record_schema), record)
         if fault is not None:
             raise AgencyAnswerMalformed(f"the record breaks {offered.record_schema} at {fault}", code=raw.code)
-        if self.newest.get(service, date.min) < raw.as_of:
-            self.newest[service] = raw.as_of
         return record
 
     async def close(self) -> None:

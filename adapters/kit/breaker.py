@@ -1,11 +1,12 @@
 """A circuit breaker per provider: a source that is down is left alone, with one probe every few seconds."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from time import monotonic
 from typing import NamedTuple
 
-from adapters.kit.contract import AgencyUnavailable
+from adapters.kit.contract import AgencyError, AgencyOutcomeUnknown, AgencyUnavailable
 
 WINDOW_S = 30.0
 ENOUGH = 20  # calls in the window before anything is concluded
@@ -58,6 +59,21 @@ class Breaker:
         if now < self._next_probe:
             raise AgencyUnavailable("the agency failed repeatedly and is left alone for a moment", code="breaker_open")
         self._next_probe = now + PROBE_S  # this call is the probe
+
+    @contextmanager
+    def guarding(self) -> Iterator[None]:
+        """Around one call: refused as `check` says, and recorded as it ends; one that is given up tells nothing.
+
+        Raises:
+            AgencyUnavailable: as `check`.
+        """
+        self.check()
+        try:
+            yield
+        except AgencyError as error:  # but for an outage an answer, though not a pleasant one
+            self.record(ok=not isinstance(error, AgencyUnavailable | AgencyOutcomeUnknown))
+            raise
+        self.record(ok=True)
 
     def may_retry(self) -> bool:
         """Ask before repeating a call; takes one retry from the budget."""

@@ -30,7 +30,9 @@ EVENT_TYPES: Mapping[str, str] = {
     "referral": "enrolment",
     **dict.fromkeys(("beneficiary", "vacancy", "notice"), "enrollement_status_change"),  # spelt so by IBR
 }
-_DCI_REG_TYPE = "ns:org:RegistryType:Sandhi"
+_OWN, _PROGRAMMES = "ns:org:RegistryType:Sandhi", "ns:org:RegistryType:IBR"
+REG_TYPES: Mapping[str, str] = dict.fromkeys(("beneficiary", "vacancy", "notice"), _PROGRAMMES)
+"""Service name -> the DCI registry that its items are about, whose published file they follow; else our own name."""
 
 
 class CallbackAdapter:
@@ -76,7 +78,7 @@ class CallbackAdapter:
             "timestamp": stamp(),
             "data": {
                 "version": "1.0.0",
-                "reg_type": _DCI_REG_TYPE,
+                "reg_type": REG_TYPES.get(name, _OWN),
                 "reg_event_type": _event_type(name, item.record),
                 "reg_record_type": f"sandhi:{record_type}:v1",
                 "reg_records": _with_subject(item),

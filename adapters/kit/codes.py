@@ -110,6 +110,8 @@ def load(folder: Path) -> Codes:
         if not isinstance(rows, dict) or not rows:
             raise CodesError(f"{path}: [{table}] is a table of at least one code")
         for code, ours in rows.items():
-            if not _CODE.fullmatch(code) or not isinstance(ours, str) or not _OURS.fullmatch(ours) or ours == UNMAPPED:
-                raise CodesError(f"{path}: {table}.{code} is not a code, or does not lead to one of ours")
+            if not _CODE.fullmatch(code):
+                raise CodesError(f"{path}: {table}.{code} is not a code: one word of at most 24 characters")
+            if not isinstance(ours, str) or not _OURS.fullmatch(ours) or ours == UNMAPPED:
+                raise CodesError(f"{path}: what {table}.{code} leads to is no code of ours: a text like old_age")
     return Codes(raw)

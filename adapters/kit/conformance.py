@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import schemas
-from adapters.kit import golden, opening
+from adapters.kit import golden, opening, strict_json
 from adapters.kit import manifest as manifests
 from adapters.kit import mapping as mappings
 from adapters.kit.base import BaseAdapter, Kit, as_of
@@ -41,7 +41,9 @@ from adapters.kit.dci_wire import BodySigned
 from adapters.kit.egress import Dialler
 from adapters.kit.faults import FAULTS, STREAMS, broken_agency
 from adapters.kit.manifest import Manifest, ManifestError
+from adapters.kit.meanings import meant
 from adapters.kit.throwaway import placeholders
+from adapters.kit.transports.hooked import HookedRest, LaterRest
 from adapters.kit.untrusted import checked_mapping
 from adapters.kit.xml_values import part_at
 
@@ -73,17 +75,24 @@ def suite(folder: Path, *, faults: bool = True) -> type:
 
 
 def checks(folder: Path) -> list[Check]:
-    """Every check of one adapter folder; only the manifest's, if that cannot be read."""
+    """Every check of one adapter folder; only those of manifest and mapping, if these cannot be read."""
     manifest_check = Check("manifest", partial(_manifest, folder))
     try:
         manifest = manifests.load(folder)
     except ManifestError:
         return [manifest_check]
+    mapping_check = Check("mapping", partial(_mapping, folder, manifest))
+    try:
+        mappings.load(folder)
+    except mappings.MappingError:
+        return [manifest_check, mapping_check]  # one fault, told once
     return [
         manifest_check,
-        Check("mapping", partial(_mapping, folder, manifest)),
+        mapping_check,
         Check("settings", partial(_settings, folder, manifest)),
         Check("a_golden_sample_fails", partial(_a_sample_fails, folder)),
+        *(Check(f"answered_{name}", partial(_a_sample_answers, folder, name)) for name in _asked(manifest)),
+        *(Check(f"told_{name}", partial(_a_sample_tells, folder, name)) for name in _told(manifest)),
         *_golden_checks(folder),
         *_fault_checks(folder, manifest),
     ]
@@ -102,7 +111,8 @@ async def _manifest(folder: Path) -> None:
 
 
 async def _mapping(folder: Path, manifest: Manifest) -> None:
-    unknown = set(mappings.load(folder)) - set(manifest.services)
+    told = {each.name for each in manifest.events} | set(manifest.webhook.events if manifest.webhook else ())
+    unknown = set(mappings.load(folder)) - set(manifest.services) - told
     if unknown:
         raise NotConforming(f"mapping.toml maps {sorted(unknown)}, which the manifest does not offer")
     for service in manifest.services.values():
@@ -137,6 +147,28 @@ async def _a_sample_fails(folder: Path) -> None:
         raise NotConforming("no golden sample ends in an error: add one answer that must be refused")
 
 
+def _asked(manifest: Manifest) -> Iterator[str]:
+    """Services that answer with a record."""
+    for service in manifest.services.values():
+        if service.actions & {"read", "verify"} and service.record_schema:
+            yield service.id.partition(".")[2]
+
+
+async def _a_sample_answers(folder: Path, name: str) -> None:
+    known = golden.load(folder)
+    if not any((each.kind, each.result) == ("agency", "record") and each.service in {name, ""} for each in known):
+        raise NotConforming(f"no golden sample of {name} ends in a record: add an answer as the agency sends it")
+
+
+def _told(manifest: Manifest) -> Iterator[str]:
+    yield from manifest.webhook.events if manifest.webhook else ()
+
+
+async def _a_sample_tells(folder: Path, name: str) -> None:
+    if not any((each.kind, each.service, each.result) == ("event", name, "record") for each in golden.load(folder)):
+        raise NotConforming(f"no golden sample tells {name}: add `---------- event {name}`, a call and its record")
+
+
 def _golden_checks(folder: Path) -> Iterator[Check]:
     for path in sorted((folder / "samples").glob("*.golden")):
         yield Check(f"golden_{path.stem}", partial(_golden, folder, path))
@@ -153,13 +185,15 @@ async def _golden(folder: Path, path: Path) -> None:
 
 
 def outcome_of(folder: Path, sample: golden.Sample) -> tuple[str, object]:
-    """What comes of a sample in this folder: `record` with it, `accepted`, or `error` with its text.
+    """What comes of a sample in this folder: `record` with it, `accepted`, `no_data`, or `error` with its text.
 
     Raises:
         NotConforming: the sample names no service, or the adapter cannot read samples.
     """
     adapter = _opened(folder, Dialler({"127.0.0.1:1"}), 1)  # nothing is connected before it is asked
     try:
+        if sample.kind == "event":
+            return "record", _told_record(adapter, sample)
         return _outcome(adapter, _service(folder, sample.service), sample)
     except AgencyError as error:
         return "error", str(error)
@@ -171,14 +205,31 @@ def _outcome(adapter: Adapter, service: Service, sample: golden.Sample) -> tuple
         return ("accepted", "") if fault is None else ("error", fault)
     if not isinstance(adapter, BaseAdapter):
         raise NotConforming("an adapter with golden answers derives from BaseAdapter")
-    raw = RawAnswer(adapter.parse(service.id, sample.given), as_of(service, AS_AT))
-    return "record", adapter.normalise(service.id, raw)
+    payload = adapter.parse(service.id, sample.given)
+    raw = RawAnswer(payload, as_of(service, AS_AT), empty=meant(service, payload).empty)
+    record = adapter.normalise(service.id, raw)
+    return ("no_data", "") if sample.result == "no_data" and raw.empty else ("record", record)
+
+
+def _told_record(adapter: Adapter, sample: golden.Sample) -> dict[str, object]:
+    """What a call of the agency comes to. Raises AgencyError, NotConforming."""
+    hook = adapter.kit.manifest.webhook if isinstance(adapter, HookedRest) else None
+    if not isinstance(adapter, HookedRest) or hook is None or sample.service not in hook.events:
+        raise NotConforming(f"{sample.name}.golden: the manifest has no [webhook.event.{sample.service}]")
+    try:
+        told = strict_json.loads(sample.given)
+    except strict_json.StrictError as error:
+        raise AgencyAnswerMalformed(f"the call is {error}") from None
+    return adapter.told_record(sample.service, told)
 
 
 def _fault_checks(folder: Path, manifest: Manifest) -> Iterator[Check]:
     for service in manifest.services.values():
         name = service.id.partition(".")[2]
+        later = manifest.webhook is not None and name in manifest.webhook.answers
         for fault in FAULTS:
+            if later and fault in {"garbled", "wrong_schema"}:
+                continue  # its status is all that counts of what it says at once; the answer comes to the webhook
             yield Check(f"{fault}_{name}", partial(_fault, folder, service, fault))
 
 
@@ -217,6 +268,8 @@ async def _errors(adapter: Adapter, folder: Path, service: Service) -> list[Agen
     if not service.actions & {"read", "verify"}:
         return errors
     question = Question(service.id, subject, service.fields, AS_AT)
+    if isinstance(adapter, LaterRest):
+        return [*errors, await _raised(adapter.ask_later(question, "conformance-1"), service)]
     if not service.immediate:
         return [*errors, *await _many(adapter, question)]
     lines, one = await asyncio.gather(_many(adapter, question), _raised(_answered(adapter, question), service))

@@ -12,6 +12,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from adapters.kit import contract
@@ -47,6 +48,21 @@ class Told:
     code: str = ""
     match: str = "exact"
     empty: bool = False
+
+
+def folder_digest(folder: Path) -> str:
+    """SHA-256 of a folder's files, in hex, as the gateway has it of each version: over the list of names and digests.
+
+    Hidden files and caches are none of it. Source: RFC 8785, of which ASCII names and hex need no more than this.
+    """
+    paths = [path for path in folder.rglob("*") if path.is_file()]
+    names = {path.relative_to(folder).as_posix(): path for path in paths}
+    own = {
+        name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for name, path in names.items()
+        if not any(part.startswith(".") or part == "__pycache__" for part in name.split("/"))
+    }
+    return digest(own)
 
 
 def question_document(question: Question) -> dict[str, Any]:
@@ -92,7 +108,7 @@ def question_of(document: Mapping[str, Any]) -> Question:
 
 
 def digest(document: Mapping[str, Any]) -> str:
-    """SHA-256 of a question's document, in hex: keys sorted, no spaces, ASCII."""
+    """SHA-256 of a document, in hex: keys sorted, no spaces, ASCII."""
     return hashlib.sha256(json.dumps(document, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 

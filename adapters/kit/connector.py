@@ -85,8 +85,9 @@ def _encoded(content: bytes) -> bytes:
 class Connector:
     """Takes questions from the gateway, several at once, until it is stopped."""
 
-    def __init__(self, adapter: Adapter, gateway: HttpClient, signer: Signer) -> None:
-        self._adapter, self._gateway, self._signer = adapter, gateway, signer
+    def __init__(self, adapter: Adapter, gateway: HttpClient, signer: Signer, digest: str = "") -> None:
+        """`digest` is of the folder that the adapter was opened from: the gateway takes registered bytes alone."""
+        self._adapter, self._gateway, self._signer, self._digest = adapter, gateway, signer, digest
 
     async def run(self, places: int) -> None:
         """Keep `places` calls open, so that as many questions are answered at once."""
@@ -108,11 +109,12 @@ class Connector:
 
     async def _one(self) -> None:
         place = connecting.NEXT.format(adapter=self._adapter.id)
-        given = await self._gateway.request("POST", place, headers=_SENT, content=b"{}")
+        content = json.dumps({"digest": self._digest} if self._digest else {}).encode()
+        given = await self._gateway.request("POST", place, headers=_SENT, content=content)
         if given.status == 204:
             return
         if given.status != 200:
-            raise AgencyUnavailable("it refuses the call", code=str(given.status))
+            raise AgencyUnavailable(f"it refuses the call: {_words(given.body)}", code=str(given.status))
         asked: Any = strict_json.loads(given.body)
         answer = self._signer.signed(await self._answer(asked))
         place = connecting.ANSWERS.format(adapter=self._adapter.id)
@@ -129,6 +131,7 @@ class Connector:
             "id": asked["id"],
             "exchange": asked["exchange"],
             "question": connecting.digest(document),
+            "folder": self._digest,
             "at": datetime.now(UTC).isoformat(timespec="seconds"),
             **connecting.told_document(told),
         }
@@ -142,12 +145,20 @@ class Connector:
         except Exception as error:  # a bug of the folder must not end the connector
             logger.exception("the adapter failed on a question", extra={"service": question.service})
             return AgencyUnavailable("the connector failed on this question", code=type(error).__name__)
-        if question.claim:
+        if question.claim and (record or not raw.empty):
             names = question.subject.names
             content = claims.derive(question.claim, question.parameters, record, question.as_at, names)
         else:
             content = {name: value for name, value in record.items() if name in question.fields}
         return connecting.Told(content, raw.as_of, raw.code, raw.match, raw.empty)
+
+
+def _words(body: bytes) -> str:
+    """The detail of a problem (RFC 9457)."""
+    with suppress(strict_json.StrictError):
+        told = strict_json.loads(body)
+        return str(told.get("detail", ""))[:300] if isinstance(told, dict) else ""
+    return ""
 
 
 def opened(arguments: argparse.Namespace) -> tuple[Connector, Dialler, Dialler]:
@@ -172,7 +183,8 @@ def opened(arguments: argparse.Namespace) -> tuple[Connector, Dialler, Dialler]:
         gateway = outward.http(arguments.gateway, limits)
     except (ManifestError, MappingError, NotConfigured, AgencyError) as error:
         raise CannotStart(str(error)) from None
-    return Connector(adapter, gateway, Signer.read(arguments.key, arguments.system)), outward, inward
+    signer = Signer.read(arguments.key, arguments.system)
+    return Connector(adapter, gateway, signer, connecting.folder_digest(arguments.folder)), outward, inward
 
 
 def _setting(name: str) -> str:

@@ -206,11 +206,20 @@ class Hook:
 
 
 @dataclass(frozen=True, slots=True)
+class AnsweredLater:
+    """What came of a question that was put by `AnswersLater.ask_later` under this reference."""
+
+    reference: str
+    told: RawAnswer | AgencyError
+
+
+@dataclass(frozen=True, slots=True)
 class Hooked:
     """What a webhook call said, and the JSON to answer with."""
 
     events: tuple[Told, ...] = ()
     states: tuple[StateTold, ...] = ()
+    answers: tuple[AnsweredLater, ...] = ()
     content: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -307,6 +316,8 @@ class Adapter(Protocol):
 
     def normalise(self, service: str, raw: RawAnswer) -> dict[str, object]:
         """Agency shape to the canonical record, validated against the service's record schema.
+
+        Of an answer that is `empty` it may be no record at all: `{}`.
 
         Raises:
             AgencyAnswerMalformed: a required value is missing, or a converter rejected it.

@@ -1,19 +1,23 @@
 """Named converters for `mapping.toml`: one agency notation each, never a guess among several.
 
 A converter takes the value as the agency sent it and returns a JSON value. It raises `ConverterError` with a
-text that completes "<field>: ... at <pointer>" and never holds the value.
+text that completes "<field>: ... at <pointer>" and never holds the value. Days and months may be declared in any
+notation of digits: `date:DD.MM.YYYY`, `month:MM/YYYY`.
 """
 
 import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from functools import cache
 from typing import TypeVar
 
 _COLOMBO = timedelta(hours=5, minutes=30)
 _DATE_ISO = re.compile(r"(\d{4}-\d\d-\d\d)(Z|[+-]\d\d:\d\d)?", re.ASCII)
 _MONTH = re.compile(r"^\d{4}-(0[1-9]|1[0-2])$", re.ASCII)
 _CENT = Decimal("0.01")
+_PARTS = {"YYYY": r"(?P<year>\d{4})", "MM": r"(?P<month>\d\d)", "DD": r"(?P<day>\d\d)"}
+_GROUPED = re.compile(r"-?\d{1,3}(,\d{2,3})*(\.\d{1,2})?", re.ASCII)
 _TWO_PLACES = re.compile(r"-?(?:0|[1-9]\d{0,14})\.\d\d", re.ASCII)
 
 
@@ -33,6 +37,30 @@ def converter(function: _Function) -> _Function:
         raise ValueError(f"two converters are called {name}")
     CONVERTERS[name] = function
     return function
+
+
+def named(name: str) -> Converter | None:
+    """The converter that `with` names, in a notation where one follows; None if there is none."""
+    kind, by_notation, notation = name.partition(":")
+    return _in_notation(kind, notation) if by_notation else CONVERTERS.get(name)
+
+
+@cache
+def _in_notation(kind: str, notation: str) -> Converter | None:
+    wanted = {"date": ["DD", "MM", "YYYY"], "month": ["MM", "YYYY"]}.get(kind)
+    parts = re.split("(YYYY|MM|DD)", notation)
+    if wanted is None or sorted(parts[1::2]) != wanted or any(re.search(r"[^-/. ]", each) for each in parts[::2]):
+        return None
+    pattern = re.compile("".join(_PARTS.get(each, re.escape(each)) for each in parts), re.ASCII)
+
+    def convert(value: object) -> str:
+        digits = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
+        if (found := pattern.fullmatch(digits)) is None:
+            raise ConverterError(f"not a {kind} as {notation}")
+        year_month = f"{found['year']}-{found['month']}"
+        return _date(f"{year_month}-{found['day']}", "%Y-%m-%d") if kind == "date" else _month(year_month)
+
+    return convert
 
 
 @converter
@@ -161,6 +189,14 @@ def decimal(value: object) -> str:
     if not amount.is_finite() or exact != amount:
         raise ConverterError("not an amount of whole cents")
     return str(exact)
+
+
+@converter
+def decimal_grouped(value: object) -> str:
+    """`1,250.00` or `1,25,000` (commas between thousands, or lakhs) to a decimal string: `1250.00`."""
+    if not isinstance(value, str) or not _GROUPED.fullmatch(value):
+        raise ConverterError("not an amount with commas")
+    return decimal(value.replace(",", ""))
 
 
 @converter

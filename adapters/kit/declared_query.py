@@ -13,7 +13,9 @@ from adapters.kit.contract import Service
 
 _PLACE = re.compile(r"(?<![:\w]):([a-z][a-z0-9_]*)")
 _LITERAL = re.compile(r"'(?:[^']|'')*'")
-_FORBIDDEN = re.compile(r";|--|/\*|\$|\\|\binto\b|\bfor\s+(?:no\s+key\s+)?(?:update|share|key)\b", re.IGNORECASE)
+_FORBIDDEN = re.compile(
+    r";|--|/\*|\$|\\|\x00|\b(?:into|uescape|set_config)\b|\bfor\s+(?:no\s+key\s+)?(?:update|share|key)\b", re.IGNORECASE
+)  # set_config could switch reading only off for the next question
 
 
 def bound(query: str) -> tuple[str, list[str]]:
@@ -38,9 +40,11 @@ def query_faults(service: Service) -> Iterator[str]:
         return
     plain = _LITERAL.sub("''", query)
     if not re.match(r"select\s", plain, re.IGNORECASE) or _FORBIDDEN.search(plain):
-        yield "a query is one select: no ;, comment, $, backslash, into or for update"
+        yield "a query is one select: no ;, comment, $, backslash, into, set_config or for update"
     if any(_PLACE.search(literal) for literal in _LITERAL.findall(query)):
         yield "a :name inside quotes is no place for a value; write it outside"
+    if not request:
+        yield "a query without a :name gives anybody's rows; let request carry who is meant"
     if set(_PLACE.findall(plain)) != set(request):
         yield "the query's :names and the members of request are not the same"
     if "push" in service.actions:

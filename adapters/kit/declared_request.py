@@ -8,7 +8,8 @@ request = { number = "identifier:NIC", month = "as_at:YYYY-MM" }   # the rest: q
 body    = "form"                                  # of a POST: json unless said; `a/b` is member b of a
 headers = { Accept = "application/fhir+json" }    # words that are always the same
 ```
-A value of a person is percent-encoded whole, so none leads to another path; what stands in a URL is never logged.
+A value of a person is percent-encoded whole, and none with a step in it (`../x`) is sent, as some servers decode before
+they look where a path leads; what stands in a URL is never logged.
 
 Source: RFC 3986 sections 2.1 and 3.3; RFC 9110 section 5.1; HL7 FHIR R4, http.html#search (`POST /Patient/_search`).
 """
@@ -17,7 +18,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote, urlencode
 
 import orjson
 
@@ -74,6 +75,9 @@ def request_faults(service: Service) -> Iterator[str]:
         yield f"the path has {{{unknown[0]}}}, so say in request what it carries"
     if re.search(r"[?#\\%\s]", path) or {".", ".."} & set(path.split("/")) or re.search(r"[{}]", PLACE.sub("", path)):
         yield "a path has no ?, #, %, spaces, . or .. in it; what is asked stands in request, and {name} takes it"
+    if not path.isascii() or not path.isprintable():
+        yield "a path has letters, digits and signs of ASCII; write others percent-encoded into the base URL"
+    yield from _member_faults(service, request)
     if taken := sorted(name for name in extra.get("headers", {}) if OURS.fullmatch(name)):
         yield f"{taken[0]} is not yours to set; sign-in is declared in [auth]"
     if extra.get("method") == "GET":
@@ -83,9 +87,16 @@ def request_faults(service: Service) -> Iterator[str]:
             yield "a GET has no body; leave it out"
 
 
+def _member_faults(service: Service, request: Mapping[str, Any]) -> Iterator[str]:
+    if both := sorted(name for name in request if any(each.startswith(f"{name}/") for each in request)):
+        yield f"request has {both[0]} and members of it; a member is a value or holds others"
+    if "push" in service.actions and (ours := sorted({"item", "record"} & set(request))):
+        yield f"what is pushed goes as item and record; call {ours[0]} of request something else"
+
+
 def _segment(value: str) -> str:
     """A value as one segment of a path, or a part of one."""
-    if not value.strip("."):  # empty, or a step to another place
+    if {".", ".."} & set(re.split(r"[/\\]", unquote(value))) or not value.strip("."):  # a step to another place
         raise AgencyRejectedMessage("the agency cannot be asked by such a value", code="incomplete")
     return quote(value, safe="")
 

@@ -6,9 +6,9 @@ path = "/out/members.csv"
 rows = "csv"                                  # or json: a list of objects
 find = { nic = "identifier:NIC" }             # column -> what a row of the person has there
 ```
-The file is read whole, once in `FRESH_S`, and the rows of other people go no further than this module. The mapping
-reads `{"rows": [...]}`, every value of a CSV a text; a file without a row of the person means that the agency does not
-know them.
+The file is read whole, once in `FRESH_S` and beside the event loop; rows of people who are not asked about go no
+further than the kit. The mapping reads `{"rows": [...]}`, every value of a CSV a text; a file without a row of the
+person means that the agency does not know them.
 
 Source: RFC 4180 sections 2 and 3 (CSV; with `header`), RFC 8259.
 """
@@ -16,18 +16,27 @@ Source: RFC 4180 sections 2 and 3 (CSV; with `header`), RFC 8259.
 import asyncio
 import csv
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from io import StringIO
 from time import monotonic
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from adapters.kit import strict_json
 from adapters.kit.carrying import carried
-from adapters.kit.contract import AgencyAnswerMalformed, AgencyHasNoSuchPerson, Question, Service
+from adapters.kit.contract import (
+    AgencyAnswerMalformed,
+    AgencyHasNoSuchPerson,
+    AgencyRejectedMessage,
+    Question,
+    Service,
+)
 
 FRESH_S = 60.0
 MOST_ROWS = 1_000_000
 MOST_COLUMNS = 200
 MOST_OF_ONE = 1_000  # rows of one person
 Row = Mapping[str, Any]
+ByPerson = Mapping[tuple[str, ...], Sequence[Row]]
+Held = TypeVar("Held")
 
 
 def rows_faults(service: Service) -> Iterator[str]:
@@ -59,7 +68,8 @@ def read_rows(content: bytes, notation: str, columns: Collection[str]) -> list[R
     except UnicodeDecodeError:
         raise AgencyAnswerMalformed("the file is not UTF-8", code="encoding") from None
     head = text.partition("\n")[0]
-    lines = csv.reader(text.splitlines(), delimiter=";" if head.count(";") > head.count(",") else ",", strict=True)
+    whole = StringIO(text, newline="")  # lines end by CR and LF alone: any other separator may stand in a value
+    lines = csv.reader(whole, delimiter=";" if head.count(";") > head.count(",") else ",", strict=True)
     try:
         names = next(lines, [])
         if not names or len(set(names)) != len(names) or len(names) > MOST_COLUMNS or not all(map(str.strip, names)):
@@ -78,7 +88,7 @@ def of_person(rows: Sequence[Row], wanted: Mapping[str, str]) -> dict[str, objec
         AgencyHasNoSuchPerson: none has.
         AgencyAnswerMalformed: more than one person has.
     """
-    found = [dict(row) for row in rows if all(str(row.get(name, "")).strip() == text for name, text in wanted.items())]
+    found = [dict(row) for row in rows if all(_said(row.get(name)) == text for name, text in wanted.items())]
     if not found:
         raise AgencyHasNoSuchPerson("the agency's file has no row of the person")
     if len(found) > MOST_OF_ONE:
@@ -90,33 +100,59 @@ def wanted_of(service: Service, question: Question) -> dict[str, str]:
     """Column -> value of the rows that a question is about.
 
     Raises:
-        AgencyRejectedMessage: the caller does not hold it.
+        AgencyRejectedMessage: the caller does not hold it, or it is blank, as it is in the rows of many.
     """
     find: Any = service.extra.get("find", {})
-    return {name: carried(question.subject, what, question.as_at, question.period) for name, what in find.items()}
+    wanted = {
+        name: carried(question.subject, what, question.as_at, question.period).strip() for name, what in find.items()
+    }
+    if not all(wanted.values()):
+        raise AgencyRejectedMessage("nobody is found by a blank value", code="incomplete")
+    return wanted
 
 
-class Fresh:
+def by_person(rows: Sequence[Row], columns: Collection[str]) -> ByPerson:
+    """The rows by what they have in these columns, sorted by their names: a million are not read for each question."""
+    found: dict[tuple[str, ...], list[Row]] = {}
+    names = sorted(columns)
+    for row in rows:
+        found.setdefault(tuple([_said(row.get(name)) for name in names]), []).append(row)
+    return found
+
+
+def rows_with(people: ByPerson, wanted: Mapping[str, str]) -> dict[str, object]:
+    """As `of_person`, of rows that were sorted by these columns."""
+    return of_person(people.get(tuple([wanted[name] for name in sorted(wanted)]), ()), wanted)
+
+
+class Fresh(Generic[Held]):
     """One file, read again when it is older than `FRESH_S`; many waiting callers cause one reading."""
 
-    def __init__(self, read: Callable[[], Awaitable[list[Row]]], clock: Callable[[], float] = monotonic) -> None:
+    def __init__(self, read: Callable[[], Awaitable[Held]], clock: Callable[[], float] = monotonic) -> None:
         self._read, self._clock = read, clock
-        self._rows: list[Row] = []
+        self._rows: Held | None = None
         self._until = 0.0
         self._lock = asyncio.Lock()
 
-    async def rows(self) -> list[Row]:
+    async def rows(self) -> Held:
         """The rows as they were at most a minute ago.
 
         Raises:
             AgencyError: the file cannot be had, or not be read.
         """
         async with self._lock:
-            if self._clock() >= self._until:
-                self._rows = []  # what could not be renewed is not told any more
+            if self._rows is None or self._clock() >= self._until:
+                self._rows = None  # what could not be renewed is not told any more
                 self._rows = await self._read()
                 self._until = self._clock() + FRESH_S
-        return self._rows
+            return self._rows
+
+
+def _said(value: object) -> str:
+    """What a row says in a column; nothing unless it is a text or a whole number."""
+    if isinstance(value, str):
+        return value.strip()
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else ""
 
 
 def _row(names: Sequence[str], line: Sequence[str], number: int) -> Row:

@@ -7,8 +7,10 @@ The fund sends period 0 for members imported from paper files.
 ---------- error
 last_paid_month: not a month at /last/period
 ```
-Input is `agency [service]` (an answer in the agency's own notation) or `item [service]` (a record to deliver); the
-service may be left out when the adapter has one. Expected is `record` (JSON), `accepted`, or `error` (the text).
+Input is `agency [service]` (an answer in the agency's own notation), `item [service]` (a record to deliver), or `event
+name` (what the agency's call tells); the service may be left out when the adapter has one.
+Expected is `record` (JSON), `accepted`, `no_data` (nothing below it: the agency says that it has nothing), or `error`
+(the text).
 """
 
 import re
@@ -16,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _LINE = re.compile(r"^-{10} (\w+)(?: (\w+))?[ \t]*\n", re.MULTILINE)
-_INPUTS = frozenset({"agency", "item"})
-_RESULTS = frozenset({"record", "accepted", "error"})
+_INPUTS = frozenset({"agency", "item", "event"})
+_RESULTS = frozenset({"record", "accepted", "no_data", "error"})
 
 
 class GoldenError(Exception):
@@ -30,10 +32,10 @@ class Sample:
 
     name: str
     story: str
-    kind: str  # agency | item
+    kind: str  # agency | item | event
     service: str  # short name; empty: the adapter's only one
     given: bytes
-    result: str  # record | accepted | error
+    result: str  # record | accepted | no_data | error
     expected: str
 
 
@@ -55,7 +57,8 @@ def read(path: Path) -> Sample:
     story, *parts = _LINE.split(path.read_text(encoding="utf-8"))
     if len(parts) != 6 or parts[0] not in _INPUTS or parts[3] not in _RESULTS or not story.strip():
         raise GoldenError(
-            f"{path}: write a sentence, then one input and one expected section; see adapters/kit/golden.py"
+            f"{path}: write a sentence, a line `---------- agency` and what came in, a line `---------- record` "
+            "(or error, no_data, accepted) and what must come of it"
         )
     kind, service, given, result, _, expected = parts
     return Sample(path.stem, story.strip(), kind, service or "", given.rstrip("\n").encode(), result, expected.strip())

@@ -100,7 +100,8 @@ class HttpClient:
         """One call.
 
         Args:
-            url: a path below the base URL (`/individuals/matching/`), or a full URL of the same origin.
+            url: a path below the base URL (`/individuals/matching/`), nothing for the base URL as it is written, or a
+                full URL of the same origin.
             repeatable: asking twice does no harm, so it is tried again while time is left. Otherwise it is tried
                 once, and a call that was cut after it may have been read raises AgencyOutcomeUnknown.
             faults: hand 5xx answers over, for protocols that carry their faults in them (SOAP).
@@ -153,8 +154,8 @@ class HttpClient:
         return await retrying(attempted)
 
     def _target(self, url: str) -> str:
-        if url.startswith("/"):
-            return quote(self._below + url, safe=_OF_A_TARGET)
+        if not url or url.startswith("/"):
+            return quote(self._below + url or "/", safe=_OF_A_TARGET)
         host, port = self._dialler.check_url(url)
         parts = urlsplit(url)
         if (parts.scheme, host, port) != self._origin:

@@ -13,8 +13,10 @@ import schemas
 from adapters.kit import claims
 from adapters.kit.carrying import told_of_the_person
 from adapters.kit.contract import Service
+from adapters.kit.declared_events import DeclaredEvent, declared_event
+from adapters.kit.declared_hook import Webhook, hook_faults, later_faults, webhook
 from adapters.kit.declared_query import query_faults
-from adapters.kit.declared_request import request_faults
+from adapters.kit.declared_request import OURS, request_faults
 from adapters.kit.declared_rows import rows_faults
 from adapters.kit.untrusted import ProgramRefused, checked_schema, checked_wsdl
 from adapters.kit.untrusted.wsdl import Operation, Wsdl
@@ -60,7 +62,8 @@ class Transport:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """One adapter as its folder declares it. `services` is keyed by the short name (`employment`)."""
+    """One adapter as its folder declares it. `services` is keyed by the short name (`employment`); `events` are those
+    that a DCI registry tells, in the order in which they are tried."""
 
     id: str
     name: str
@@ -73,6 +76,8 @@ class Manifest:
     references: Mapping[str, str] = field(
         default_factory=dict
     )  # key used in adapter.py -> "setting:NAME" | "secret:NAME"
+    events: tuple[DeclaredEvent, ...] = ()
+    webhook: Webhook | None = None  # how the agency calls us
 
     def service(self, service_id: str) -> Service:
         """The service with this full id (`tax.employment`).
@@ -104,7 +109,7 @@ def load(folder: Path) -> Manifest:
         raise ManifestError(f"{path}: there is no manifest.toml; every adapter folder has one") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ManifestError(f"{path}: not TOML ({error})") from None
-    if (fault := schemas.first_fault(schemas.validator(_SHAPE), raw)) is not None:
+    if (fault := schemas.explained(schemas.validator(_SHAPE), raw)) is not None:
         raise ManifestError(f"{path}: breaks schemas/{_SHAPE} at {fault}")
     manifest = _typed(raw)
     problems = list(_problems(folder, manifest))
@@ -137,6 +142,8 @@ def _typed(raw: dict[str, Any]) -> Manifest:
     addresses = {key: transport[key] for key in ("base_url", "host", "port") if key in transport}
     quota = {f"quota_{name}": value for name, value in raw.get("quota", {}).items()}
     services = {name: _service(raw["id"], name, table, quota) for name, table in raw["service"].items()}
+    hook = raw.get("webhook")
+    hooked = {"hook_secret": hook["secret"]} if hook else {}
     return Manifest(
         id=raw["id"],
         name=raw["name"],
@@ -146,7 +153,9 @@ def _typed(raw: dict[str, Any]) -> Manifest:
         services=MappingProxyType(services),
         auth_kind=kind,
         auth_words=MappingProxyType(words),
-        references=MappingProxyType({**addresses, **auth, **raw.get("settings", {})}),
+        references=MappingProxyType({**addresses, **auth, **hooked, **raw.get("settings", {})}),
+        events=tuple(declared_event(name, table) for name, table in raw.get("event", {}).items()),
+        webhook=webhook(hook) if hook else None,
     )
 
 
@@ -176,6 +185,14 @@ def _problems(folder: Path, manifest: Manifest) -> Iterator[str]:
         yield f"id is {manifest.id} but the folder is {folder.resolve().name}; they must be equal"
     if len({"rows" in each.extra for each in manifest.services.values()}) > 1:
         yield "some services are files (rows) and others are not; make a folder of each"
+    header = manifest.auth_words.get("header", "")
+    if header.lower() != "authorization" and OURS.fullmatch(header):
+        yield f"a key does not go in {header}, which is not yours to set; name the agency's own header"
+    if manifest.events and manifest.transport.kind != "dci":
+        yield "events are declared for DCI registries only; another agency tells them by adapter.py"
+    if both := {each.name for each in manifest.events} & manifest.services.keys():
+        yield f"{sorted(both)} name a service and an event, which mapping.toml cannot tell apart; rename the service"
+    yield from _hook_problems(manifest)
     for service in manifest.services.values():
         for name in filter(None, (service.record_schema, service.answer_schema)):
             try:
@@ -188,6 +205,15 @@ def _problems(folder: Path, manifest: Manifest) -> Iterator[str]:
         yield from _request_problems(folder, service)
 
 
+def _hook_problems(manifest: Manifest) -> Iterator[str]:
+    transport, services, hook = manifest.transport, manifest.services, manifest.webhook
+    if hook is not None:
+        key = manifest.auth_words.get("header", "X-API-Key") if manifest.auth_kind == "api_key" else ""
+        yield from hook_faults(hook, services, transport.kind, connector=transport.connector, signed_in=key)
+    if transport.kind == "rest":
+        yield from later_faults(services, hook)
+
+
 def _request_problems(folder: Path, service: Service) -> Iterator[str]:
     """What a declared request carries of a person is disclosed; a SOAP operation must exist, and have these parts."""
     request: Any = service.extra.get("request", {})
@@ -198,6 +224,8 @@ def _request_problems(folder: Path, service: Service) -> Iterator[str]:
     except ValueError as error:
         yield f"{service.id}: {error}"
         return
+    if {"request", "query"} & set(service.extra) and service.id_types and service.actions - {"push"} and not told:
+        yield f"{service.id}: the request names nobody, so anybody's record would answer; let it carry who is meant"
     if untold := told - service.sent:
         yield f"{service.id}: the request carries {sorted(untold)}, so list it in sends too"
     yield from (f"{service.id}: {fault}" for fault in request_faults(service))

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from adapters.kit import codes as code_lists
+from adapters.kit import converters
 from adapters.kit.codes import Codes, CodesError
-from adapters.kit.converters import CONVERTERS, ConverterError
+from adapters.kit.converters import ConverterError
 from adapters.kit.untrusted import ProgramRefused, checked_mapping
 
 STEPS = 200_000  # values that one answer may take
@@ -157,9 +158,9 @@ def _converter(line: Mapping[str, Any], codes: Codes) -> Callable[[object], obje
     wanted = line.get("with")
     if wanted is None:
         return lambda value: value
-    if wanted not in CONVERTERS:
-        raise MappingError(f"no converter {wanted}: adapters/kit/converters.py has {', '.join(sorted(CONVERTERS))}")
-    return CONVERTERS[wanted]
+    if (convert := converters.named(wanted)) is None:
+        raise MappingError(f"no converter {wanted}: `sandhi adapter converters` lists them")
+    return convert
 
 
 def _each(

@@ -20,6 +20,7 @@ from adapters.kit.egress import Dialler
 from adapters.kit.manifest import ManifestError
 from adapters.kit.mapping import MappingError
 from adapters.kit.transports.dci_registry import declared
+from adapters.kit.transports.hooked import HookedRest, LaterRest
 from adapters.kit.transports.rest import DeclaredRest
 from adapters.kit.transports.soap import DeclaredSoap
 from adapters.kit.transports.sql_view import DeclaredSql
@@ -59,7 +60,10 @@ def build(kit: Kit) -> Adapter:
     """
     if not (kit.folder / "adapter.py").exists():
         return _declared(kit)
-    built: Adapter = _module(kit.folder.resolve()).build(kit)
+    build = getattr(_module(kit.folder.resolve()), "build", None)
+    if build is None:
+        raise ManifestError(f"{kit.manifest.id}: adapter.py has no function `build(kit)` that gives an adapter")
+    built: Adapter = build(kit)
     return built
 
 
@@ -71,6 +75,8 @@ def _declared(kit: Kit) -> Adapter:
         return _of_files(kit)
     if kind == "sftp":
         raise ManifestError(f"{kit.manifest.id}: over sftp, declare rows and find, or bring an adapter.py")
+    if kit.manifest.webhook is not None:
+        return LaterRest(kit) if kit.manifest.webhook.answers else HookedRest(kit)
     return {"soap": DeclaredSoap, "sql": DeclaredSql}.get(kind, DeclaredRest)(kit)
 
 

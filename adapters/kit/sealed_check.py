@@ -44,7 +44,12 @@ _DECLARED: Mapping[str, Mapping[str, frozenset[str]] | None] = {
 }
 """Transports that need no program -> the kinds of [auth] they know, each with its keys; None: their own."""
 
-_ASKED = {"rest": ({"path", "request"}, {"path", "rows"}), "sftp": ({"path", "rows"},)}
+_ASKED = {
+    "rest": ({"path", "request"}, {"path", "rows"}),
+    "sftp": ({"path", "rows"},),
+    "soap": ({"wsdl", "operation"},),
+    "sql": ({"query", "request"},),
+}
 """Transport -> what a service that is asked declares, one of these."""
 
 Told = dict[str, object]
@@ -193,8 +198,8 @@ def _declared(folder: Path, manifest: Manifest) -> Iterator[Told]:
         told = f"[auth] {manifest.auth_kind} wants {', '.join(missing)} too, as `secret:NAME` or `setting:NAME`"
         yield _fault("manifest.toml", "auth", told, toml_line(text, ["auth", "kind"]))
     for name, service in manifest.services.items():
-        if not service.immediate:
-            told = f"{service.id} answers later, which an adapter from outside cannot: leave `immediate` out"
+        if not service.immediate and (manifest.webhook is None or name not in manifest.webhook.answers):
+            told = f"{service.id} answers later: over rest declare [webhook.answer.{name}], else leave `immediate` out"
             yield _fault("manifest.toml", "answers_later", told, toml_line(text, ["service", name, "immediate"]))
         ways = _ASKED.get(kind, ())
         if ways and service.actions & {"read", "verify"} and not any(way <= set(service.extra) for way in ways):
@@ -212,7 +217,7 @@ def _mapped(folder: Path, manifest: Manifest) -> Iterator[Told]:
         yield _fault("codes.toml" if told.startswith("codes.toml") else "mapping.toml", "mapping", told)
         return
     lines: Mapping[str, Mapping[str, Any]] = tomllib.loads(text)
-    for name in sorted(set(lines) - set(manifest.services)):
+    for name in sorted(set(lines) - set(manifest.services) - _events(manifest)):
         yield _fault("mapping.toml", "unknown_service", f"the manifest offers no {name}", toml_line(text, [name]))
     for name, service in manifest.services.items():
         mapped = set(lines.get(name, {}))
@@ -224,6 +229,11 @@ def _mapped(folder: Path, manifest: Manifest) -> Iterator[Told]:
         if mapped and (unmapped := sorted(service.fields - mapped)):
             told = f"{service.id} offers {', '.join(unmapped)}, which no line maps"
             yield _fault("mapping.toml", "unmapped_field", told, toml_line(text, [name]))
+
+
+def _events(manifest: Manifest) -> set[str]:
+    """Tables of the mapping that are of no service."""
+    return {each.name for each in manifest.events} | set(manifest.webhook.events if manifest.webhook else ())
 
 
 def _samples(folder: Path) -> Iterator[Told]:

@@ -1,7 +1,7 @@
 """XML messages as JSON-like values and back, along the shapes of a schema.
 
 An element with parts becomes an object, one that may repeat a list, any other its text; what is empty or nil is left
-out.
+out, but for lists of an element that says something.
 Mappings find their way in it by JSON pointer, requests are told as paths (`person/code`).
 """
 
@@ -39,6 +39,8 @@ def values(element: etree._Element, part: Part, shapes: Shapes) -> object:
             found.setdefault(known.name, []).append(value)
         else:
             found[known.name] = value
+    if found:  # an element that says something says of each of its lists how much there is: nothing is an empty list
+        found |= {each.name: [] for each in parts.values() if each.many and each.name not in found}
     return found
 
 

@@ -81,7 +81,7 @@ class Treasury(BaseAdapter):
         return record | {"state": state}
 
     def hook(self, hook: Hook) -> Hooked:
-        """An alert: a report is overdue. Told on to the systems that have an agreement for it.
+        """An alert: a report is overdue. Told on to the systems that subscribed to it and have an agreement.
 
         Raises:
             HookRefused: not signed by the treasury, not of now, or not an alert of the profile.

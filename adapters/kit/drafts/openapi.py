@@ -20,6 +20,8 @@ from adapters.kit.untrusted import ProgramRefused, checked_schema
 LIMIT = 2 * 1024 * 1024
 ANSWER = "answer.json"
 _JSON = re.compile(r"application/(.*\+)?json|\*/\*", re.IGNORECASE)
+_METHODS = frozenset({"get", "post", "put", "patch", "delete"})
+SHOWN = 3  # operations that cannot be used, of many
 _OURS = "#/$defs/"
 _THEIRS = "#/components/schemas/"
 _SHOWN: Mapping[str, object] = {"integer": 1, "number": 10.5, "boolean": True, "array": [], "object": {}}
@@ -38,8 +40,8 @@ def from_openapi(text: bytes, operation: str = "") -> Source:
     usable = list(_usable(document))
     chosen = [each for each in usable if operation in {each.id, each.path}] if operation else usable
     if len(chosen) != 1:
-        known = ", ".join(sorted(each.id for each in usable)[:40]) or "none is a GET or a POST that answers JSON"
-        raise DraftRefused(f"choose one operation by --operation: {known}")
+        known = ", ".join(sorted(each.id for each in usable)[:40]) or "there is none that can be used"
+        raise DraftRefused(f"choose one operation by --operation: {known}{_unusable(document, usable, operation)}")
     found = chosen[0]
     schema = _answer_schema(found.told, document)
     return Source(
@@ -61,13 +63,21 @@ def _read(text: bytes) -> dict[str, Any]:
     try:
         document = strict_json.loads(text)
     except strict_json.StrictError as error:
-        raise DraftRefused(f"the document is {error}; a YAML one must be turned into JSON first") from None
+        raise DraftRefused(f"the document is {error}{_hint(text)}") from None
     if not isinstance(document, dict) or not str(document.get("openapi", "")).startswith("3."):
         raise DraftRefused("the document is not OpenAPI 3 (its member `openapi`)")
     for reference in _references(document):
         if not reference.startswith("#/"):
             raise DraftRefused("a reference leads outside the document; nothing is fetched: put it into components")
     return document
+
+
+def _hint(text: bytes) -> str:
+    """A document in YAML is turned into JSON by who has a tool for it: none is needed at run time for this alone."""
+    if text.lstrip()[:1] in {b"{", b"["}:
+        return ""
+    command = "import json, sys, yaml; json.dump(yaml.safe_load(sys.stdin), sys.stdout, default=str)"
+    return f"; one in YAML is turned into JSON first: pip install pyyaml && python -c '{command}' < api.yaml > api.json"
 
 
 def _references(value: object) -> Iterator[str]:
@@ -80,6 +90,32 @@ def _references(value: object) -> Iterator[str]:
             waiting.extend(node.values())
         elif isinstance(node, list):
             waiting.extend(node)
+
+
+def _unusable(document: Mapping[str, Any], usable: Sequence["_Operation"], operation: str) -> str:
+    """Why the one that was asked for cannot be used, or any while none can: an officer reads it to the agency."""
+    known = {(each.method, each.path) for each in usable}
+    paths = ((path, item) for path, item in document.get("paths", {}).items() if isinstance(item, dict))
+    told = []
+    for path, item in paths:
+        for method in sorted(_METHODS & item.keys()):
+            each = item[method] if isinstance(item[method], dict) else {}
+            name = str(each.get("operationId", path))
+            if (method, path) not in known and (operation in {name, path} or not (usable or operation)):
+                told.append(f"{name}: {_why(method, each, document)}")
+    more = f"; and {len(told) - SHOWN} more" if len(told) > SHOWN else ""
+    return f" ({'; '.join(told[:SHOWN])}{more})" if told else ""
+
+
+def _why(method: str, told: Mapping[str, Any], document: Mapping[str, Any]) -> str:
+    answers = told.get("responses", {})
+    if method not in {"get", "post"}:
+        return f"it is a {method.upper()}, and only GET and POST ask something"
+    if not _content(_success(told, document)):
+        if "202" in answers:
+            return "it answers 202 only, so its answer comes later: write the folder by hand, with [webhook.answer.x]"
+        return "no answer in JSON is described for 200, 201, 2XX or default; ask the agency for its schema"
+    return "it has a place in its path that no parameter fills, or a POST without a body"
 
 
 class _Operation(NamedTuple):
@@ -159,7 +195,8 @@ def _auth(told: Mapping[str, Any], document: Mapping[str, Any]) -> dict[str, str
 
 def _success(told: Mapping[str, Any], document: Mapping[str, Any]) -> Any:
     answers = told.get("responses", {})
-    return _meant(answers.get("200", answers.get("201", {})), document)
+    named = next((each for each in ("200", "201", "2XX", "default") if each in answers), "")
+    return _meant(answers.get(named, {}), document)
 
 
 def _content(body: Any) -> dict[str, Any]:
@@ -181,8 +218,8 @@ def _answer_schema(told: Mapping[str, Any], document: Mapping[str, Any]) -> dict
     waiting = [_content(_success(told, document))]
     while waiting:
         for reference in _references(waiting.pop()):
-            name = reference.removeprefix(_THEIRS)
-            if name not in known:
+            name = reference.removeprefix(_THEIRS).partition("/")[0]  # a reference may lead into one
+            if name not in known or not reference.startswith(_THEIRS):
                 raise DraftRefused(f"{reference} is not below {_THEIRS}; write it out")
             if name not in needed:
                 needed[name] = known[name]

@@ -55,8 +55,14 @@ def from_wsdl(text: bytes, name: str, operation: str = "") -> Source:
     except ProgramRefused as error:
         raise DraftRefused(str(error)) from None
     asked, answer = wsdl.shapes.element(chosen.request), wsdl.shapes.element(chosen.answer)
-    if asked is None or answer is None:
-        raise DraftRefused(f"{name}: the schema of {operation} has no element of its message; ask the agency for it")
+    for element, part in ((chosen.request, asked), (chosen.answer, answer)):
+        if part is None:
+            told = f"{name}: a message of {operation} is {element}, which no schema in the file declares as an element"
+            raise DraftRefused(f"{told}; ask the agency for the right file")
+    assert asked is not None
+    assert answer is not None
+    if not wsdl.shapes.parts(asked):
+        raise DraftRefused(f"{name}: the request of {operation} has no part that says who is meant; choose another")
     over_xroad = b"x-road.eu/xsd/xroad" in text
     settings = {"client": "CLIENT", "service": "SERVICE"} if over_xroad else {}
     if over_xroad and b'name="userId"' in text:

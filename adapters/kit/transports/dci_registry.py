@@ -3,17 +3,20 @@
 `[transport] kind = "dci"` and no `adapter.py`. Settings: `sender_id` (ours there), and where they are needed
 `receiver_id`, `prefix` (`/registry` unless set), `sender_uri` (where it answers), `client_id` with `client_secret`. The
 mapping reads one of the registry's records. A manifest whose services all say `immediate = false` declares a registry
-that answers later: it is asked by `search`, and its answer comes to the gateway's `on-search`.
+that answers later: it is asked by `search`, and its answer comes to the gateway's `on-search`. Events that it tells by
+`notify` are declared too, see `declared_events.py`; it is subscribed to when somebody subscribes to it here.
 
 Source: SPDCI OpenAPI 1.0.0, `schemas/dci/*.json`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any, Protocol, runtime_checkable
-from uuid import NAMESPACE_URL, uuid5
+from uuid import NAMESPACE_URL, uuid4, uuid5
 
 from adapters.kit.base import BaseAdapter, Kit, NotConfigured, as_of
+from adapters.kit.callback import RECORD_TYPES
 from adapters.kit.contract import (
     AgencyCannotTell,
     AgencyHasNoSuchPerson,
@@ -21,7 +24,10 @@ from adapters.kit.contract import (
     Question,
     RawAnswer,
     Service,
+    Told,
 )
+from adapters.kit.dci_events import EventKind, subscription
+from adapters.kit.declared_events import events_told
 from adapters.kit.manifest import ManifestError
 from adapters.kit.transports.dci import DciClient, Found, Partner, found_in, stamp, token_client
 
@@ -33,6 +39,7 @@ FILES: Mapping[str, str] = {  # the part of a registry type after the last colon
     **dict.fromkeys(("fr", "farmer"), "dci/fr.json"),
 }
 OTHERS = "dci/ess.json"
+CONFIRMED_AT = "/dci/registry/on-subscribe"  # our path for confirmations
 
 
 @runtime_checkable
@@ -62,10 +69,11 @@ class DeclaredDci(BaseAdapter):
             base_url=kit.setting("base_url"),
             wire=kit.wire,
         )
-        http = kit.http()
+        self._http, self._partner = kit.http(), partner
         known = "client_id" in kit.manifest.references
-        tokens = token_client(http, kit.setting("client_id"), kit.setting("client_secret")) if known else None
-        self._client = DciClient(http, partner, tokens)
+        form = (kit.setting("client_id"), kit.setting("client_secret")) if known else None
+        self._tokens = token_client(self._http, *form) if form else None
+        self._client = DciClient(self._http, partner, self._tokens)
 
     async def ask(self, question: Question) -> RawAnswer:
         """One search by the first identifier that the service takes and the subject has.
@@ -104,15 +112,49 @@ class DeclaredDciLater(DeclaredDci):
         return _answer(service, found_in(item), as_at)
 
 
+class TellsDeclared(DeclaredDci):
+    """One that tells events, as `TellsEvents` and `ReadsNotify` have it."""
+
+    async def subscribe(self, public_url: str) -> None:
+        """Ask for every event type that is declared; the codes come to our `on-subscribe`.
+
+        Raises:
+            AgencyError: not taken.
+        """
+        service = next(iter(self.kit.manifest.services.values()))
+        kinds = [
+            EventKind(service.dci_reg_type, kind, record)
+            for event in self.kit.manifest.events
+            for kind in sorted(event.types) or [event.name]
+            for record in sorted(event.record_types)[:1] or ["Member"]
+        ]
+        message = {"transaction_id": str(uuid4()), "subscribe_request": [subscription(each) for each in kinds]}
+        told_at = replace(self._partner, sender_uri=f"{public_url}{CONFIRMED_AT}")
+        caller = DciClient(self._http, told_at, self._tokens)
+        await caller.send("subscribe", message, message_id=str(uuid4()), total=len(kinds))
+
+    def told(self, envelope: Mapping[str, Any]) -> Sequence[Told]:
+        """See `ReadsNotify.told`."""
+        return events_told(envelope, self.kit.manifest.events, self.kit.mapping, RECORD_TYPES)
+
+
+class TellsDeclaredLater(TellsDeclared, DeclaredDciLater):
+    """One that tells events and answers later."""
+
+
 def declared(kit: Kit) -> DeclaredDci:
     """The adapter of a folder that declares a DCI registry.
 
     Raises:
-        ManifestError: some services answer at once and some later.
+        ManifestError: some services answer at once and some later, or an event has no mapping.
     """
     kinds = {service.immediate for service in kit.manifest.services.values()}
     if len(kinds) > 1:
         raise ManifestError(f"{kit.manifest.id}: all services answer at once, or all later; split the folder")
+    if unmapped := {each.name for each in kit.manifest.events} - kit.mapping.keys():
+        raise ManifestError(f"{kit.manifest.id}: mapping.toml has no section for the events {sorted(unmapped)}")
+    if kit.manifest.events:
+        return TellsDeclared(kit) if kinds == {True} else TellsDeclaredLater(kit)
     return DeclaredDci(kit) if kinds == {True} else DeclaredDciLater(kit)
 
 

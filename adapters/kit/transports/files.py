@@ -4,6 +4,7 @@ Over HTTPS (`kind = "rest"`, signed in as `declared_auth` says) or SFTP (`kind =
 `host_key` in `[auth]`). Nothing is ever written there.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
@@ -12,7 +13,7 @@ from adapters.kit.base import BaseAdapter, Kit, NotConfigured, as_of
 from adapters.kit.contract import Question, RawAnswer, Service
 from adapters.kit.declared_auth import signed_in
 from adapters.kit.declared_request import sent
-from adapters.kit.declared_rows import Fresh, Row, of_person, read_rows, wanted_of
+from adapters.kit.declared_rows import ByPerson, Fresh, Row, by_person, of_person, read_rows, rows_with, wanted_of
 from adapters.kit.meanings import meant
 from adapters.kit.transports.rest import error_of
 from adapters.kit.transports.sftp import Login, Sftp
@@ -31,7 +32,8 @@ class DeclaredFiles(BaseAdapter):
     async def ask(self, question: Question) -> RawAnswer:
         """The rows of one person; see `contract.Adapter.ask`."""
         service = self.service(question.service)
-        payload = of_person(await self._files[service.id].rows(), wanted_of(service, question))
+        wanted = wanted_of(service, question)
+        payload = rows_with(await self._files[service.id].rows(), wanted)
         told = meant(service, payload)
         return RawAnswer(payload, as_of(service, question.as_at), told.code, empty=told.empty)
 
@@ -48,9 +50,14 @@ def _rows(service: Service, content: bytes) -> list[Row]:
     return read_rows(content, str(service.extra["rows"]), find)
 
 
-def _reading(service: Service, download: Download) -> Callable[[], Awaitable[list[Row]]]:
-    async def read() -> list[Row]:
-        return _rows(service, await download(service))
+def _people(service: Service, content: bytes) -> ByPerson:
+    find: Any = service.extra["find"]
+    return by_person(_rows(service, content), find)
+
+
+def _reading(service: Service, download: Download) -> Callable[[], Awaitable[ByPerson]]:
+    async def read() -> ByPerson:
+        return await asyncio.to_thread(_people, service, await download(service))  # seconds for a large file
 
     return read
 

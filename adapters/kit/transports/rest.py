@@ -89,11 +89,11 @@ class DeclaredRest(BaseAdapter):
         values = {
             member: carried(question.subject, what, question.as_at, question.period) for member, what in request.items()
         }
-        answer = await self._called(sent(service, values))
+        answer = await self.called(sent(service, values))
         told = meant_by_status(service, answer.status)
         if told is not None:
             return RawAnswer({}, as_of(service, question.as_at), str(answer.status), empty=True)
-        _checked_status(service, answer)
+        checked_status(service, answer)
         payload = read_json(answer, service.answer_schema, self.kit.folder)
         told = meant(service, payload)
         return RawAnswer(payload, as_of(service, question.as_at), told.code or str(answer.status), empty=told.empty)
@@ -113,14 +113,15 @@ class DeclaredRest(BaseAdapter):
         members = request if isinstance(request, Mapping) else {}
         values = {member: carried(subject, what) for member, what in members.items()}
         made = sent(service, values, {"item": item.id, "record": dict(item.record)})
-        answer = await self._called(made, repeatable=bool(service.extra.get("repeatable", True)))
-        _checked_status(service, answer)
+        answer = await self.called(made, repeatable=bool(service.extra.get("repeatable", True)))
+        checked_status(service, answer)
         taken = read_json(answer, RECEIPT)
         if not isinstance(taken, dict):
             raise AgencyAnswerMalformed("the answer is no receipt", code=str(answer.status))
         return Handed(str(taken["reference"]), str(taken["state"]))
 
-    async def _called(self, made: Sent, *, repeatable: bool = True) -> HttpAnswer:
+    async def called(self, made: Sent, *, repeatable: bool = True) -> HttpAnswer:
+        """One call, signed in as `[auth]` says."""
         through = self._through
 
         async def call(headers: Mapping[str, str]) -> HttpAnswer:
@@ -138,7 +139,7 @@ class DeclaredRest(BaseAdapter):
         return await self._signed_in(call)
 
 
-def _checked_status(service: Service, answer: HttpAnswer) -> None:
+def checked_status(service: Service, answer: HttpAnswer) -> None:
     """Raise unless there is an answer: what its body says by `means` goes before what its status usually means."""
     if 200 <= answer.status < 300:
         return

@@ -79,17 +79,9 @@ class Sftp:
                 repeatedly and is left alone for a moment (code `breaker_open`).
             AgencyRefused: our key is not accepted, or a path is not ours.
         """
-        self.breaker.check()
-        try:
+        with self.breaker.guarding():
             async with self._opened() as session:
                 yield session
-        except AgencyUnavailable:
-            self.breaker.record(ok=False)
-            raise
-        except AgencyError:  # an answer, though not a pleasant one
-            self.breaker.record(ok=True)
-            raise
-        self.breaker.record(ok=True)
 
     @asynccontextmanager
     async def _opened(self) -> AsyncIterator["Session"]:

@@ -8,6 +8,7 @@ import re
 from base64 import b64encode
 from dataclasses import dataclass, field
 
+from adapters.kit.breaker import Breaker
 from adapters.kit.contract import (
     AgencyAnswerMalformed,
     AgencyError,
@@ -39,8 +40,11 @@ class Relay:
 class Smtp:
     """One relay. A session for each message: letters are few."""
 
-    def __init__(self, dialler: Dialler, relay: Relay, timeout_s: float) -> None:
+    def __init__(self, dialler: Dialler, relay: Relay, timeout_s: float, *, concurrent: int = 4) -> None:
+        """`timeout_s`: of one message, waiting for a place included; `concurrent`: sessions at once."""
         self._dialler, self._relay, self._timeout_s = dialler, relay, timeout_s
+        self._slots = asyncio.Semaphore(concurrent)
+        self.breaker = Breaker()
 
     async def send(self, sender: str, receiver: str, message: bytes) -> str:
         """Hand one message over; the relay's own words for it, at most 80 characters.
@@ -51,14 +55,19 @@ class Smtp:
         Raises:
             AgencyRejectedMessage: this receiver or this message is not taken.
             AgencyRefused: the relay does not serve us.
-            AgencyUnavailable: not reachable, or not now; nothing was sent.
+            AgencyUnavailable: not reachable, or not now; nothing was sent. It failed repeatedly and is left alone for a
+                moment: code `breaker_open`.
             AgencyOutcomeUnknown: cut after the whole message was sent and before the reply.
         """
         if not _ADDRESS.fullmatch(receiver) or not _ADDRESS.fullmatch(sender):
             raise AgencyRejectedMessage("the address cannot be written in an SMTP command", code="address")
+        with self.breaker.guarding():
+            return await self._handed(sender, receiver, message)
+
+    async def _handed(self, sender: str, receiver: str, message: bytes) -> str:
         progress = _Progress()
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with asyncio.timeout(self._timeout_s), self._slots:
                 return await self._sent(sender, receiver, message, progress)
         except AgencyAnswerMalformed as error:
             if progress.handed:

@@ -49,7 +49,9 @@ class DeclaredSoap(BaseAdapter):
         self._http = kit.http()
         services = kit.manifest.services.values()
         self._named = {each.id: operation_of(kit.folder, each) for each in services}
-        self._calls = {name: self._calling(*named) for name, named in self._named.items()}
+        self._calls = {
+            each.id: self._calling(*self._named[each.id], str(each.extra.get("path", ""))) for each in services
+        }
 
     async def ask(self, question: Question) -> RawAnswer:
         """Ask by the declared request; see `contract.Adapter.ask`."""
@@ -83,10 +85,10 @@ class DeclaredSoap(BaseAdapter):
         meant(offered, payload)
         return payload
 
-    def _calling(self, wsdl: Wsdl, operation: Operation) -> Call:
+    def _calling(self, wsdl: Wsdl, operation: Operation, path: str) -> Call:
         kit = self.kit
         if "client" not in kit.manifest.references:
-            return _plain(self._http, wsdl, operation, signed_in(kit))
+            return _plain(self._http, wsdl, operation, path, signed_in(kit))
         user = kit.setting("user_id") if "user_id" in kit.manifest.references else ""
         try:
             client, provider = (xroad.System.of(kit.setting(key)) for key in ("client", "service"))
@@ -106,8 +108,8 @@ class DeclaredSoap(BaseAdapter):
         return call
 
 
-def _plain(http: HttpClient, wsdl: Wsdl, operation: Operation, called: SignedIn) -> Call:
-    """SOAP 1.1 without headers of its own."""
+def _plain(http: HttpClient, wsdl: Wsdl, operation: Operation, path: str, called: SignedIn) -> Call:
+    """SOAP 1.1 without headers of its own, posted to the base URL as it is written, or to a path below it."""
     usual = {"content-type": "text/xml; charset=utf-8", "soapaction": f'"{operation.action}"'}
 
     async def call(message: etree._Element) -> etree._Element:
@@ -119,7 +121,7 @@ def _plain(http: HttpClient, wsdl: Wsdl, operation: Operation, called: SignedIn)
         content = etree.tostring(root, xml_declaration=True, encoding="UTF-8")
 
         async def posted(headers: Mapping[str, str]) -> HttpAnswer:
-            return await http.request("POST", "/", headers=usual | dict(headers), content=content, faults=True)
+            return await http.request("POST", path, headers=usual | dict(headers), content=content, faults=True)
 
         answer = await called(posted)
         return xroad.checked(xroad.opened(answer)[1], operation.answer, wsdl.schema)

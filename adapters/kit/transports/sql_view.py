@@ -23,7 +23,7 @@ from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt
 from tenacity.wait import wait_exponential_jitter
 
 import schemas
-from adapters.kit.base import BaseAdapter, Kit, as_of
+from adapters.kit.base import BaseAdapter, Kit, NotConfigured, as_of
 from adapters.kit.breaker import Breaker
 from adapters.kit.carrying import carried
 from adapters.kit.contract import (
@@ -49,13 +49,7 @@ class DeclaredSql(BaseAdapter):
 
     def __init__(self, kit: Kit) -> None:
         super().__init__(kit)
-        self._account = Account(
-            host=kit.setting("host"),
-            port=int(kit.setting("port")),
-            database=kit.setting("database"),
-            user=kit.setting("user"),
-            password=kit.setting("password"),
-        )
+        self._account = _account(kit)
         limits = kit.limits()
         self._slots = asyncio.Semaphore(limits.concurrent)
         self._idle: list[Session] = []
@@ -134,3 +128,13 @@ class DeclaredSql(BaseAdapter):
 
     async def _opened(self) -> Session:
         return await Session.opened(self.kit.dialler, self._account, self.kit.limits().max_bytes)
+
+
+def _account(kit: Kit) -> Account:
+    port = kit.setting("port")
+    if not (port.isascii() and port.isdecimal() and 0 < int(port) < 65536):
+        raise NotConfigured(f"{kit.manifest.id}: the port is a number")
+    account = Account(kit.setting("host"), int(port), *(kit.setting(each) for each in ("database", "user", "password")))
+    if "\0" in f"{account.database}{account.user}":  # would end the text, and begin another option of the session
+        raise NotConfigured(f"{kit.manifest.id}: database and user have no NUL in them")
+    return account

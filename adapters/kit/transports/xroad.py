@@ -4,6 +4,7 @@ Source: X-Road PR-MESS 4.0 (headers 2.2, wrapped bodies 2.3, faults 2.5), SOAP 1
 server does the signing; what we check is that the answer is the one to our message and fits the schema.
 """
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ PROTOCOL = "4.0"
 
 _PARTS = ("xRoadInstance", "memberClass", "memberCode", "subsystemCode")
 _REFUSED = ("AccessDenied", "Forbidden", "Unauthorized")
+_FAULT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)  # no person's number
 _NAMES = {"soap": SOAP, "xrd": XROAD, "id": IDENTIFIERS}
 
 
@@ -117,7 +119,7 @@ class XRoad:
             user=user,
         )
         headers = {"content-type": "text/xml; charset=utf-8", "soapaction": '""'}
-        told = await self._http.request("POST", "/", headers=headers, content=content, faults=True)
+        told = await self._http.request("POST", "", headers=headers, content=content, faults=True)
         root, found = opened(told)
         self._check_header(root, message_id, asked.localname)
         return checked(found, answer or f"{{{asked.namespace}}}{asked.localname}Response", self._schema)
@@ -199,20 +201,29 @@ def fault_of(fault: etree._Element) -> AgencyError:
 
     The fault string is not carried on: it may repeat what we asked. Source: SOAP 1.1 section 4.4.1.
     """
-    code = (fault.findtext("faultcode") or "").rpartition(":")[2].strip()[:200]
-    if code.endswith(_REFUSED):
-        return AgencyRefused("the X-Road provider denies us access", code=code)
-    if code == "Client" or code.startswith("Client."):
-        return AgencyRejectedMessage("the X-Road provider cannot read our message", code=code)
-    if code == "Server" or code.startswith("Server."):
-        return AgencyUnavailable("the X-Road provider failed", code=code)
+    kind = (fault.findtext("faultcode") or "").rpartition(":")[2].strip()[:200]
+    code = traced(kind, fault.findtext("{*}detail/{*}faultDetail") or "")
+    if kind.endswith(_REFUSED):
+        return AgencyRefused("the agency denies us access", code=code)
+    if kind == "Client" or kind.startswith("Client."):
+        return AgencyRejectedMessage("the agency cannot read our message", code=code)
+    if kind == "Server" or kind.startswith("Server."):
+        return AgencyUnavailable("the agency failed", code=code)
     return AgencyAnswerMalformed("a SOAP fault with a code of no known kind", code=code)
+
+
+def traced(code: str, fault_id: str) -> str:
+    """The code, and the id under which the security server's log has the fault, if there is one.
+
+    Source: X-Road PR-REST 1.0 section 4.6; PR-MESS 4.0, `faultDetail`.
+    """
+    return f"{code} {fault_id}" if _FAULT_ID.fullmatch(fault_id) else code
 
 
 def _parsed(answer: HttpAnswer) -> etree._Element:
     if answer.content_type not in {"text/xml", "application/soap+xml"}:
         if answer.status >= 500:  # a proxy in between, not the provider
-            raise AgencyUnavailable("the X-Road provider failed", code=str(answer.status))
+            raise AgencyUnavailable("the agency failed", code=str(answer.status))
         raise AgencyAnswerMalformed("the answer is not XML by its content type", code=str(answer.status))
     try:
         root = strict_xml.parse(answer.body, limit=len(answer.body))  # the byte cap was the client's

@@ -4,14 +4,16 @@ Source: X-Road PR-REST 1.0, sections 4.1 (request URL), 4.3 (headers) and 4.6 (e
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import quote
 from uuid import uuid4
 
+from adapters.kit import strict_json
 from adapters.kit.base import Kit, NotConfigured
-from adapters.kit.contract import AgencyRefused, AgencyUnavailable
+from adapters.kit.contract import AgencyRefused, AgencyRejectedMessage, AgencyUnavailable
 from adapters.kit.egress import HttpAnswer
-from adapters.kit.transports.xroad import NotASystem, System
+from adapters.kit.transports.xroad import NotASystem, System, traced
 
 _REFUSED = ("AccessDenied", "Forbidden", "Unauthorized", "UnknownMember", "UnknownService")
 
@@ -29,15 +31,19 @@ class Through:
 
         Raises:
             AgencyRefused: the provider does not let us in.
+            AgencyRejectedMessage: X-Road cannot read our message (`Client.`).
             AgencyUnavailable: the provider or its security server does not answer.
         """
         if not self.faults or answer.status < 400:
             return
-        code = answer.headers.get("x-road-error", "")[:120]
-        if code and code.rpartition(".")[2] in _REFUSED:
+        kind = answer.headers.get("x-road-error", "")[:120]
+        code = traced(kind, _fault_id(answer)) if kind else str(answer.status)
+        if kind and kind.rpartition(".")[2] in _REFUSED:
             raise AgencyRefused("the security server says no", code=code)
-        if code or answer.status >= 500:
-            raise AgencyUnavailable("the security server reports an error", code=code or str(answer.status))
+        if kind.startswith("Client."):
+            raise AgencyRejectedMessage("the security server cannot read our message", code=code)
+        if kind or answer.status >= 500:
+            raise AgencyUnavailable("the security server reports an error", code=code)
 
 
 def through(kit: Kit) -> Through:
@@ -56,6 +62,14 @@ def through(kit: Kit) -> Through:
     return Through(
         lambda target: before + target, lambda: {"x-road-client": us, "x-road-id": str(uuid4())}, faults=True
     )
+
+
+def _fault_id(answer: HttpAnswer) -> str:
+    """`detail` of X-Road's own error body; empty if it is another body."""
+    with suppress(strict_json.StrictError):
+        body = strict_json.loads(answer.body)
+        return str(body.get("detail", "")) if isinstance(body, dict) else ""
+    return ""
 
 
 def _path(parts: tuple[str, ...]) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import schemas
-from adapters.kit.converters import CONVERTERS
+from adapters.kit import converters
 
 from .refused import ProgramRefused
 
@@ -54,13 +54,13 @@ def _check(raw: dict[str, Any], text: str, where: str) -> None:
             raise ProgramRefused("too_many_lines", f"a mapping has at most {MOST_LINES} lines", where=where, line=line)
         if len(path) > DEPTH + 2:
             raise ProgramRefused("too_deep", f"`each` goes at most {DEPTH} levels deep", where=where, line=line)
-    if (fault := schemas.first_fault(schemas.validator(SHAPE), raw)) is not None:
+    if (fault := schemas.explained(schemas.validator(SHAPE), raw)) is not None:
         line = line_of(text, fault.partition(":")[0].split("/")[1:])
         raise ProgramRefused("grammar", f"breaks schemas/{SHAPE} at {fault}", where=where, line=line)
     for path, name in _converters(raw):
-        if name not in CONVERTERS:
-            known = ", ".join(sorted(CONVERTERS))
-            told = f"no converter {name}: adapters/kit/converters.py has {known}"
+        if converters.named(name) is None:
+            known = ", ".join(sorted(converters.CONVERTERS))
+            told = f"no converter {name}: there are {known}, and date:DD.MM.YYYY, month:MM/YYYY in any order"
             raise ProgramRefused("converter", told, where=where, line=line_of(text, path))
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import schemas
 from adapters.kit.base import BaseAdapter, Kit
+from adapters.kit.breaker import Breaker
 from adapters.kit.codes import own_lists
 from adapters.kit.contract import (
     AgencyAnswerMalformed,
@@ -54,6 +55,8 @@ class Messaging(BaseAdapter):
             kit.setting("host"), int(kit.setting("port")), kit.setting("system_id"), kit.setting("password")
         )
         self._sender, self._timeout_s = kit.setting("from_sms"), kit.limits().timeout_s
+        self._breaker, self._slots = Breaker(), asyncio.Semaphore(kit.limits().concurrent)
+        kit.breakers.append(self._breaker)
         self._session: Session | None = None
         self._binding = asyncio.Lock()
         self._parts: dict[str, _Sent] = {}  # by the provider's id
@@ -67,6 +70,7 @@ class Messaging(BaseAdapter):
         Raises:
             AgencyOutcomeUnknown: cut after a part may have been sent: it is never repeated by itself.
             AgencyRejectedMessage: another channel than SMS, or the provider does not take the text or the number.
+            AgencyUnavailable: nothing was sent; code `breaker_open` while the provider is left alone for a moment.
         """
         service, alert = self.service(item.service), item.record
         if (fault := schemas.first_fault(schemas.validator(service.record_schema), alert)) is not None:
@@ -76,7 +80,8 @@ class Messaging(BaseAdapter):
         self._reference = (self._reference + 1) % 256
         coding, cut = parts(str(alert["text"]), self._reference)
         bodies = [submit_body(self._sender, str(alert["to"]), coding, each, split=len(cut) > 1) for each in cut]
-        return await self._sent(item, bodies)
+        with self._breaker.guarding():
+            return await self._sent(item, bodies)
 
     async def states(self) -> AsyncIterator[StateTold]:
         """What the receipts say of deliveries, as they come; see `contract.TellsStates`."""
@@ -91,7 +96,7 @@ class Messaging(BaseAdapter):
     async def _sent(self, item: Item, bodies: list[bytes]) -> Handed:
         sent, first, begun = _Sent(item.id, len(bodies)), "", False
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with asyncio.timeout(self._timeout_s), self._slots:
                 session = await self._bound()
                 for body in bodies:
                     begun = True

@@ -1,8 +1,0 @@
-"""Prepared."""
-
-revision = "0022"
-down_revision = "0021"
-
-
-def upgrade() -> None:
-    """Nothing yet."""
