@@ -8,8 +8,8 @@ bases in the document, then the lowest consent id. The choice is made before obj
 so that an objection can only ever make an answer smaller.
 
 The question reaches the provider under the numbers it names, so each must be known to belong to the person that
-the decision is about: a consent carries only numbers that were recorded with it, and another basis only those that
-some consent in force of this person holds. Otherwise one person's consent would open another's record.
+the decision is about: a consent carries only numbers recorded with it, things' too, and another basis only those of
+persons that some consent in force of this one holds. Otherwise one's consent would open another's record.
 
 No clock, database or network here: keep the facts, and last year's decision can be replayed.
 
@@ -66,7 +66,7 @@ def decide(request: Request, facts: Facts, now: datetime) -> Decision:
         return _refused(request, missed.code if missed else "no_agreement", reasons, missed and missed.agreement)
     offers = _offers(request, covering, facts, now, reasons)
     if not offers:
-        unbound = request.numbers and _offers(replace(request, numbers=frozenset()), covering, facts, now, [])
+        unbound = _offers(replace(request, numbers=frozenset(), things=frozenset()), covering, facts, now, [])
         return _refused(request, "number_not_bound" if unbound else "no_legal_basis", reasons, covering[0])
     chosen, *others = sorted(offers, key=_rank)
     reasons.append(f"allow agreement {chosen.agreement.name}: {chosen.says}")
@@ -246,6 +246,7 @@ def _void(consent: Consent, request: Request, now: datetime) -> str:
         (request.service in consent.services, "other service"),
         (not recipients.isdisjoint(consent.recipients), "other recipient"),
         (request.numbers <= consent.numbers, "another person's number"),
+        (request.things <= consent.numbers, "other things"),
     )
     return next((words for holds, words in checks if not holds), "")
 

@@ -72,7 +72,7 @@ def deciding(
         if said is None or len(said[1]) > MOST_CONSENTS:
             return of_values(place)
         request, (words, ids) = requests[place], said
-        alike = (_asked(request), bool(request.case), request.numbers, words)
+        alike = (_asked(request), bool(request.case), request.numbers, request.things, words)
         template = known.get(alike)
         if template is None:
             template = known[alike] = of_values(place)[0]
@@ -132,6 +132,7 @@ def _standing(request: Request, facts: Facts, consents: Sequence[Consent], now: 
         _asked(request),
         bool(request.case),
         bool(request.numbers),
+        bool(request.things),
         facts.controls,
         tuple(map(id, facts.agreements)),
         *[
@@ -141,6 +142,7 @@ def _standing(request: Request, facts: Facts, consents: Sequence[Consent], now: 
                 each.standing(now),
                 each.subject_ref == request.subject_ref,
                 request.numbers <= each.numbers,
+                request.things <= each.numbers,
             )
             for each in consents
         ],
@@ -170,7 +172,7 @@ def _but(kind: type[Any], *names: str) -> Callable[[Any], tuple[Any, ...]]:
 
 
 _by_id: Callable[[Consent], str] = attrgetter("id")
-_asked = _but(Request, "subject_ref", "numbers", "case")
+_asked = _but(Request, "subject_ref", "numbers", "things", "case")
 _words = _but(
     Consent, "id", "subject_ref", "numbers", "services", "evidence", "valid_from", "valid_until", "withdrawn_at"
 )

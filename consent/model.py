@@ -290,6 +290,8 @@ class Request:
         sent: what the question itself discloses to the provider (identifier types, `names`, ...).
         numbers: the numbers that the question names the person by to the provider, beside the one that
             `subject_ref` is made of. Somebody must vouch that they are the same person's.
+        things: numbers that name no person (a payment's reference). Only where a consent shall carry the question must
+            it hold them too, or one consent would open any of them (decision record 0066).
         emergency: the caller states an emergency (and keeps its reason in the log): break-glass bases count.
     """
 
@@ -304,6 +306,7 @@ class Request:
     case: str | None = None
     numbers: frozenset[str] = frozenset()
     emergency: bool = False
+    things: frozenset[str] = frozenset()
 
     @property
     def recipient(self) -> str:

@@ -91,11 +91,13 @@ class AgencyQuota:
         self._forget(provider, windows)
         short = [each for each in windows if self._left(each) < calls]
         if short:
+            got: dict[tuple[object, ...], int] = {}
             async with self.db.write() as connection:
                 for each in short:
                     lot = min(LARGEST_LOT, max(1, each.most // LOTS))
-                    got = await booked(connection, each, max(lot, calls - self._left(each)))
-                    self._drawn[_name(each)] = self._left(each) + got
+                    got[_name(each)] = await booked(connection, each, max(lot, calls - self._left(each)))
+            for name, lot in got.items():  # now that it is committed
+                self._drawn[name] = self._drawn.get(name, 0) + lot
         narrowest = min(windows, key=self._left)
         room = min(calls, self._left(narrowest))
         for each in windows:

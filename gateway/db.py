@@ -1,7 +1,8 @@
 """The database: one engine, two ways in. `read` sees committed rows, `write` is one short transaction.
 
 SQLite (embedded, one process): WAL, `synchronous=FULL`, write transactions begin IMMEDIATE and take
-turns on one lock, so that nobody meets "database is locked". PostgreSQL: any number of processes.
+turns on one lock, so that nobody meets "database is locked". PostgreSQL: any number of processes, each with at most so
+many connections that the server has room for all of them.
 Nobody waits longer than `WAIT_S` for a turn or a connection.
 Never hold a `write` across a call to another system.
 """
@@ -11,7 +12,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
-from sqlalchemy import event
+import asyncpg
+from sqlalchemy import event, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -19,6 +21,11 @@ from audit.store import Store, store_of
 
 T = TypeVar("T")
 WAIT_S = 5.0
+CONNECTIONS = 24  # of one process; PostgreSQL has 97 for everybody unless told otherwise
+ROOM = text(
+    "SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int"
+    " - (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid())"
+)
 PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
@@ -33,17 +40,30 @@ class DatabaseBusy(Exception):
     """No write could begin in time; nothing was written."""
 
 
+class NoConnectionLeft(ConnectionError):
+    """PostgreSQL has given all its connections away."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "PostgreSQL has no connection left: raise its max_connections, or set SANDHI_DATABASE_CONNECTIONS lower; "
+            "that many are opened by each process"
+        )
+
+
 class Database:
     """An engine and the lock that writers share (a real one on SQLite only)."""
 
-    def __init__(self, url: str, *, pool_size: int = 10) -> None:
-        self.is_sqlite = url.startswith("sqlite")
-        # jobs, batches and the log each hold a connection now and then; reads come on top
-        extra: dict[str, Any] = {"pool_timeout": WAIT_S}
-        extra |= {} if self.is_sqlite else {"pool_pre_ping": True, "max_overflow": pool_size}
-        self.engine: AsyncEngine = create_async_engine(url, pool_size=pool_size, **extra)
+    def __init__(self, url: str, *, connections: int = CONNECTIONS) -> None:
+        """`connections`: how many this process may have open on PostgreSQL, half of them to read."""
+        self.is_sqlite, self.connections = url.startswith("sqlite"), connections
+        extra: dict[str, Any] = {"pool_timeout": WAIT_S, "pool_size": 10}
+        if not self.is_sqlite:
+            kept = max(1, connections // 4)
+            extra |= {"pool_pre_ping": True, "pool_size": kept, "max_overflow": max(1, connections // 2) - kept}
+            extra |= {"connect_args": {"async_creator_fn": _connected}}
+        self.engine: AsyncEngine = create_async_engine(url, **extra)
         self._reader: AsyncEngine = create_async_engine(
-            url, pool_size=pool_size, isolation_level="AUTOCOMMIT", skip_autocommit_rollback=True, **extra
+            url, isolation_level="AUTOCOMMIT", skip_autocommit_rollback=True, **extra
         )
         self.write_lock = asyncio.Lock()
         self._whole: Store | None = None
@@ -97,12 +117,26 @@ class Database:
         except TimeoutError:
             raise DatabaseBusy("The database is busy writing; try again.") from None
 
+    async def room(self) -> int | None:
+        """How many connections PostgreSQL has left for this process; None on SQLite, which has no limit."""
+        if self.is_sqlite:
+            return None
+        async with self.read() as connection:
+            return int((await connection.execute(ROOM)).scalar_one())
+
     async def close(self) -> None:
         """Give all connections back."""
         if self._whole is not None:
             await self._whole.close()
         await self.engine.dispose()
         await self._reader.dispose()
+
+
+async def _connected(*where: Any, **how: Any) -> Any:
+    try:
+        return await asyncpg.connect(*where, **how)
+    except asyncpg.TooManyConnectionsError:
+        raise NoConnectionLeft from None
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

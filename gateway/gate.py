@@ -119,7 +119,7 @@ class Gate:
         Raises:
             NoEvidence: the facts cannot be read.
         """
-        request = self.requesting(ask)("", frozenset())
+        request = self.requesting(ask)("", frozenset(), frozenset())
         (facts,) = await self.facts_about_many([request])
         return beforehand.on_hold(request, facts.agreements, self.clock())
 
@@ -146,16 +146,17 @@ class Gate:
 
     def request(self, ask: Ask | Handover) -> Request:
         """What the decision is asked about."""
-        unbound = self.person_ref.unbound(self._disclosed(ask), found_by_name=isinstance(ask, Ask))
-        return self.requesting(ask)(self.person_ref(ask.subject), unbound)
+        told = self._disclosed(ask)
+        unbound = self.person_ref.unbound(told, found_by_name=isinstance(ask, Ask))
+        return self.requesting(ask)(self.person_ref(ask.subject), unbound, self.person_ref.things(told))
 
-    def requesting(self, ask: Ask | Handover) -> Callable[[str, frozenset[str]], Request]:
-        """The same for anybody: given a pseudonym and the numbers that need a consent's word, what is asked about."""
+    def requesting(self, ask: Ask | Handover) -> Callable[[str, frozenset[str], frozenset[str]], Request]:
+        """The same for anybody: given a pseudonym, the numbers that need a consent's word, and those of things."""
         offer = self.catalogue.offer(ask.service)
         asked, sent = ask.asked, offer.service.sent
         emergency = isinstance(ask, Ask) and bool(ask.emergency)
 
-        def about(person_ref: str, numbers: frozenset[str]) -> Request:
+        def about(person_ref: str, numbers: frozenset[str], things: frozenset[str]) -> Request:
             return Request(
                 ask.consumer,
                 offer.provider,
@@ -168,6 +169,7 @@ class Gate:
                 ask.case,
                 numbers,
                 emergency,
+                things,
             )
 
         return about
@@ -200,7 +202,7 @@ class Gate:
             record = offer.link.normalise(ask.service, raw)
         except AgencyError as error:
             raise translated(error) from error
-        if ask.claim is None or raw.claimed:
+        if ask.claim is None or raw.claimed or (raw.empty and not record):
             return record
         return claims.derive(ask.claim.name, ask.claim.parameters, record, ask.as_at, ask.subject.names)
 

@@ -33,6 +33,11 @@ TABLE: tuple[Row, ...] = (
         "DATABASE_URL", "", "SQLAlchemy URL; empty: SQLite in the data directory. PostgreSQL: postgresql+asyncpg://..."
     ),
     Row(
+        "DATABASE_CONNECTIONS",
+        "24",
+        "PostgreSQL: the most connections that this process opens, 8 or more. All processes share its max_connections.",
+    ),
+    Row(
         "PUBLIC_URL",
         "http://127.0.0.1:8080",
         "The address callers use: issuer, audience and proof target. Kept in the data directory, as is LOG_ORIGIN.",

@@ -7,7 +7,7 @@ from adapters.kit.dci_wire import Envelope, Sent
 from adapters.kit.egress import HttpAnswer
 
 from .edges.dci.names import Names, notified_by
-from .edges.dci.operations import INTERFACES
+from .edges.dci.operations import INTERFACES, Interface, of_reg_type
 from .trust.dialects import Message
 from .trust.errors import EncryptionRefused, NotCanonical, SignatureRefused
 from .trust.trust import Trust
@@ -17,7 +17,8 @@ class SystemWire:
     """The `Wire` to one system. One that is not registered gets the default, and its replies are taken as they come."""
 
     def __init__(self, trust: Trust, system: str, interface: str = "") -> None:
-        """`system`: its id, `LK/GOV/DME/ESS`; `interface`: what it is notified by where its policy names none."""
+        """`system`: its id, `LK/GOV/DME/ESS`; `interface`: what it is notified by where neither its policy nor
+        the event names one."""
         self._trust, self._system, self._interface = trust, system, interface
 
     async def sealed(self, url: str, headers: Mapping[str, str], envelope: Envelope) -> Sent:
@@ -27,7 +28,7 @@ class SystemWire:
         try:
             dci = messages.policy(self._system).dci
             theirs = Names(dci).outwards(envelope)
-            if interface := INTERFACES.get(dci.interface or self._interface):
+            if interface := INTERFACES.get(dci.interface) or _named(theirs) or INTERFACES.get(self._interface):
                 theirs = notified_by(interface, theirs)
             closed = messages.closed(self._system, theirs)
             signed = messages.signed(self._system, Message.of(closed, url=url, headers=tuple(headers.items())))
@@ -47,3 +48,11 @@ class SystemWire:
             return dict(Names(self._trust.messages.policy(self._system).dci).inwards(clear))
         except (SignatureRefused, EncryptionRefused) as error:
             raise AgencyAnswerMalformed("the reply is not protected as agreed", code=error.reason) from None
+
+
+def _named(envelope: Mapping[str, object]) -> Interface | None:
+    """The interface of the registry that the first event of a notification is about, if it is one of DCI's."""
+    message = envelope.get("message")
+    events = message.get("notify_event") if isinstance(message, Mapping) else None
+    data = events[0]["data"] if isinstance(events, list) and events else {}
+    return of_reg_type(data.get("reg_type")) if data else None

@@ -63,6 +63,8 @@ from .wires import SystemWire
 
 logger = logging.getLogger("sandhi")
 
+FEWEST_CONNECTIONS = 8
+
 
 @dataclass(frozen=True, slots=True)
 class Services:
@@ -168,9 +170,10 @@ async def _opened(settings: Settings) -> AsyncIterator[Services]:
     profile = load_profile(settings["PROFILE"])
     settings.claim_data_dir()
     dialler = _dialler(settings)
-    db = Database(settings.database_url)
+    db = Database(settings.database_url, connections=_connections(settings))
     try:
         await upgraded(db)
+        await _warn_of_little_room(db)
         trust = Trust(db, settings.data_dir / "keys", settings["PUBLIC_URL"], care=key_care(settings))
         trust.endpoint.agreed = AgreedInForce(db, profile)
         log = await open_log(settings, trust.keys, db.engine, db.write_lock)
@@ -188,6 +191,27 @@ async def _opened(settings: Settings) -> AsyncIterator[Services]:
             await log.close()
     finally:
         await db.close()
+
+
+def _connections(settings: Settings) -> int:
+    found = number(settings, "DATABASE_CONNECTIONS", 1000)
+    if found < FEWEST_CONNECTIONS:
+        raise SettingError(
+            f"SANDHI_DATABASE_CONNECTIONS is {FEWEST_CONNECTIONS} or more; with fewer, work waits for work"
+        )
+    return int(found)
+
+
+async def _warn_of_little_room(db: Database) -> None:
+    """Before the connections are needed, while somebody looks at the start."""
+    room = await db.room()
+    if room is not None and room < db.connections:
+        logger.warning(
+            "PostgreSQL has room for %d more connections, and this process may open %d: raise its max_connections, or "
+            "set SANDHI_DATABASE_CONNECTIONS lower",
+            room,
+            db.connections,
+        )
 
 
 async def _joined(

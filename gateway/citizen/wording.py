@@ -9,6 +9,7 @@ from typing import Any
 
 from consent import Agreement, member_of
 from consent.model import HANDED_OVER
+from consent.phrase import Phrase, phrase
 from consent.sentences import BASIS_WORDS
 
 from .disclosure import Delay
@@ -77,13 +78,14 @@ class Told:
         return self.use.began.kind == READ
 
     @property
-    def basis(self) -> str:
+    def basis(self) -> Phrase:
         """The legal basis in words; empty where nothing was decided in favour."""
         kind = self.use.says("basis")
         if kind == "consent":
-            return OWN_CONSENT
-        references = [each.reference for each in self.agreement.bases if each.kind == kind] if self.agreement else []
-        return f"{BASIS_WORDS[kind]} ({', '.join(references)})" if kind else ""
+            return Phrase(OWN_CONSENT)
+        named = [each.reference for each in self.agreement.bases if each.kind == kind] if self.agreement else []
+        words = Phrase(BASIS_WORDS.get(kind, ""))
+        return phrase("%(kind)s (%(reference)s)", kind=words, reference=", ".join(named)) if named else words
 
     @property
     def sentence(self) -> str:
@@ -138,9 +140,11 @@ class Told:
             told["delayed"] = {"days": self.delay.days, "reason": self.delay.reason}
         return told
 
-    def _basis(self) -> dict[str, str]:
-        known = {"agreement": self.agreement.id, "title": self.agreement.title} if self.agreement else {}
-        return {"kind": self.use.says("basis"), "words": self.basis} | known
+    def _basis(self) -> dict[str, object]:
+        known: dict[str, object] = (
+            {"agreement": self.agreement.id, "title": self.agreement.title} if self.agreement else {}
+        )
+        return known | {"kind": self.use.says("basis"), "words": str(self.basis), "phrase": self.basis.wire()}
 
 
 def listed(names: Iterable[str]) -> str:

@@ -49,6 +49,10 @@ def converters() -> None:
     table = Table("with", "reads")
     for name, convert in sorted(CONVERTERS.items()):
         table.add_row(name, " ".join((convert.__doc__ or "").split()).replace("`", ""))
+    table.add_row(
+        "date:DD.MM.YYYY", "A day in this notation: DD, MM, YYYY in any order, with - / . or a space between."
+    )
+    table.add_row("month:MM/YYYY", "A month, likewise; also without anything between: month:YYYYMM.")
     Console().print(table)
 
 

@@ -10,6 +10,7 @@ import typer
 from audit.errors import AuditError
 from consent.errors import ConsentError
 
+from ..db import NoConnectionLeft
 from ..people.errors import PeopleError
 from ..profile import ProfileError
 from ..settings import SettingError
@@ -23,6 +24,7 @@ EXPECTED = (
     ConsentError,
     AuditError,
     FileNotFoundError,
+    NoConnectionLeft,
 )
 
 

@@ -22,10 +22,11 @@ from .hub import Hub
 class Connected(BaseAdapter):
     """Dials nothing. What it gets is a record narrowed to the question, or the claim alone."""
 
-    def __init__(self, folder: Path, hub: Hub, trust: Trust, system: str) -> None:
-        """`system` is the one that the folder speaks for; its keys sign."""
+    def __init__(self, folder: Path, hub: Hub, trust: Trust, system: str, digest: str = "") -> None:
+        """`system` is the one that the folder speaks for; its keys sign. `digest` is of the registered files, which
+        the connector has to run; a folder of the operator's own has none."""
         super().__init__(Kit(folder, manifests.load(folder), {}, _nothing, Dialler()))
-        self._hub, self._trust, self._system = hub, trust, system
+        self._hub, self._trust, self._system, self._digest = hub, trust, system, digest
 
     async def ask(self, question: Question) -> RawAnswer:
         """See `contract.Adapter.ask`.
@@ -37,7 +38,7 @@ class Connected(BaseAdapter):
         self.service(question.service)
         document = connecting.question_document(question)
         timeout_s = self.kit.manifest.transport.timeout_s
-        asked = await self._hub.ask(self.id, EXCHANGE.get(), document, timeout_s)
+        asked = await self._hub.ask(self.id, EXCHANGE.get(), document, timeout_s, self._digest)
         signed = asked.answer.result()
         try:
             keys = (await self._trust.directory.fresh()).keys.get(self._system, ())
@@ -49,6 +50,8 @@ class Connected(BaseAdapter):
             raise AgencyAnswerMalformed("the connector's answer has not its shape", code="shape") from None
         if (payload.get("id"), payload.get("question")) != (asked.id, connecting.digest(document)):
             raise AgencyAnswerMalformed("the connector answers another question", code="question")
+        if self._digest and payload.get("folder") != self._digest:
+            raise AgencyAnswerMalformed("the connector runs other files than were released", code="folder")
         if isinstance(told, AgencyError):
             raise told
         claimed = bool(question.claim)

@@ -35,25 +35,31 @@ class Hub:
     """One for the life of the process."""
 
     def __init__(self, taken_within_s: float = TAKEN_WITHIN_S) -> None:
-        self._taken_within_s = taken_within_s
-        self._new: dict[str, deque[Waiting]] = defaultdict(deque)
+        self.taken_within_s = taken_within_s
+        self._new: dict[tuple[str, str], deque[Waiting]] = defaultdict(deque)  # by adapter and digest
         self._asked: dict[tuple[str, str], Waiting] = {}
-        self._woken: dict[str, asyncio.Condition] = defaultdict(asyncio.Condition)
+        self._woken: dict[tuple[str, str], asyncio.Condition] = defaultdict(asyncio.Condition)
 
-    async def ask(self, adapter: str, exchange: str, question: Mapping[str, Any], timeout_s: float) -> Waiting:
+    async def ask(
+        self, adapter: str, exchange: str, question: Mapping[str, Any], timeout_s: float, digest: str = ""
+    ) -> Waiting:
         """Put a question, and wait until a connector has answered it.
+
+        Args:
+            digest: of the registered files that answer it; a connector that runs others is not given it.
 
         Raises:
             AgencyUnavailable: no connector took it; code `no_connector`.
             AgencyTimeout: one took it and did not answer in time.
         """
-        if len(self._new[adapter]) >= MOST_WAITING:
+        place = adapter, digest
+        if len(self._new[place]) >= MOST_WAITING:
             raise AgencyUnavailable("too many questions wait for the agency's connector", code="connector_busy")
         made = Waiting(str(new_id(utc_now())), exchange, question, asyncio.get_running_loop().create_future())
         self._asked[adapter, made.id] = made
-        async with self._woken[adapter]:
-            self._new[adapter].append(made)
-            self._woken[adapter].notify()
+        async with self._woken[place]:
+            self._new[place].append(made)
+            self._woken[place].notify()
         try:
             async with asyncio.timeout(timeout_s):
                 await self._taken(made)
@@ -62,18 +68,19 @@ class Hub:
             raise AgencyTimeout("the agency's connector did not answer in time") from None
         finally:
             self._asked.pop((adapter, made.id), None)
-            if made in self._new[adapter]:
-                self._new[adapter].remove(made)
+            if made in self._new[place]:
+                self._new[place].remove(made)
             made.answer.cancel()
         return made
 
-    async def next(self, adapter: str, wait_s: float) -> Waiting | None:
-        """The oldest question that no connector has taken; None if there is none in time."""
-        woken = self._woken[adapter]
+    async def next(self, adapter: str, wait_s: float, digest: str = "") -> Waiting | None:
+        """The oldest question to these files that no connector has taken; None if there is none in time."""
+        place = adapter, digest
+        woken = self._woken[place]
         try:
             async with asyncio.timeout(wait_s), woken:
-                await woken.wait_for(lambda: self._new[adapter])
-                found = self._new[adapter].popleft()
+                await woken.wait_for(lambda: self._new[place])
+                found = self._new[place].popleft()
         except TimeoutError:
             return None
         found.taken.set()
@@ -85,7 +92,7 @@ class Hub:
 
     async def _taken(self, made: Waiting) -> None:
         try:
-            async with asyncio.timeout(self._taken_within_s):
+            async with asyncio.timeout(self.taken_within_s):
                 await made.taken.wait()
         except TimeoutError:
             raise AgencyUnavailable("the agency's connector is not connected", code="no_connector") from None

@@ -105,7 +105,7 @@ class Batches:
         return shown(row)
 
     async def _most_lines(self, pattern: Ask) -> int | None:
-        request = self.gate.requesting(pattern)("", frozenset())
+        request = self.gate.requesting(pattern)("", frozenset(), frozenset())
         (facts,) = await self.gate.facts_about_many([request])
         return most_lines(request, facts.agreements, self.gate.clock())
 

@@ -119,7 +119,7 @@ class Campaigns:
 
     async def _quota(self, pattern: Ask, per_day: int | None) -> tuple[int | None, int | None]:
         """The most lines a day, and the most lines of a batch; None without a limit."""
-        request = self.gate.requesting(pattern)("", frozenset())
+        request = self.gate.requesting(pattern)("", frozenset(), frozenset())
         (facts,) = await self.gate.facts_about_many([request])
         granting = [each for each in facts.agreements if grants(each, pattern, self.gate.clock())]
         limits = [self.gate.meter.limits(self.gate.catalogue.offer(pattern.service)).per_day, per_day]

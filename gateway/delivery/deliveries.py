@@ -28,7 +28,7 @@ from . import jobs
 from .closing import ClosingGate, Places, StillWanted, final, wanted, whole
 from .entries import failed_outcome
 from .handovers import packed, unpacked
-from .outbox import FINAL, Ended, Outbox, Taken
+from .outbox import FINAL, Begun, Ended, Outbox, Taken
 from .tables import delivery
 
 FULL_S = 1.0  # until it is looked whether the receiver has a place
@@ -136,7 +136,7 @@ class Deliveries:
             cut = Unknown("The message was cut while it was sent; look at it, it is not sent again by itself.")
             await closing.closed(opened, handover, Closing(cut.code, reasons=("cut between sending and its record",)))
             return
-        if not await self._outbox.sending(opened.exchange_id):
+        if not await self._outbox.sending(Begun(opened.exchange_id, state)):
             return
         try:
             await push(opened, handover, closing, last_try=False)

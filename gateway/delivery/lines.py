@@ -87,7 +87,12 @@ def _requesting(gate: Gate, pattern: Ask) -> Callable[[Subject], Request]:
         gate.person_ref,
         gate.catalogue.offer(pattern.service).service.sent,
     )
-    return lambda subject: about(person_ref(subject), person_ref.unbound(narrowed(subject, sent)))
+
+    def requesting(subject: Subject) -> Request:
+        told = narrowed(subject, sent)
+        return about(person_ref(subject), person_ref.unbound(told), person_ref.things(told))
+
+    return requesting
 
 
 class Judged(NamedTuple):

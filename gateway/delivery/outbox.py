@@ -36,6 +36,14 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
+class Begun:
+    """A delivery that a worker is about to send, and the state in which that worker found it."""
+
+    id: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """A delivery to end: what its row becomes, the receiver's word if it took it, and the outcome entry."""
 
@@ -54,8 +62,8 @@ class Outbox:
         """False: this consumer used the key before; nothing was written."""
         self.let_go: Grouped[str, None] = Grouped(self._let_go)
         """Let the workers have it."""
-        self.sending: Grouped[str, bool] = Grouped(self._sending)
-        """From here on the receiver may have acted on it. False: another worker has ended it, nothing is to be sent."""
+        self.sending: Grouped[Begun, bool] = Grouped(self._sending)
+        """From here on the receiver may have acted on it. False: another worker sends or ended it; nothing is sent."""
         self.end: Grouped[Ended, str] = Grouped(self._end)
         """The receipt of its outcome; of the first one, if it had ended before."""
         self.row: Grouped[str, Row[Any]] = Grouped(self._rows)
@@ -77,13 +85,17 @@ class Outbox:
             await jobs.release(connection, KIND, ids)
         return [None] * len(ids)
 
-    async def _sending(self, ids: Sequence[str]) -> list[bool]:
-        """A worker that stood still longer than its lease must not open again what the next one has ended."""
-        open_ = update(delivery).where(delivery.c.id.in_(ids), delivery.c.state.not_in(FINAL))
+    async def _sending(self, some: Sequence[Begun]) -> list[bool]:
+        """A worker that stood still longer than its lease must not open again what the next one has ended, nor send
+        beside it.
+        """
+        ids, again = [each.id for each in some], [each.id for each in some if each.state == "sending"]
+        free = (delivery.c.state != "sending") | delivery.c.id.in_(again)
+        open_ = update(delivery).where(delivery.c.id.in_(ids), delivery.c.state.not_in(FINAL), free)
         async with self._db.write() as connection:
             marked = await connection.execute(open_.values(state="sending").returning(delivery.c.id))
             left = set(marked.scalars())
-        return [each in left for each in ids]
+        return [each.id in left and each.id not in ids[:place] for place, each in enumerate(some)]
 
     async def _end(self, some: Sequence[Ended]) -> list[str]:
         by_id = {each.id: each for each in some}

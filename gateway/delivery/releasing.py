@@ -40,7 +40,7 @@ def people_of(results: Sequence[Result], at: float) -> bytes:
         at: when they were looked at last, seconds since 1970.
     """
     people = [
-        (place, each.request.subject_ref, sorted(each.request.numbers))
+        (place, each.request.subject_ref, sorted(each.request.numbers), sorted(each.request.things))
         for place, each in enumerate(results)
         if each.permit
     ]
@@ -88,11 +88,11 @@ class Releasing:
         if await self._fresh(known["at"]):
             return None
         about = self.gate.requesting(pattern)
-        requests = [about(ref, frozenset(numbers)) for _, ref, numbers in known["people"]]
+        requests = [about(ref, frozenset(numbers), frozenset(*things)) for _, ref, numbers, *things in known["people"]]
         verdicts = (await judged(self.gate, requests, self.turns)).verdicts
         told = self.seal.opened(f"results:{batch_id}:{n}", chunk.sealed_results).splitlines(keepends=True)
         before, results, commitments = Counter[str](), dict[int, Result](), dict[int, str]()
-        for (place, _, _), request, verdict in zip(known["people"], requests, verdicts, strict=True):
+        for (place, *_), request, verdict in zip(known["people"], requests, verdicts, strict=True):
             said = orjson.loads(told[place])
             result = lessened(pattern, request, verdict, said)
             if result:

@@ -12,7 +12,7 @@ from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from adapters.kit import strict_json
 
@@ -43,6 +43,20 @@ async def read_json(request: Request, *, largest: int = LARGEST) -> object:
 async def read(request: Request, *, largest: int = LARGEST) -> bytes:
     """The bytes of the body. Raises ProblemError `bad_request.too_large` as soon as that is known."""
     return b"".join([part async for part in _capped(request, largest)])
+
+
+def again(body: bytes, receive: Receive) -> Receive:
+    """A body that was read, to be read once more."""
+    given = False
+
+    async def reread() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return reread
 
 
 async def json_lines(request: Request, *, largest: int = LARGEST_BULK) -> AsyncIterator[object]:

@@ -8,8 +8,10 @@ from fastapi.responses import JSONResponse, Response
 from adapters.kit.contract import Hook, HookRefused, TakesHooks
 from audit import LogUnavailable
 
+from ..catalogue import Offer
 from ..delivery.outbox import note
 from ..gate import utc_now
+from ..registration.lived import Lived
 from ..wiring import Services
 from .body import read
 from .v1.problems import problem
@@ -23,10 +25,11 @@ def hook_routes(services: Services) -> APIRouter:
 
     async def hooked(adapter: str, request: Request) -> Response:
         link = next((each for each in services.catalogue if each.service.id.startswith(f"{adapter}.")), None)
-        if link is None or not isinstance(link.adapter, TakesHooks):
+        taking = _taking(link)
+        if link is None or taking is None:
             return problem("not_found", "No agency calls us here.")
         try:
-            said = link.adapter.hook(await _hook(services, request))
+            said = taking.hook(await _hook(services, request))
         except HookRefused as error:
             logger.warning("hook refused: %s", error.code, extra={"source": adapter, "code": error.code})
             return problem("forbidden", error.detail)
@@ -38,10 +41,20 @@ def hook_routes(services: Services) -> APIRouter:
             async with services.db.write() as connection:
                 now = utc_now().timestamp()
                 await note(connection, each.item, each.state, rank=each.rank, now=now)
+        for answer in said.answers:  # one that nobody waits for (any more) changes nothing
+            await services.waiting.tell(link.provider, answer.reference, answer.told)
         return JSONResponse(dict(said.content))
 
     routes.add_api_route("/{adapter}", hooked, methods=["GET", "POST"])
     return routes
+
+
+def _taking(link: Offer | None) -> TakesHooks | None:
+    """Who reads this agency's calls: its adapter, or the active version of a registered one."""
+    adapter = link.adapter if link else None
+    if isinstance(adapter, TakesHooks):
+        return adapter
+    return adapter.hooks if isinstance(adapter, Lived) else None
 
 
 async def _hook(services: Services, request: Request) -> Hook:

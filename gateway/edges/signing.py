@@ -23,7 +23,8 @@ from ..trust.errors import SignatureRefused
 from ..trust.messages import HTTP
 from ..trust.signatures import MISSING
 from ..trust.trust import Trust
-from .dci.failure import failed
+from .body import again
+from .dci.failure import failed, speaks_dci
 from .downgrade import told
 from .v1.problems import problem
 
@@ -91,7 +92,7 @@ class SignedMessages:
             return await self._refused(error, caller, scope, receive, send)
         scope["state"]["signature"] = proof
         answer = _Answer(self._trust, caller, message, send)
-        return await self._app(scope, _again(body, receive), answer)
+        return await self._app(scope, again(body, receive), answer)
 
     async def _refused(
         self, error: SignatureRefused, caller: Caller, scope: Scope, receive: Receive, send: Send
@@ -162,24 +163,10 @@ async def _whole(receive: Receive) -> bytes | None:
     return b"".join(parts)
 
 
-def _again(body: bytes, receive: Receive) -> Receive:
-    """A body that was read, to be read once more."""
-    given = False
-
-    async def again() -> Event:
-        nonlocal given
-        if given:
-            return await receive()
-        given = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return again
-
-
 def _shaped(scope: Scope, code: str, detail: str, *, missing: bool = False) -> Response:
     """A refusal in the surface's own shape. Source: DCI's codes for signatures; RFC 9457."""
     response = problem(code, detail)
-    if not scope["path"].startswith("/dci/"):
+    if not speaks_dci(scope["path"]):
         return response
     told_as = "err.request.bad" if code != "unauthenticated" else f"err.signature.{'missing' if missing else 'invalid'}"
     return failed(scope["path"], response.status_code, told_as, detail)

@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 import schemas
 from adapters.kit import golden, manifest, opening, strict_json
 from adapters.kit.base import BaseAdapter, NotConfigured
-from adapters.kit.contract import Adapter, AgencyError, Service
+from adapters.kit.contract import Adapter, AgencyError, AnswersLater, Service
 from adapters.kit.egress import Dialler
 from adapters.kit.mapping import MappingError
 from adapters.kit.untrusted import ProgramRefused
@@ -32,7 +32,7 @@ from ..trust.evidence import entry
 from ..trust.trust import Trust
 from ..wires import SystemWire
 from . import drift, folder, inputs, store
-from .lived import Lived, Running
+from .lived import Lived, LivedLater, Running
 from .steps import RUNNING
 from .store import Registered, Version, Window
 
@@ -75,6 +75,7 @@ class LiveAdapters:
         self._db, self._log, self._catalogue, self._dialler, self._trust = db, log, catalogue, dialler, trust
         self.root, self._hub = root, hub
         self.connected: Mapping[str, str] = {}  # adapters that an agency runs itself -> the system they speak for
+        self.files_inside: frozenset[tuple[str, str]] = frozenset()  # (adapter, digest) that may dial in
         self.clock: Callable[[], datetime] = trust.clock
         self.counted: Counter[tuple[str, int, str]] = Counter()
         self._generation = -1
@@ -95,8 +96,9 @@ class LiveAdapters:
                 # an adapter that runs no more is an offer without a link: callers shall not think that they misspelt it
                 gone = await store.live_versions(connection, ("retired", "superseded", "withdrawn"))
                 waiting = await store.live_versions(connection, ("proposed", "tested"))
-            inside = {each.adapter for each in (*versions, *waiting) if each.connector}
-            self.connected = {name: known[name].system for name in sorted(inside)}
+            inside = [each for each in (*versions, *waiting) if each.connector]
+            self.connected = {name: known[name].system for name in sorted({each.adapter for each in inside})}
+            self.files_inside = frozenset((each.adapter, each.digest) for each in inside)
             await self._run(known, versions, windows, gone)
             self._generation = generation
             return True
@@ -166,7 +168,8 @@ class LiveAdapters:
             link = None
             if active:
                 beside = {way: running.get(way) for way in ("canary", "shadow")}
-                link = Lived(registered.id, active, **beside, windows=planned, clock=self.clock, counted=self.counted)
+                kind = LivedLater if isinstance(active.adapter, AnswersLater) else Lived
+                link = kind(registered.id, active, **beside, windows=planned, clock=self.clock, counted=self.counted)
                 lived.append(link)
             last = mine.get("active") or _last(gone, registered.id)
             told = last.conformance() if last else None
@@ -195,14 +198,15 @@ class LiveAdapters:
         dialler = self._dialler.apart()
         services = frozenset(each.id for each in manifest.load(home).services.values())
         if found.connector:  # what it brings is mapped already, so only the agency sees its own shape
-            return Running(found.number, self.connected_to(home, registered.system), services, dialler)
+            return Running(found.number, self.connected_to(home, registered.system, found.digest), services, dialler)
         adapter = opening.open_adapter(home, inputs.lookup(values), dialler, SystemWire(self._trust, registered.system))
         seen = drift.Drift(await asyncio.to_thread(_known, home, adapter))
         return Running(found.number, adapter, services, dialler, found.share, seen)
 
-    def connected_to(self, home: Path, system: str) -> Connected:
-        """The adapter of a folder that the agency runs itself: it asks whichever connector of the system dials in."""
-        return Connected(home, self._hub, self._trust, system)
+    def connected_to(self, home: Path, system: str, digest: str) -> Connected:
+        """The adapter of a folder that the agency runs itself: it asks whichever connector of the system dials in with
+        these very files."""
+        return Connected(home, self._hub, self._trust, system, digest)
 
     async def home(self, found: Version) -> Path:
         """The version's folder on this machine. Raises OSError: it was altered, or cannot be written."""

@@ -17,10 +17,12 @@ from adapters.kit.contract import (
     AgencyAnswerMalformed,
     AgencyError,
     AgencyUnavailable,
+    AnswersLater,
     Handed,
     Item,
     Question,
     RawAnswer,
+    TakesHooks,
 )
 from adapters.kit.egress import Dialler
 
@@ -138,6 +140,11 @@ class Lived:
             self._count(version, "malformed")
             raise
 
+    @property
+    def hooks(self) -> TakesHooks | None:
+        """Who reads what the agency calls us for: the active version, if it says how; also in a planned outage."""
+        return self.active.adapter if isinstance(self.active.adapter, TakesHooks) else None
+
     async def close(self) -> None:
         """Nothing: versions are closed by who opened them, when none of them runs any more."""
 
@@ -214,6 +221,21 @@ class Lived:
         self._count(shadow, "shadow_different" if differing else "shadow_same")
         for name in differing:
             self._count(shadow, f"differs:{name}")
+
+
+class LivedLater(Lived):
+    """One whose active version takes questions now and is answered later (`contract.AnswersLater`)."""
+
+    async def ask_later(self, question: Question, reference: str) -> None:
+        """See `AnswersLater.ask_later`; the answer is mapped by the version that is active when it comes."""
+        self._check_open()
+        self._count(self.active, "asked")
+        assert isinstance(self.active.adapter, AnswersLater)
+        try:
+            await self.active.adapter.ask_later(question, reference)
+        except AgencyError as error:
+            self._note_error(self.active, error)
+            raise
 
 
 async def _record(version: Running, question: Question, raw: RawAnswer | None) -> dict[str, object]:

@@ -4,7 +4,7 @@
 | --- | --- |
 | `connection` | `ok`, `plain_http`, `cannot_connect`, `bad_certificate`, `not_allowed`, `not_configured` |
 | `auth` | `ok`, `invalid_auth`, `not_tried` |
-| `schema` | `ok`, `malformed`, `refused`, `redirected`, `source_error`, `not_tried` |
+| `schema` | `ok`, `path`, `malformed`, `refused`, `redirected`, `source_error`, `not_tried` |
 | `latency` | `ok`, `slow`, `too_slow`, `not_tried` |
 
 Names of codes follow Home Assistant's config flows. Everything goes through the guarded dialler, as live questions do:
@@ -18,6 +18,7 @@ from datetime import date
 from pathlib import Path
 from time import perf_counter
 from typing import Any
+from uuid import uuid4
 
 from adapters.kit import opening
 from adapters.kit.base import NotConfigured
@@ -30,6 +31,7 @@ from adapters.kit.contract import (
     AgencyRefused,
     AgencyTimeout,
     AgencyUnavailable,
+    AnswersLater,
     Identifier,
     Name,
     Question,
@@ -42,6 +44,10 @@ from adapters.kit.manifest import Manifest, load
 
 SLOW_MS = 2000
 NOT_TRIED = "not_tried"
+NO_SUCH_PATH = (
+    "404 for the person of samples/conformance.toml: path or base_url is wrong, or the test endpoint does not know "
+    "this person; name one there whom it knows"
+)
 _TLS = frozenset({"SSLError", "SSLCertVerificationError", "CertificateError", "SSLEOFError", "SSLZeroReturnError"})
 
 
@@ -102,8 +108,11 @@ async def _one(adapter: Adapter, service: Service, subject: Subject, as_at: date
     begun = perf_counter()
     error: AgencyError | None = None
     try:
-        raw = await adapter.ask(Question(service.id, subject, service.fields, as_at))
-        adapter.normalise(service.id, raw)
+        question = Question(service.id, subject, service.fields, as_at)
+        if isinstance(adapter, AnswersLater):  # whoever answers this is told that nobody waits for it
+            await adapter.ask_later(question, f"probe-{uuid4()}")
+        else:
+            adapter.normalise(service.id, await adapter.ask(question))
     except AgencyError as caught:
         error = caught
     ms = round((perf_counter() - begun) * 1000)
@@ -113,6 +122,8 @@ async def _one(adapter: Adapter, service: Service, subject: Subject, as_at: date
 def _verdict(service: str, error: AgencyError | None, secure: str, ms: int) -> Verdict:
     latency = "ok" if ms <= SLOW_MS else "slow"
     detail = error.detail if error else ""
+    if isinstance(error, AgencyHasNoSuchPerson) and error.code == "404":  # nothing but the status: no place answers so
+        return Verdict(service, secure, "ok", "path", latency, ms, NO_SUCH_PATH)
     if error is None or isinstance(error, AgencyHasNoSuchPerson | AgencyCannotTell):
         return Verdict(service, secure, "ok", "ok", latency, ms, detail)
     if isinstance(error, AgencyTimeout):
@@ -140,7 +151,7 @@ def _schema_code(error: AgencyError) -> str:
 
 
 def _asked(manifest: Manifest) -> list[Service]:
-    return [each for each in manifest.services.values() if each.actions & {"read", "verify"} and each.immediate]
+    return [each for each in manifest.services.values() if each.actions & {"read", "verify"}]
 
 
 def _base(manifest: Manifest, values: Callable[[str], str]) -> str:

@@ -125,7 +125,8 @@ class Registration:
         missing = sorted(found.needed - set(values))
         verdicts: Sequence[probing.Verdict] = ()
         if found.connector:
-            verdicts = await probing.probed_inside(home, self.live.connected_to(home, registered.system), self._today())
+            inside = self.live.connected_to(home, registered.system, found.digest)
+            verdicts = await probing.probed_inside(home, inside, self._today())
         elif not missing:
             wire = SystemWire(self.trust, registered.system)
             verdicts = await probing.probed(home, inputs.lookup(values), self.dialler, wire, self._today())

@@ -136,14 +136,16 @@ class Drafted:
     known: Known = all_of_it
     hidden: bool = False
 
-    async def compared(self, draft: Agreement, *, most: int = MOST) -> Compared:
+    async def compared(self, draft: Agreement, *, most: int = MOST, until: datetime | None = None) -> Compared:
         """The newest exchanges between the draft's systems, decided without the draft and with it.
 
         Args:
             most: for each pair of systems.
+            until: those of before this moment only.
         """
+        window = Wanted(limit=most, until=until)
         async with self.db.read() as connection:
-            found = await connection.run_sync(lambda reading: [*_newest(reading, draft, most)])
+            found = await connection.run_sync(lambda reading: [*_newest(reading, draft, window)])
             verdicts = [(each, await self._verdicts(connection, each, draft)) for each in found]
         different = [past for each, of in verdicts if of for past in _differing(each, of)]
         different.sort(key=lambda each: each.at, reverse=True)
@@ -175,10 +177,10 @@ class Drafted:
         return self.hidden and ("told" in facts or shown_as(outcome, may_know) != outcome)
 
 
-def _newest(connection: Connection, draft: Agreement, most: int) -> Iterable[Exchange]:
+def _newest(connection: Connection, draft: Agreement, window: Wanted) -> Iterable[Exchange]:
     for consumer in sorted(draft.consumer.systems):
         for provider in sorted(draft.provider.systems):
-            asked = Filters((("consumer", consumer), ("provider", provider)), window=Wanted(limit=most))
+            asked = Filters((("consumer", consumer), ("provider", provider)), window=window)
             yield from exchanges(connection, asked)
 
 

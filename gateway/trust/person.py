@@ -96,7 +96,8 @@ class PersonRef:
     def unbound(self, subject: Subject, *, found_by_name: bool = True) -> frozenset[str]:
         """`numbers` without the person key: nothing in the pseudonym says whose these are.
 
-        A number of a thing (a report, a payment under its payer's own reference) is nobody's, so nobody vouches for it.
+        A number of a thing (a report, a payment under its payer's own reference) is nobody's, so nobody vouches for it;
+        see `things`.
         """
         if len(subject.identifiers) == 1 and subject.identifiers[0].type == self.key and not subject.names:
             return frozenset()
@@ -106,6 +107,10 @@ class PersonRef:
         if key and any(each.type == self.key for each in others):
             refs -= {self.number_ref(key)}  # the same number once more
         return refs | self._born(subject, found_by_name)
+
+    def things(self, subject: Subject) -> frozenset[str]:
+        """`number_ref` of each number that names no person: only a consent has to hold these (decision record 0066)."""
+        return frozenset(self.number_ref(each) for each in subject.identifiers if each.type in self._of_things)
 
     def _born(self, subject: Subject, found_by_name: bool) -> frozenset[str]:
         """32 hexadecimal digits for each name with the birth date; none unless both are there."""

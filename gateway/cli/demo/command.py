@@ -4,8 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -14,9 +12,10 @@ import typer
 
 from ...settings import Settings
 from ..outcome import told_plainly
-from .choices import Choices, Ports, check_port, choices, free_ports, ports_of
+from .choices import Choices, Ports, check_port, choices, ports_of
 from .onboarding import Onboarded, onboard
 from .people import admit_planners, who_may_sign_in, who_may_sign_in_elsewhere
+from .practice import to_practise
 from .processes import ProcessDied, Processes
 from .report import (
     Comparison,
@@ -175,30 +174,13 @@ def _keep(chosen: Choices, ports: Ports, processes: Processes) -> None:
     registry, sandbox = f"http://127.0.0.1:{ports.registry}", f"http://127.0.0.1:{ports.sandbox}"
     for line in who_may_sign_in_elsewhere(chosen.data, registry, sandbox):
         say(line)
-    say(to_practise(chosen, ports, processes))
+    for line in to_practise(chosen, processes, registry_environment(chosen, ports)):
+        say(line)
     say(f"ready {chosen.gateway}")
     with suppress(KeyboardInterrupt):
         while True:
             time.sleep(0.5)
             processes.check()
-
-
-def to_practise(chosen: Choices, ports: Ports, processes: Processes) -> str:
-    """A second registry over a copy whose list nobody has reviewed: the demo's own review is over, and counts.
-
-    Raises:
-        ProcessDied: it does not come up.
-    """
-    folder = chosen.data / "practice"
-    if not folder.exists():
-        copy = ["practise", "--data", str(chosen.data / "registry"), "--into", str(folder)]
-        subprocess.run([sys.executable, "-m", "registry", *copy], check=True, stdout=subprocess.DEVNULL)
-    (port,) = free_ports(1)
-    own = {"REGISTRY_PORT": str(port), "REGISTRY_LIST": str(folder / "list.jsonl")}
-    serve = ["serve", "--data", str(folder)]
-    processes.start("practice", "registry", serve, registry_environment(chosen, ports) | own)
-    processes.wait_for("practice", f"http://127.0.0.1:{port}/livez")
-    return f"to practise the review, a list that nobody has looked at: http://127.0.0.1:{port}/desk; the same accounts"
 
 
 def _interrupt(_signal: int, _frame: object) -> None:

@@ -40,12 +40,12 @@ STEPS: tuple[Step, ...] = (
     Step("8", "Offices alert people by SMS, WhatsApp and call", (), ("alerts",)),
     Step("X", "Counsellors verify at outreach what no register could tell; findings return", (), ("counsel",)),
     Step("9", "The ESS tells who enrolled; the registry also asks by itself", ("enrolments",), ()),
-    Step("U", "Programme updates both ways; a death reaches the programme", ("updates",), ()),
+    Step("U", "Programme updates both ways; a death reaches programme and ESS", ("updates",), ()),
     Step("V", "Monthly compliance check on a statutory basis: notice, and a person decides", ("compliance",)),
     Step("C", "Control report", ("control",)),
 )
 # what the agencies do before the registry's part of a step
-BEFORE: Mapping[str, Sequence[str]] = {"9": ("enrol",), "U": ("progress", "death")}
+BEFORE: Mapping[str, Sequence[str]] = {"9": ("enrol",), "U": ("progress", "watch", "death", "mourn")}
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -82,6 +82,7 @@ class Received:
     Attributes:
         envelope: in clear; `header` and `message` are its own.
         tolerated: what had to be put right, by its name in `tolerance.COERCIONS`.
+        carried: how another transport calls the message that held it, for the intent.
     """
 
     header: Mapping[str, Any]
@@ -96,6 +97,7 @@ class Received:
     names: Names
     purpose: str = ""
     tolerated: tuple[str, ...] = ()
+    carried: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def encrypted(self) -> bool:
@@ -112,6 +114,7 @@ class Received:
         told = self.proof.facts()
         if isinstance(self.http.signature, str):
             told["commitment"] = hashlib.sha256(self.http.signature.encode()).hexdigest()
+        told |= {"carried": dict(self.carried)} if self.carried else {}
         return told | ({"tolerated": list(self.tolerated)} if self.tolerated else {})
 
     def asking(self, here: "Services") -> Asking:

@@ -65,6 +65,11 @@ def failed(path: str, status: int, code: str, text: str, *, transaction_id: str 
     return Response(orjson.dumps(body), status, media_type="application/json")
 
 
+def speaks_dci(path: str) -> bool:
+    """Whether who asks for this HTTP path expects DCI's words: at our own edge, or carried by X-Road."""
+    return path.startswith("/dci/") or (path.startswith(("/r1/", "/im/r1/")) and operation_at(path) is not None)
+
+
 def acknowledgement(status: str, correlation_id: str) -> dict[str, Any]:
     """An Ack's `message`: `ACK` (a callback follows), `NACK` (nothing more will come) or `ERR`."""
     return {"ack_status": status, "timestamp": stamp(), "correlation_id": correlation_id}

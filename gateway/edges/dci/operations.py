@@ -20,6 +20,7 @@ class Interface:
         reg_types: the registry types that it is about, by the part after the last colon, in lower case.
         one_record: `reg_records` of a search's answer is one object instead of a list.
         one_in_status: the same where a search's answer stands in the answer to `txn/status`.
+        subscriptions_in_status: `txn_status` has a shape for what became of a subscription.
         event_types: what a notification may call its event; empty: anything.
     """
 
@@ -28,6 +29,7 @@ class Interface:
     reg_types: frozenset[str]
     one_record: bool = False
     one_in_status: bool = False
+    subscriptions_in_status: bool = False
     event_types: frozenset[str] = frozenset()
 
 
@@ -74,7 +76,11 @@ INTERFACES: Mapping[str, Interface] = {
             event_types=frozenset({"enrolment", "enrolment_status_change"}),
         ),
         Interface(
-            "CRVS", "dci/crvs.json", frozenset({"civil", "crvs", "birth", "death", "marriage"}), one_in_status=True
+            "CRVS",
+            "dci/crvs.json",
+            frozenset({"civil", "crvs", "birth", "death", "marriage"}),
+            one_in_status=True,
+            subscriptions_in_status=True,
         ),
         Interface(
             "IBR",
@@ -94,6 +100,7 @@ INTERFACES: Mapping[str, Interface] = {
             "dci/fr.json",
             frozenset({"fr", "farmer"}),
             one_in_status=True,
+            subscriptions_in_status=True,
             event_types=frozenset({"REGISTER"}),
         ),
     )

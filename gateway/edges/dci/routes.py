@@ -4,6 +4,7 @@ prefix of a partner. Whatever else is asked below `/dci` is answered here too, s
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -18,6 +19,7 @@ from ..refusal import OUT_OF_ORDER, OUTAGES, ProblemError, is_outage
 from ..signing import message_of, proof_of
 from ..v1.deps import caller, services
 from . import extras, later, status, told_later, updates
+from .answering import offer_for
 from .envelope import Received, received
 from .events import confirmed, notified, subscribed, unsubscribed
 from .failure import BAD, NOT_FOUND, UNAVAILABLE, DciError, failed
@@ -57,6 +59,16 @@ HANDLERS: Mapping[str, Handler] = {
 PREFIXES = ("/registry", "/{system}/registry")
 
 
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """What the path says before the message does: the system (DCI's spelling) and service that it is for, and how the
+    transport calls the message."""
+
+    system: str | None = None
+    service: str = ""
+    carried: Mapping[str, object] = field(default_factory=dict)
+
+
 def dci_routes() -> APIRouter:
     """All routes, under both prefixes, and the one that takes everything else."""
     routes = APIRouter(tags=["dci"])
@@ -79,7 +91,7 @@ def _endpoint(operation: Operation, handler: Handler) -> Callable[..., Awaitable
         who: Annotated[Caller, Depends(caller)],
         here: Annotated[Services, Depends(services)],
     ) -> Response:
-        return await _answered(request, operation, handler, who, here)
+        return await _answered(request, operation, handler, who, here, Pin(_pinned(request, who, here)))
 
     endpoint.__doc__ = f"`/registry/{operation.path}` of SPDCI 1.0.0; see docs/profiles/dci.md."
     return endpoint
@@ -97,7 +109,21 @@ async def _elsewhere(
         if operation is None or request.method == "POST":
             return failed(path, 404, NOT_FOUND, "There is no such path here; docs/profiles/dci.md lists them.")
     elif request.method == "POST" and operation.path in HANDLERS:
-        return await _answered(request, operation, HANDLERS[operation.path], who, here)
+        return await _answered(request, operation, HANDLERS[operation.path], who, here, Pin())
+    return _not_posted(path)
+
+
+async def carried(request: Request, path: str, who: Caller, here: Services, pin: Pin) -> Response:
+    """A message that came inside another transport (X-Road); `path` begins with `registry/`."""
+    operation = OPERATIONS.get(path.removeprefix("registry/"))
+    if operation is None or operation.path not in HANDLERS:
+        return failed(f"/{path}", 404, NOT_FOUND, "There is no such path here; docs/profiles/dci.md lists them.")
+    if request.method != "POST":
+        return _not_posted(f"/{path}")
+    return await _answered(request, operation, HANDLERS[operation.path], who, here, pin)
+
+
+def _not_posted(path: str) -> Response:
     answer = failed(path, 405, BAD, "Send a POST.")
     answer.headers["allow"] = "POST"
     return answer
@@ -108,17 +134,19 @@ def _known(path: str) -> Operation | None:
     return OPERATIONS.get(rest) if found and before.count("/") <= 1 else None
 
 
-async def _answered(request: Request, operation: Operation, handler: Handler, who: Caller, here: Services) -> Response:
+async def _answered(
+    request: Request, operation: Operation, handler: Handler, who: Caller, here: Services, pin: Pin
+) -> Response:
     """The handler's answer, or the failure in the shape of the path."""
     path = request.url.path
     try:
         _check_scope(who, operation)
         http = message_of(request, await _body(request, operation), here.trust.origin)
-        message = await received(http, operation, who, here, proof_of(request))
+        message = replace(await received(http, operation, who, here, proof_of(request)), carried=pin.carried)
     except (DciError, *OUTAGES) as error:
         return _failed(error, path, "")
     try:
-        return await _worked(handler, message, who.system, _pinned(request, who, here), here)
+        return await _worked(handler, message, who.system, pin, here)
     except (DciError, EncryptionRefused, NoEvidence, *OUTAGES) as error:
         return _failed(error, path, message.transaction_id)
 
@@ -139,11 +167,11 @@ def _failed(error: Exception, path: str, transaction_id: str) -> Response:
     return answer
 
 
-async def _worked(handler: Handler, message: Received, consumer: str, pinned: str | None, here: Services) -> Response:
+async def _worked(handler: Handler, message: Received, consumer: str, pin: Pin, here: Services) -> Response:
     """The answer; only what succeeded uses its message id up."""
     worked = False
     try:
-        _check_pin(pinned, message)
+        _check_pin(pin, message, here)
         answer = await handler(message, consumer, here)
         worked = True
     finally:
@@ -162,10 +190,21 @@ def _pinned(request: Request, who: Caller, here: Services) -> str | None:
     return None if f"/{system}/registry" == here.trust.messages.policy(who.system).dci.prefix else system
 
 
-def _check_pin(system: str | None, message: Received) -> None:
+def _check_pin(pin: Pin, message: Received, here: Services) -> None:
     """`/dci/{system}/registry/...`: the message must be for that system."""
-    if system is not None and message.header.get("receiver_id") != system:
+    if pin.system is not None and message.header.get("receiver_id") != pin.system:
         raise DciError(400, "err.receiver_id.invalid", "receiver_id is not the system of the path.")
+    if pin.service and any(not _asks(pin.service, each, message, here) for each in message.items):
+        raise DciError(400, BAD, "reg_type is not the registry of the path's service.")
+
+
+def _asks(service: str, item: Mapping[str, Any], message: Received, here: Services) -> bool:
+    """Whether an item of a search asks this service; one that asks none is refused by itself."""
+    try:
+        criteria = item.get("search_criteria")
+        return criteria is None or offer_for(criteria, message.asking(here), here).service.id == service
+    except ProblemError:
+        return True
 
 
 async def _body(request: Request, operation: Operation) -> bytes:

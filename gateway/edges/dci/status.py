@@ -87,8 +87,8 @@ async def _status(
         return _unknown(request, transaction_id)
     newest = found[-1]
     if newest.state in {RECEIVED, PENDING}:
-        return _unfinished(newest, kind)
-    answer = await here.transactions.looked_at(newest.id)
+        return _fitting(_unfinished(newest, kind), interface)
+    answer = _fitting(await here.transactions.looked_at(newest.id), interface)
     wanted = frozenset(values) if attribute == "reference_id_list" else frozenset()
     return _shaped(answer, interface, wanted)
 
@@ -130,6 +130,17 @@ def _shaped(answer: Mapping[str, Any], interface: Interface, references: frozens
         return answer
     kept = [each for each in items if not references or each["reference_id"] in references]
     return {**answer, "search_response": [_one_record(each) if interface.one_in_status else each for each in kept]}
+
+
+def _fitting(status: Mapping[str, Any], interface: Interface) -> Mapping[str, Any]:
+    """The request of every file may ask about a subscription, but the answer of most has room for a search only: there
+    its items stand as those of a search, and the whole beside them."""
+    if interface.subscriptions_in_status or "search_response" in status:
+        return status
+    kept = ("reference_id", "timestamp", "status", "status_reason_message", "locale")
+    items = status.get("subscribe_response", ())
+    shown = [{name: each[name] for name in kept if name in each} for each in items]
+    return {"search_response": shown, **status}
 
 
 def _one_record(item: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -106,11 +106,10 @@ async def post_simulation(
             preview = await previewed(connection, before, draft)
             requests = [each for subject in people for each in requests_of(draft, subject, case=body.case)]
             facts = [await own(connection, each) for each in await facts_for(connection, requests, now)]
-        past = await _past(here, member, draft).compared(draft)
+        seen = await _past(here, member, draft, now)
     verdicts = simulate(draft, [(each, known, now) for each, known in zip(requests, facts, strict=True)])
     shown = [_verdict(each, people.index(each.request.subject_ref)) for each in verdicts]
     told = {"made_up_people": made_up_people(draft, before, now), "verdicts": shown}
-    seen = past.wire() if member == draft.consumer.member else past.in_sums()
     return preview | in_words(draft) | told | {"past_exchanges": seen}
 
 
@@ -130,11 +129,13 @@ def made_up_people(draft: Agreement, before: Agreement | None, now: datetime) ->
     ]
 
 
-def _past(here: Services, member: str, draft: Agreement) -> Drafted:
+async def _past(here: Services, member: str, draft: Agreement, now: datetime) -> dict[str, object]:
+    """A provider's sums are of days that are over: asked after each exchange, they would tell of that one person."""
     replaying = Replaying(here.db, here.gate, here.person_ref)
     if member == draft.consumer.member:
-        return Drafted(here.db, replaying, recorded_by(member), hidden=True)
-    return Drafted(here.db, replaying)
+        return (await Drafted(here.db, replaying, recorded_by(member), hidden=True).compared(draft)).wire()
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    return (await Drafted(here.db, replaying).compared(draft, until=midnight)).in_sums()
 
 
 async def newest(connection: AsyncConnection, draft: Agreement) -> Agreement | None:

@@ -33,18 +33,21 @@ class AnswerIn(Shape):
     answer: Annotated[str, StringConstraints(min_length=1, max_length=LARGEST)]
 
 
-class NothingIn(Shape):
-    """An empty object."""
+class NextIn(Shape):
+    """`digest` is of the folder that the connector runs; a registered one has to name it."""
+
+    digest: Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{64})?$")] = ""
 
 
-@router.post("/connectors/{adapter}/next", response_model=None, responses={204: {}, 401: {}, 404: {}})
-async def post_next(adapter: Reference, _body: NothingIn, who: Who, here: Inside, request: Request) -> Response:
-    """The next question for this agency, or 204 after 25 s; call again at once."""
+@router.post("/connectors/{adapter}/next", response_model=None, responses={204: {}, 401: {}, 404: {}, 409: {}})
+async def post_next(adapter: Reference, body: NextIn, who: Who, here: Inside, request: Request) -> Response:
+    """The next question for this agency, or 204 after 25 s; call again at once. 409: the files are of no version."""
     _own(here, who, adapter)
+    digest = _registered(here, adapter, body.digest)
     for _ in range(int(connecting.HELD_S / LOOK_S)):  # a connector that hung up must not be given a question
         if await request.is_disconnected():
             break
-        if found := await here.hub.next(adapter, LOOK_S):
+        if found := await here.hub.next(adapter, LOOK_S, digest):
             return JSONResponse({"id": found.id, "exchange": found.exchange, "question": dict(found.question)})
     return Response(status_code=204)
 
@@ -72,3 +75,17 @@ def _own(here: Services, who: Caller, adapter: str) -> str:
     if provider != who.system:
         raise ProblemError("not_found", "No adapter of this name waits for a connector of the caller.")
     return provider
+
+
+def _registered(here: Services, adapter: str, digest: str) -> str:
+    """The digest of the files that questions are put to; empty for a folder of the operator's own.
+
+    Raises:
+        ProblemError: `conflict`: a registered adapter, and the connector runs none of its versions.
+    """
+    if adapter in here.connected:
+        return ""
+    if (adapter, digest) not in here.registration.live.files_inside:
+        told = "The connector's folder is no version of this adapter that is active or may be tested: "
+        raise ProblemError("conflict", f"{told}fetch the released files, or propose these; its digest is of all files.")
+    return digest

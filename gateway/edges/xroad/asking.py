@@ -139,7 +139,7 @@ def asked(called: Called, body: Mapping[str, object], offer: Offer, purpose: str
     ask = replace(checked_ask(known, here.catalogue, here.profile, now=True), purpose=ask.purpose)
     emergency = wanted.emergency.reason if wanted.emergency else ""
     officer = here.person_ref.officer_ref(called.user) if called.user else ""
-    return replace(ask, emergency=emergency, officer=officer, message=_message(called, here))
+    return replace(ask, emergency=emergency, officer=officer, message=called_by(called, here))
 
 
 def _purpose(stated: str, agreed: frozenset[str], here: Services) -> str:
@@ -150,7 +150,7 @@ def _purpose(stated: str, agreed: frozenset[str], here: Services) -> str:
     return stated or "".join(agreed)
 
 
-def _message(called: Called, here: Services) -> dict[str, str]:
+def called_by(called: Called, here: Services) -> dict[str, str]:
     """How the message is called, for the intent: our id in clear, what the client chose by its keyed hash."""
     said = {"id": called.message_id, "represented": called.represented}
     hashed = {f"{name}_ref": here.person_ref.case_ref(value) for name, value in said.items() if value}

@@ -2,6 +2,7 @@
 also one of the web framework, leaves in X-Road's shape.
 
     POST /r1/{instance}/{class}/{member}/{subsystem}/{service}        one question, answered now
+    POST /r1/{instance}/{class}/{member}/{subsystem}/{service}/registry/...      a DCI message (`carrying.py`)
     GET  /r1/{instance}/{class}/{member}/{subsystem}/listMethods | allowedMethods | getOpenAPI?serviceCode=
 
 Source: PR-REST 1.0.x, PR-MREST 0.5, PR-META 2.15.
@@ -24,11 +25,13 @@ from ...errors import ExchangeError
 from ...trust.caller import Caller
 from ...trust.errors import NoIdentifier
 from ...wiring import Services
-from ..body import check_type, read
+from ..body import LARGEST, check_type, read
+from ..dci.upload import LARGEST as LARGEST_DCI
 from ..v1.deps import caller, services
 from ..v1.problems import place, problem
 from . import metadata
 from .asking import Called, answered
+from .carrying import dci_answered, is_dci
 from .codes import (
     BAD_REQUEST,
     FAILURES,
@@ -61,6 +64,9 @@ METADATA: dict[str, Metadata] = {
 def xroad_rest_routes() -> APIRouter:
     """The routes; described by each service's own `getOpenAPI`, not by `/v1/openapi.json`."""
     routes = APIRouter(include_in_schema=False)
+    routes.add_api_route(
+        "/r1/{instance}/{member_class}/{member}/{subsystem}/{service}/registry/{path:path}", _r1, methods=METHODS
+    )
     routes.add_api_route("/r1/{path:path}", _r1, methods=METHODS)
     routes.add_api_route("/r1", _r1, methods=METHODS)
     routes.add_api_route("/listClients", _list_clients, methods=METHODS)
@@ -102,7 +108,7 @@ async def _r1(request: Request) -> Response:
     try:
         called, path = _called(request, who, message.request_id)
         message = replace(message, called=called)
-        message = replace(message, body=await read(request))
+        message = replace(message, body=await read(request, largest=LARGEST_DCI if is_dci(path) else LARGEST))
         answer = await _answer(message, called, path, here)
     except FAILURES as error:
         answer = failed(error, who, request, here, message.request_id)
@@ -178,6 +184,8 @@ async def _answer(message: _Message, called: Called, path: str, here: Services) 
             raise XRoadError(BAD_REQUEST, f"{called.code} is asked with GET, and nothing after it.")
         told = await METADATA[called.code](called.provider, called.caller, request, here)
         return Response(orjson.dumps(told), media_type="application/json")
+    if is_dci(path):
+        return await dci_answered(called, path, request, message.body, here)
     if path:
         raise XRoadError(UNKNOWN_SERVICE, "The service has no such path; see its getOpenAPI.")
     if request.method != "POST":

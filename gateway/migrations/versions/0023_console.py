@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0026"
-down_revision = "0025"
+revision = "0023"
+down_revision = "0022"
 
 NO_EXCHANGE = sa.text("kind NOT IN ('exchange.intent', 'exchange.outcome')")
 

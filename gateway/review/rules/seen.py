@@ -156,13 +156,17 @@ def counted(connection: Connection, seen: Seen, since: datetime) -> Seen:
 
 
 def _release(exchange: str, entry: Entry, facts: Mapping[str, Any]) -> Release:
+    """Of a claim, which is granted and released whole, the field is the claim's own, whatever its answer holds."""
+    said: Mapping[str, Any] = entry.facts
+    asked = frozenset(map(str, said.get("asked", ())))
+    is_claim = any(each.startswith("claim:") for each in asked)
     return Release(
         exchange,
         str(entry.facts.get("consumer")),
         str(entry.facts.get("service")),
         str(facts.get("agreement")),
         int(facts.get("agreement_version") or 0),
-        frozenset(map(str, facts["released"])),
+        asked if is_claim else frozenset(map(str, facts["released"])),
         entry.at,
     )
 

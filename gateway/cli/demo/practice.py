@@ -1,0 +1,118 @@
+"""What a kept demo leaves for people to try their pages on, after the list was compared and the log was verified.
+
+The planning department's and the offices' pages run over copies on which nobody has worked yet; nothing of the copies
+reaches what counts. At the console an agency's administrator has proposed something that changes nothing, and the rules
+have looked through the log for findings: both as officers do it, with a session, so that the log tells of them.
+"""
+
+import html
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from .choices import Choices, free_ports
+from .people import FILE
+from .processes import ProcessDied, Processes
+
+HIDDEN = re.compile(r'<input type="hidden" name="([^"]*)" value="([^"]*)">')
+PROPOSER, WATCHER, DECIDER = "dme-admin", "compliance", "operator"
+SYSTEM = "LK/GOV/DME/ESS"
+REASON = "Practice: the address that it has already. Approved or rejected, nothing changes."
+THERE_ALREADY = 409
+"""The status of a proposal that an earlier run of the same data has made."""
+
+
+def to_practise(chosen: Choices, processes: Processes, registry: Mapping[str, str]) -> Iterator[str]:
+    """Leave something to do for everybody; gives lines for the person who started the demo. `practice.json` has where.
+
+    Args:
+        registry: the environment of the registry's process.
+
+    Raises:
+        ProcessDied: one of the copies does not come up, or the console refuses.
+    """
+    places = {"planning": _planning(chosen.data, processes, registry), "offices": _offices(chosen.data, processes)}
+    (chosen.data / "practice.json").write_text(json.dumps(places, indent=2) + "\n", encoding="utf-8")
+    yield "to practise, with the same accounts; nothing of it reaches what counts:"
+    yield f"  planning department, a list that nobody has reviewed: {places['planning']}/desk"
+    yield f"  counsellors, people whom nobody has visited: {places['offices']}/counsel"
+    findings = _at_the_console(chosen)
+    yield f"  {WATCHER}: {findings} open findings at {chosen.gateway}/console/findings"
+    yield f"  {DECIDER} and {WATCHER}: a proposal of {PROPOSER} at {chosen.gateway}/console/approvals"
+
+
+def _planning(data: Path, processes: Processes, environment: Mapping[str, str]) -> str:
+    folder = data / "practice"
+    if not folder.exists():
+        copy = ["practise", "--data", str(data / "registry"), "--into", str(folder)]
+        subprocess.run([sys.executable, "-m", "registry", *copy], check=True, stdout=subprocess.DEVNULL)
+    (port,) = free_ports(1)
+    own = {"REGISTRY_PORT": str(port), "REGISTRY_LIST": str(folder / "list.jsonl")}
+    processes.start("practice", "registry", ["serve", "--data", str(folder)], dict(environment) | own)
+    processes.wait_for("practice", f"http://127.0.0.1:{port}/livez")
+    return f"http://127.0.0.1:{port}"
+
+
+def _offices(data: Path, processes: Processes) -> str:
+    (port,) = free_ports(1)
+    where = ["--data", str(data / "sandbox"), "--into", str(data / "practice-offices"), "--port", str(port)]
+    processes.start("practice-offices", "sandbox", ["practise", *where], {})
+    processes.wait_for("practice-offices", f"http://127.0.0.1:{port}/counsel/sign-in")
+    return f"http://127.0.0.1:{port}"
+
+
+def _at_the_console(chosen: Choices) -> int:
+    """Let the one propose and the other look; gives the open findings."""
+    officers = {each["login"]: each["password"] for each in json.loads((chosen.data / FILE).read_text("utf-8"))}
+    with Session(chosen.gateway) as proposer:
+        proposer.sign_in(PROPOSER, officers[PROPOSER])
+        system = proposer.call("GET", f"/v1/systems/{SYSTEM.replace('/', '.')}")
+        addresses = {each["service"].rpartition("/")[2]: each["callback_url"] for each in system["services"]}
+        named = {"kind": "callback.host", "subject": SYSTEM, "member": SYSTEM.rpartition("/")[0], "reason": REASON}
+        proposer.call("POST", "/v1/approvals", named | {"document": addresses})
+    with Session(chosen.gateway) as watcher:
+        watcher.sign_in(WATCHER, officers[WATCHER])
+        watcher.call("POST", "/v1/audit/findings/run", {})
+        return len(watcher.call("GET", "/v1/audit/findings")["findings"])
+
+
+class Session:
+    """An officer at the console, as a browser without scripts is."""
+
+    def __init__(self, gateway: str) -> None:
+        self._gateway = gateway
+        self._http = httpx.Client(base_url=gateway, timeout=60.0, trust_env=False, follow_redirects=True)
+
+    def __enter__(self) -> "Session":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def sign_in(self, login: str, password: str) -> None:
+        """By the form of the built-in identity provider."""
+        page = self._http.get("/console/sign-in/officers").text
+        fields = {html.unescape(name): html.unescape(value) for name, value in HIDDEN.findall(page)}
+        form = fields | {"login": login, "password": password}
+        self._http.post("/idp/authorize", data=form, headers={"origin": self._gateway})
+
+    def call(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+        """A call to `/v1` as a page makes it.
+
+        Raises:
+            ProcessDied: it was refused; the text names the call and the code of the refusal.
+        """
+        headers = {"origin": self._gateway}
+        if method != "GET":
+            headers["x-csrf-token"] = str(self.call("GET", "/v1/officers/me")["csrf_token"])
+        answer = self._http.request(method, path, headers=headers, json=body)
+        found: dict[str, Any] = answer.json()
+        if answer.is_error and answer.status_code != THERE_ALREADY:
+            raise ProcessDied(f"the console refused {method} {path}: {found.get('code', answer.status_code)}")
+        return found
