@@ -26,6 +26,8 @@ from .languages import LANGUAGES, NOW, Language
 
 TEMPLATES = Path(__file__).parent / "templates"
 COMPONENTS = "govuk_frontend_jinja"
+WORDS_OF = {"canary": "Trial share (canary)", "shadow": "Silent comparison (shadow)"}
+"""Codes whose own word says nothing to most people: plain words, with the term in brackets for who looks it up."""
 LENIENT = (None, "caller")  # what an `if` without `else` gives, and a macro that nobody calls around a text
 
 
@@ -92,7 +94,7 @@ def worded(language: Language) -> Callable[[str], str]:
     """`_said(code)` of templates: a code of ours (`signed_off`) as words. Its words are a key of `words/`, too."""
 
     def said_of(code: str) -> str:
-        return language.said(code.replace("_", " ").capitalize())
+        return language.said(WORDS_OF.get(code) or code.replace("_", " ").capitalize())
 
     return said_of
 

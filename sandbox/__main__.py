@@ -1,4 +1,4 @@
-"""The sandbox's command line: `python -m sandbox truth | population | registrations | world | serve`.
+"""The sandbox's command line: `python -m sandbox truth | population | registrations | world | serve | practise`.
 
 Results go to standard output, as JSON Lines with `--json`; progress goes to standard error.
 Exit codes: 0, 1 (refused or failed), 2 (usage).
@@ -152,6 +152,18 @@ def serve(
         port=port,
         sftp_port=sftp_port,
     )
+
+
+@app.command("practise")
+def practise(
+    data: Annotated[Path, typer.Option(help="Folder of a sandbox that has run.", exists=True, file_okay=False)],
+    into: Annotated[Path, typer.Option(help="Folder of the copy; made when absent.")],
+    port: Annotated[int, typer.Option(help="HTTP port of the pages.", min=1, max=65535)],
+) -> None:
+    """The counsellors' pages over a copy in which nothing has been found yet, until SIGINT or SIGTERM."""
+    practice = import_module("sandbox.practice")
+    typer.echo(f"{practice.copied(data / 'offices', into)} people to verify in {into}", err=True)
+    practice.serve(into, port)
 
 
 def _registers(people: int, seed: int, date: datetime) -> Registers:

@@ -1,13 +1,13 @@
 """Signing in and out by the desk's own accounts, and a page with everything around it.
 
 The session's cookie is SameSite=Strict and HttpOnly: no other site can make the browser send it, no script can read it.
-Behind https its name begins with `__Host-`. The name holds the area, because browsers send cookies to every port of a
-host.
+Behind https its name begins with `__Host-`. The name holds the area and the port, because browsers send cookies to
+every port of a host: two desks side by side sign nobody out of the other.
 """
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -50,7 +50,7 @@ class Front:
         self._accounts, self._sessions = accounts, sessions()
         self._sections, self._done = sections, done
         self._secure = origin.startswith("https://")
-        self._cookie = ("__Host-" if self._secure else "") + f"sandhi{area.replace('/', '-')}"
+        self._cookie = ("__Host-" if self._secure else "") + f"sandhi{area.replace('/', '-')}" + _port(origin)
 
     def routes(self) -> list[Route]:
         """Sign-in and sign-out, below the area."""
@@ -147,6 +147,12 @@ class Front:
 
     def _secret(self, request: Request) -> str:
         return request.cookies.get(self._cookie, "")[:128]
+
+
+def _port(origin: str) -> str:
+    """`-8090`, where the address names a port."""
+    port = urlsplit(origin).port
+    return f"-{port}" if port else ""
 
 
 def refused(detail: str, *, heading: str = "This was refused", back: str, status: int = 403) -> HTMLResponse:

@@ -52,7 +52,7 @@ class Steps:
     def named(self) -> Mapping[str, Step]:
         """The steps by the names that `/control/steps/<name>` takes."""
         steps = (self.subscribe, self.segment, self.offices, self.alerts, self.counsel)
-        return {step.__name__: step for step in (*steps, self.enrol, self.progress, self.death)}
+        return {step.__name__: step for step in (*steps, self.enrol, self.progress, self.watch, self.death, self.mourn)}
 
     async def subscribe(self) -> Counts:
         """ESS asks to be told of the registry's referrals.
@@ -130,6 +130,15 @@ class Steps:
         await self.ess.told(seconds=ARRIVAL_S)
         events = Counter(letter.body["record"]["event"] for letter in self.ess.post.letters("progress"))
         return {"events": dict(sorted(events.items())), "told": self.ess.post.counts("progress")}
+
+    async def watch(self) -> Counts:
+        """ESS asks civil registration to be told of the deaths of the people it has enrolled."""
+        return {"deaths watched for ESS": await self.ess.watch()}
+
+    async def mourn(self) -> Counts:
+        """What ESS heard of the deaths, once it heard of all that it asked for."""
+        died = {normal(each.nic) for each in self.deaths.registered() if each.nic}
+        return {"deaths that ESS heard of": await self.ess.heard(died, seconds=WEBHOOK_S)}
 
     async def death(self) -> Counts:
         """Civil registration registers two deaths, of somebody enrolled and of somebody not, and tells them."""

@@ -22,6 +22,7 @@ from . import member as members
 from .work import Ess, new_form
 
 CHECK = "/registry/sync/check-enrollment"
+CONFIRMED, VITAL_EVENTS = "/registry/on-subscribe", "/registry/vital-events"
 SEARCH = "/registry/sync/search"
 CRITERIA = "rjct.search_criteria.invalid"
 
@@ -44,7 +45,8 @@ def build(ess: Ess, clients: Clients, keys: Keys, faults: Faults) -> Starlette:
             Route("/.well-known/jwks.json", agency.jwks, methods=["GET"]),
             Route("/registry/notify", agency.guarded(agency.notify), methods=["POST"]),
             Route("/registry/subscribe", agency.guarded(agency.subscribe), methods=["POST"]),
-            Route("/registry/on-subscribe", agency.open(agency.on_subscribe), methods=["POST"]),
+            Route(CONFIRMED, agency.open(agency.on_subscribe), methods=["POST"]),
+            Route(VITAL_EVENTS, agency.open(agency.vital_events), methods=["POST"]),
             Route(CHECK, agency.guarded(agency.check), methods=["POST"]),
             Route(SEARCH, agency.guarded(agency.search), methods=["POST"]),
         ],
@@ -63,6 +65,9 @@ class _Agency:
         self._ess, self._settings = ess, settings
         self._client = clients.named(settings.client)
         self._door = Door(settings.own_id, settings.sender_id, keys, skew_s=settings.skew_s)
+        self._crvs = Door(
+            settings.own_id, settings.sender_id, keys, skew_s=settings.skew_s, schema="dci/crvs.json"
+        )  # deaths come under event types that `dci/ess.json` does not name, and so do the codes of that subscription
         self._tokens = TokenIssuer("ess", settings.clients, settings.token_secret, lifetime_s=settings.token_valid_s)
         self._confirming: set[asyncio.Task[None]] = set()
 
@@ -138,11 +143,15 @@ class _Agency:
 
     async def on_subscribe(self, request: Request) -> Response:
         """`POST /registry/on-subscribe`: the codes of our own subscriptions."""
-        message = await self._door.received(request, "/registry/on-subscribe")
+        message = await self._crvs.received(request, CONFIRMED)
         correlation_id = str(message.message["correlation_id"])
         taken = [item for item in message.items if item["status"] == "succ"]
         self._ess.confirmed(correlation_id, [each["code"] for item in taken for each in item.get("subscriptions", [])])
         return dci.acknowledged(correlation_id)
+
+    async def vital_events(self, request: Request) -> Response:
+        """`POST /registry/vital-events`: civil registration's `notify`, through the gateway."""
+        return dci.acknowledged(self._ess.take(await self._crvs.received(request, "/registry/notify")))
 
     async def check(self, request: Request) -> Response:
         """`POST /registry/sync/check-enrollment`; a person whom ESS does not know has no item in the reply."""

@@ -49,6 +49,23 @@ def told(kind: str, member: object) -> Told:
     return Told(str(record["member_id"]), normal(nic) if nic else "", record)
 
 
+def vital_event(record: object) -> Told:
+    """Read what civil registration tells: the canonical record, with the person's numbers beside it.
+
+    Raises:
+        Refused: it is no vital event, or no national number names the person.
+    """
+    if not isinstance(record, Mapping):
+        raise _bad("reg_records is an object")
+    told = {name: value for name, value in record.items() if name != "identifiers"}
+    if (fault := schemas.first_fault(schemas.validator("canonical/vital-event.v1.json"), told)) is not None:
+        raise _bad(f"the record is no vital event at {fault}")
+    nic = _numbers(record.get("identifiers")).get("NIC", "")
+    if not (OLD.fullmatch(nic) or NEW.fullmatch(nic)):
+        raise _bad("no identifier of type NIC is a national number")
+    return Told("", normal(nic), told)
+
+
 def event(member_id: str, nic: str, attributes: Mapping[str, object]) -> dict[str, object]:
     """The Member that tells what became of a person; a number that is empty is left out."""
     numbers = ((NATIONAL, nic), (REGISTRY, member_id))

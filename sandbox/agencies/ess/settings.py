@@ -18,6 +18,7 @@ class EssSettings:
         sender_id: DCI id of the one registered partner, the gateway, and `partner_secret` its client secret.
         partner_callback: the partner's registered address for `on-subscribe`.
         registry: DCI id of the social registry, which ESS subscribes to and tells findings and progress.
+        civil: DCI id of civil registration, which tells it through the gateway who died.
         store: SQLite file of everything ESS knows.
     """
 
@@ -34,6 +35,7 @@ class EssSettings:
     store: Path
     token_valid_s: int = 600
     skew_s: float = 300.0
+    civil: str = "LK.GOV.RGD.CRVS"
 
     @property
     def own_callback(self) -> str:

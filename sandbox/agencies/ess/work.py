@@ -10,7 +10,6 @@ from collections.abc import Container, Iterable, Mapping
 from contextlib import suppress
 from datetime import date, timedelta
 from typing import Any, Protocol
-from uuid import uuid4
 
 from sandbox import dci
 from sandbox.gateway_client import Clients, GatewayUnreachable, NoCredentials
@@ -21,9 +20,10 @@ from sandbox.post import DELIVERY, NOTIFY, Letter, Post
 from . import member as members
 from .book import Book, Member
 from .settings import EssSettings
+from .subscribing import PURPOSE, deaths_of, referrals
 
-PURPOSE = "employment-support.referral"
 REFERRAL, FINDING, PROGRESS = "referral", "finding", "progress"  # kinds of post, beside DCI's two event types
+DEATH, VITAL, VITAL_EVENT = "death", "vital-event", "sandhi:vital-event:v1"
 KINDS = {"Member": "referral", "ProgrammeUpdate": "programme-update", "Finding": "finding"}
 DECIDED, ENROLLED = timedelta(days=3), timedelta(days=21)  # after the list date
 ENROLLED_STATUS = frozenset({"Active", "Reinstated"})
@@ -69,7 +69,7 @@ class Ess:
         self.book, self.settings, self.day = book, settings, day
         self.post = Post(book.database, clients)
         self._records, self._clients, self._places = records, clients, places
-        self._wake, self._confirmed = asyncio.Event(), asyncio.Event()
+        self._wake, self._confirmed, self._mourning = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -112,18 +112,50 @@ class Ess:
         Raises:
             GatewayRefused, GatewayUnreachable, NoCredentials.
         """
-        if not self.book.own_code(dci.ENROLMENT):
+        return await self._told_of(dci.ENROLMENT, self.settings.registry, referrals())
+
+    async def watch(self) -> int:
+        """Ask civil registration, through the gateway, to be told of the deaths of the people enrolled now, and of
+        nobody else's; gives how many they are, 0 if no code came in time.
+
+        Raises:
+            GatewayRefused, GatewayUnreachable, NoCredentials.
+        """
+        enrolled = [each.nic for each in self.book.members() if each.state == "enrolled" and each.nic]
+        if not enrolled:
+            return 0
+        return len(enrolled) if await self._told_of(DEATH, self.settings.civil, deaths_of(enrolled)) else 0
+
+    async def heard(self, died: Container[str], *, seconds: float) -> int:
+        """Wait until it was told of the deaths among the people it asked about; gives how many it was told of.
+
+        Args:
+            died: national numbers, in their new form.
+        """
+        asked = self.book.own_code(DEATH)
+        known = [each for each in self.book.members() if each.nic in died] if asked else []
+        expected = {each.member_id for each in known if each.state in {"enrolled", ENDED_BY["died"]}}
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while not expected <= self.book.notes(VITAL).keys():
+                    self._mourning.clear()
+                    await self._mourning.wait()
+        return len(self.book.notes(VITAL))
+
+    async def _told_of(self, event_type: str, provider: str, message: dict[str, object]) -> str:
+        """The code of our subscription, made once; empty if none came in time."""
+        if not self.book.own_code(event_type):
             correlation_id = await self._client.tell(
-                "subscribe", self.settings.registry, _subscription(), sender_uri=self.settings.own_callback
+                "subscribe", provider, message, sender_uri=self.settings.own_callback
             )
             with self.book.transaction():
-                self.book.subscribing(dci.ENROLMENT, correlation_id)
+                self.book.subscribing(event_type, correlation_id)
         with suppress(TimeoutError):
             async with asyncio.timeout(CONFIRMED_S):
-                while not self.book.own_code(dci.ENROLMENT):
+                while not self.book.own_code(event_type):
                     self._confirmed.clear()
                     await self._confirmed.wait()
-        return self.book.own_code(dci.ENROLMENT)
+        return self.book.own_code(event_type)
 
     def confirmed(self, correlation_id: str, codes: Iterable[str]) -> None:
         """A provider confirms what we subscribed to."""
@@ -176,6 +208,9 @@ class Ess:
 
     def _take(self, item: Mapping[str, Any]) -> None:
         record_type, reference = item["data"]["reg_record_type"], str(item["reference_id"])
+        if record_type == VITAL_EVENT:
+            self._died(item["data"]["reg_records"], reference)
+            return
         if record_type not in KINDS:
             raise dci.Refused(400, "err.request.bad", f"reg_record_type is one of {', '.join(KINDS)}")
         told = members.told(KINDS[record_type], item["data"]["reg_records"])
@@ -191,6 +226,16 @@ class Ess:
             self._write(FINDING, f"finding:{reference}", f"{self.settings.registry}/finding", known, told.record)
         elif known.state != "rejected" and told.record["event"] in ENDED_BY:
             self.book.became(known.member_id, ENDED_BY[told.record["event"]])
+
+    def _died(self, record: Mapping[str, Any], reference: str) -> None:
+        """A death that civil registration told: of somebody enrolled here, or the subscription is not ours."""
+        told = members.vital_event(record)
+        known = self.book.by_nic(told.nic)
+        if known is None:
+            raise dci.Refused(404, "err.request.not_found", "this person was not referred to us")
+        if told.record["event"] == DEATH and self.book.note(VITAL, known.member_id, reference, told.record):
+            self.book.became(known.member_id, ENDED_BY["died"])
+            self._mourning.set()
 
     def _refer(self, told: members.Told) -> None:
         """Decide at once and write the event that tells it. A person referred again was decided already."""
@@ -258,23 +303,3 @@ def new_form(nic: str) -> str:
     with suppress(ValueError):
         return normal(nic)
     return nic
-
-
-def _subscription() -> dict[str, object]:
-    """All referrals of the registry, as they come."""
-    criteria = {
-        "version": "1.0.0",
-        "reg_type": dci.ESS,
-        "reg_event_type": dci.ENROLMENT,
-        "filter_type": "expression",
-        "filter": {"type": "ns:org:QueryType:expression", "value": {"expression": {"query": {}}}},
-        "notify_record_type": "Member",
-        "authorize": {"purpose": {"code": PURPOSE, "text": "Refer people to employment support"}},
-    }
-    item = {
-        "reference_id": str(uuid4()),
-        "timestamp": dci.stamp(),
-        "subscribe_criteria": criteria,
-        "locale": "eng",
-    }
-    return {"transaction_id": str(uuid4()), "subscribe_request": [item]}

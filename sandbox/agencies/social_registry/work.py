@@ -23,7 +23,8 @@ from .settings import RegistrySettings
 PURPOSE = "social-protection.enrolment"
 IBR = "ns:org:RegistryType:IBR"
 EVENTS = ("enrollement", "enrollement_status_change")  # spelt so in the published API
-KINDS = ("beneficiary-event", "vacancy", "beneficiary-notice")  # canonical records that programmes tell
+KINDS = ("beneficiary-event", "vacancy", "beneficiary-notice", "report-state")
+"""Canonical records that programmes tell, and the treasury: a report of the board's that is late."""
 AGAIN_S = 5.0
 TABLES = """
 create table if not exists told (
@@ -118,7 +119,13 @@ class Registry:
             raise Refused(400, "err.request.bad", f"reg_record_type is sandhi:<kind>:v1 of {', '.join(KINDS)}")
         if (fault := schemas.first_fault(schemas.validator(f"canonical/{kind}.v1.json"), record)) is not None:
             raise Refused(400, "err.request.bad", f"the record is no {kind} at {fault}")
-        values = (str(item["reference_id"]), kind, record["programme"], record.get("member_id", ""), json.dumps(record))
+        values = (
+            str(item["reference_id"]),
+            kind,
+            record.get("programme", ""),
+            record.get("member_id", ""),
+            json.dumps(record),
+        )
         new = self.database.execute("insert or ignore into told values (?, ?, ?, ?, ?)", values).rowcount == 1
         if new and kind == "vacancy":
             self._replace(record)
