@@ -1,6 +1,7 @@
 """What a third party's client does beyond searching: it asks for a status, subscribes and unsubscribes, and waits for
 what comes to its own address."""
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
@@ -41,7 +42,7 @@ async def unsubscribe(client: Client, transaction_id: str, codes: list[str]) -> 
     return await _acknowledged(client, "unsubscribe", client.header("unsubscribe", len(codes)), message)
 
 
-def codes_of(on_subscribe: Envelope) -> list[str]:
+def codes_of(on_subscribe: Mapping[str, Any]) -> list[str]:
     """The subscriptions that were confirmed."""
     answered: list[dict[str, Any]] = on_subscribe["message"]["subscribe_response"]
     return [each["code"] for one in answered for each in one.get("subscriptions", [])]

@@ -49,6 +49,7 @@ FOLDERS = Path(__file__).parent / "dci_registers"
 KEYS = {each: {**OKPKey.generate_key("Ed25519").as_dict(private=True), "kid": each} for each in (CLIENT, REGISTRY)}
 SECRET_POLICY = {"client_secret": True, "bearer": True}
 UNSIGNED = {"signature": {"required": False}}
+TELLING = {LATER, PROVIDERS["ESS"]}  # registries that send something of their own accord
 
 
 @dataclass(slots=True)
@@ -298,7 +299,7 @@ async def _client(house: House, interface: str, system: str, callback_url: str) 
     )
     scopes = frozenset({"exchange", "events"})
     policy = Policy.read(
-        SECRET_POLICY if system.startswith(CLIENT) else UNSIGNED | (SECRET_POLICY if system == LATER else {})
+        SECRET_POLICY if system.startswith(CLIENT) else UNSIGNED | (SECRET_POLICY if system in TELLING else {})
     )
     made = System(system, system.replace("/", "."), interface, scopes, places, policy=policy)
     return Client(house, interface, system, key, await _party(house.services, made, key))

@@ -62,6 +62,7 @@ class Registries:
     recorder: Recorder
     people: dict[str, dict[str, Any]] = field(default_factory=dict)
     later: list[Envelope] = field(default_factory=list)
+    subscribed: list[Envelope] = field(default_factory=list)
     asked: int = 0
 
     @property
@@ -70,6 +71,7 @@ class Registries:
             routes=[
                 Route("/{name}/registry/sync/search", self._now, methods=["POST"]),
                 Route("/{name}/registry/search", self._later, methods=["POST"]),
+                Route("/{name}/registry/subscribe", self._subscribed, methods=["POST"]),
             ]
         )
 
@@ -85,8 +87,17 @@ class Registries:
         name, envelope = request.path_params["name"], await request.json()
         self.recorder.asked(name, "search", envelope)
         self.later.append(envelope)
+        return self._taken(name, "search")
+
+    async def _subscribed(self, request: Request) -> Response:
+        name, envelope = request.path_params["name"], await request.json()
+        self.recorder.asked(name, "subscribe", envelope)
+        self.subscribed.append(envelope)
+        return self._taken(name, "subscribe")
+
+    def _taken(self, name: str, path: str) -> Response:
         ack = {"message": {"ack_status": "ACK", "timestamp": stamp(), "correlation_id": str(uuid4())}}
-        self.recorder.answered(name, "search", 200, ack)
+        self.recorder.answered(name, path, 200, ack)
         return JSONResponse(ack)
 
     def answer(self, name: str, asked: Mapping[str, Any]) -> Envelope:

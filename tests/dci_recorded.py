@@ -1,8 +1,9 @@
 """Every DCI message of the run that a gateway in this process takes, answers or sends, held against the published file
 of its interface: the one that the path or the partner's policy names, else the asked registry's.
 
-What was refused is held against every file that has the path: its sender need not have been known. Only what was taken
-of a partner in strict mode has to be valid as it came; in tolerant mode the listed coercions are made first.
+A refusal has to fit every file that has the path: who is refused need not be known. What is sent to a partner of no
+interface about no registry has to fit one. Of what comes in only what is taken counts: of a partner in strict mode it
+has to be valid as it came; in tolerant mode the listed coercions are made first.
 """
 
 import functools
@@ -24,7 +25,7 @@ _taken: ContextVar[Any] = ContextVar("taken", default=None)  # what the message 
 @dataclass
 class Recorded:
     """What was exchanged, by interface, operation and way, and what was of no published form. Values stay out of
-    `faults`. No interface: it was refused, or names no registry, and is held against every file."""
+    `faults`. The interface is empty where nothing names one."""
 
     seen: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
@@ -64,9 +65,11 @@ class Recorded:
         named = request_schema if way == ASKED else reply_schema
         only = OPERATIONS[path].interface or interface
         self.seen[only, path, way] += 1
-        for each in [INTERFACES[only]] if only else INTERFACES.values():
-            if (fault := schemas.first_fault(schemas.validator(named(each, path)), value)) is not None:
-                self.faults.append(f"{way} of {path} breaks {each.schema}: {fault}")
+        files = [INTERFACES[only]] if only else list(INTERFACES.values())
+        faults = {each.schema: schemas.first_fault(schemas.validator(named(each, path)), value) for each in files}
+        broken = [f"{way} of {path} breaks {name}: {fault}" for name, fault in faults.items() if fault is not None]
+        if way == ANSWERED or len(broken) == len(files):
+            self.faults += broken
 
 
 @contextmanager
@@ -76,7 +79,8 @@ def recording() -> Iterator[Recorded]:
     if EDGE not in sys.modules or WIRE not in sys.modules:
         yield recorded
         return
-    edge, wire = sys.modules[EDGE], sys.modules[WIRE].SystemWire
+    edge: Any = sys.modules[EDGE]
+    wire: Any = vars(sys.modules[WIRE])["SystemWire"]
     read, answer, seal = edge.received, edge._answered, wire.sealed
 
     @functools.wraps(read)
@@ -86,9 +90,9 @@ def recording() -> Iterator[Recorded]:
         return message
 
     @functools.wraps(answer)
-    async def answered(request: Any, operation: Any, handler: Any, who: Any, here: Any) -> Any:
+    async def answered(request: Any, operation: Any, handler: Any, who: Any, here: Any, pin: Any) -> Any:
         _taken.set(None)
-        response = await answer(request, operation, handler, who, here)
+        response = await answer(request, operation, handler, who, here, pin)
         message = _taken.get()
         if message is not None and response.status_code == 200:
             recorded.took(message, tolerant=here.trust.messages.policy(who.system).dci.tolerant)
@@ -109,22 +113,23 @@ def recording() -> Iterator[Recorded]:
         edge.received, edge._answered, wire.sealed = read, answer, seal
 
 
-def _items(envelope: Any) -> list[Any]:
-    """Every object that a list of the message holds."""
-    message = envelope.get("message")
-    lists = [each for each in message.values() if isinstance(each, list)] if isinstance(message, dict) else []
-    return [each for one in lists for each in one if isinstance(each, dict)]
-
-
 def _asks_graphql(envelope: Any) -> bool:
-    return any(each.get("search_criteria", {}).get("query_type") == "graphql" for each in _items(envelope))
+    return "graphql" in _said("query_type", envelope)
 
 
 def _registry_of(envelope: Any) -> str:
     """The interface that a message names by its registry's type, if one has it."""
     from gateway.edges.dci.operations import of_reg_type
 
-    parts = ("search_criteria", "subscribe_criteria", "data")
-    named = [each[part].get("reg_type") for each in _items(envelope) for part in parts if part in each]
-    found = next((of_reg_type(each) for each in named if each), None)
+    found = next(filter(None, map(of_reg_type, _said("reg_type", envelope))), None)
     return found.name if found else ""
+
+
+def _said(name: str, part: Any) -> Iterator[Any]:
+    """The values of a member, wherever it stands outside of records."""
+    if isinstance(part, list):
+        for each in part:
+            yield from _said(name, each)
+    elif isinstance(part, dict):
+        yield from [part[name]] if name in part else []
+        yield from _said(name, [value for key, value in part.items() if key != "reg_records"])

@@ -108,8 +108,8 @@ class House:
 
 
 @asynccontextmanager
-async def a_house(folder: Path, origin: str = "http://127.0.0.1:8080") -> AsyncIterator[House]:
-    settings = Settings.read({"SANDHI_DATA_DIR": str(folder / "data"), "SANDHI_PUBLIC_URL": origin})
+async def a_house(folder: Path, origin: str = "http://127.0.0.1:8080", **more: str) -> AsyncIterator[House]:
+    settings = Settings.read({"SANDHI_DATA_DIR": str(folder / "data"), "SANDHI_PUBLIC_URL": origin} | more)
     async with open_services(settings) as services:
         yield House(services, build_app(services), folder, origin)
 

@@ -35,16 +35,18 @@ def test_the_agency_of_the_guide_passes_the_conformance_suite(agency: str, tmp_p
     command = [sys.executable, "-m", "gateway", "adapter", "check", agency]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "11 of 11 checks hold" in done.stdout
+    assert "12 of 12 checks hold" in done.stdout
 
 
 PARTS = [
-    (kind, body) for kind, body in blocks(ADDING, "toml") if kind in {"auth", "xroad", "file", "sftp", "connector"}
+    (kind, body)
+    for kind, body in blocks(ADDING, "toml")
+    if kind in {"auth", "xroad", "file", "sftp", "connector", "event"}
 ]
 
 
 def test_the_guide_shows_a_part_of_each_kind() -> None:
-    assert Counter(kind for kind, _ in PARTS) == {"auth": 3, "xroad": 1, "file": 1, "sftp": 1, "connector": 1}
+    assert Counter(kind for kind, _ in PARTS) == Counter(auth=3, xroad=1, file=1, sftp=1, connector=1, event=1)
 
 
 @pytest.mark.parametrize("number", range(len(PARTS)))

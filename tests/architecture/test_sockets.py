@@ -14,6 +14,7 @@ DIALLING = {
     "audit/sources.py": "an auditor's checker reads a log over HTTP, without the gateway installed",
     "gateway/tls/listener.py": "listens: where callers come in",
     "gateway/cli/demo/choices.py": "looks for free ports of this machine",
+    "gateway/cli/demo/practice.py": "signs in at its own process on loopback",
     "gateway/cli/demo/processes.py": "waits for its own processes on loopback",
     "gateway/cli/demo/report.py": "asks its own processes on loopback",
     "gateway/cli/demo/steps.py": "asks its own processes on loopback",

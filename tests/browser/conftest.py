@@ -3,9 +3,11 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,9 @@ from gateway.cli.demo.choices import free_ports
 
 PEOPLE = "40"
 CHROMIUM = "/usr/bin/chromium"
+FINDING = """INSERT INTO review_finding VALUES ('F-0000000000000001', 'out_of_hours', 'LK/GOV/DME/ESS 2026-01-01', '[]',
+  '{"calls": 34}', 'open', '', '', '', 0, '2026-01-02 00:00:00.000000', '2026-01-02 00:00:00.000000')"""
+"""Something unusual, at whatever hour of whatever day these tests run."""
 
 
 @pytest.fixture(scope="session")
@@ -50,6 +55,8 @@ def _ready(process: subprocess.Popen[str], data: Path) -> World:
 
 
 def _world(gateway: str, data: Path) -> World:
+    with closing(sqlite3.connect(data / "sandhi.db", timeout=10)) as database, database:
+        database.execute(FINDING)
     officers = json.loads((data / "officers.json").read_text("utf-8"))
     places = json.loads((data / "endpoints.json").read_text("utf-8"))
     return World(gateway, places["registry"], places["sandbox"], data, {each["login"]: each for each in officers})

@@ -9,6 +9,9 @@ HERE = Path(__file__).parent
 AXE = (HERE / "axe.min.js").read_text("utf-8")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 WIDE, NARROW = ViewportSize(width=1280, height=900), ViewportSize(width=320, height=800)
+SKELETON = (HERE / "skeleton.js").read_text("utf-8").partition("\n")[2]
+JUDGED: set[str] = set()
+"""What axe has found nothing in, in this process."""
 KEYBOARD = (HERE / "keyboard.js").read_text("utf-8").partition("\n")[2]
 
 
@@ -19,6 +22,14 @@ def accessible(page: Page, name: str) -> None:
     found: dict[str, Any] = page.evaluate("rules => axe.run(document, {runOnly: rules})", RULES)
     told = [f"{each['id']}: {[node['html'][:200] for node in each['nodes']]}" for each in found["violations"]]
     assert told == [], f"{name}: {told}"
+
+
+def accessible_once(page: Page, name: str) -> None:
+    """As `accessible`, unless a page that differs in words and in the number of rows alone was judged before."""
+    skeleton = str(page.evaluate(SKELETON))
+    if skeleton not in JUDGED:
+        accessible(page, name)
+        JUDGED.add(skeleton)
 
 
 def accessible_in_forced_colours(page: Page, name: str) -> None:

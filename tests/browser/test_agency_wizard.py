@@ -5,6 +5,7 @@ With `PICTURES=1` in the environment the pictures of `docs/guides/wizard.md` are
 
 import os
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -102,23 +103,69 @@ def probed(clerk: Clerk, name: str) -> None:
 
 
 def on_line(clerk: Clerk, adapter: str) -> None:
-    """Another person approves; then the agency alone may announce an outage, and take it off line."""
+    """Another person approves; the next version gets a share first, then all; an outage, the way back, and off line."""
+    visitor = clerk.visitor
+    approved(clerk, adapter)
+    assert clerk.said("Active")
+    visitor.looked_at("adapter-active")
+    next_version(clerk)
+    handed_in(clerk, "canary", "10")
+    approved(clerk, adapter)
+    assert clerk.said("Trial share (canary), 10 %")
+    visitor.looked_at("adapter-canary")
+    clerk.press("button", "Withdraw version 2")
+    assert clerk.said("Withdrawn")
+    announced(clerk)
+    handed_in(clerk, "active", "")
+    approved(clerk, adapter)
+    assert clerk.said("Superseded")
+    clerk.press("button", "Go back to the version before")
+    clerk.press("button", "Retire version 1 for good")
+    assert clerk.said("Retired")
+
+
+def approved(clerk: Clerk, adapter: str) -> None:
+    """By somebody else, who reads what would run and what the test of it found; and back to the agency's page."""
     visitor = clerk.visitor
     clerk.press("button", "Sign out")
     visitor.sign_in("operator", "/console/approvals")
-    visitor.page.locator("tbody tr", has_text=adapter).get_by_role("link").click()
-    assert clerk.said("mapping.toml")  # who decides reads what would run
-    assert clerk.said("The dry run:")  # and what the test of it found
-    assert clerk.said("Bronze")
+    visitor.page.locator("tbody tr", has_text=adapter).get_by_role("link").first.click()
+    assert [each for each in ("mapping.toml", "The dry run:", "Bronze") if not clerk.said(each)] == []
     visitor.looked_at("approval-adapter")
     visitor.page.get_by_role("button", name="Approve").click()
     assert clerk.said("Decided.")
     clerk.press("button", "Sign out")
     visitor.sign_in("wbb-admin", f"/console/agency/adapters/{adapter}")
-    assert clerk.said("Active")
-    visitor.looked_at("adapter-active")
-    clerk.press("button", "Retire version 1 for good")
-    assert clerk.said("Retired")
+
+
+def next_version(clerk: Clerk) -> None:
+    """The same form again; what is kept is version 2."""
+    clerk.press("link", "Edit it: what you keep is the next version")
+    clerk.fill("Summary", "Members of an invented fund, and since when.")
+    clerk.press("button", "Keep it")
+    assert clerk.said("Version 2")
+    clerk.press("button", "Run the test")
+
+
+def handed_in(clerk: Clerk, way: str, share: str) -> None:
+    """For somebody else to decide."""
+    clerk.choose("How it runs", way)
+    clerk.fill("Share, in per cent", share)
+    clerk.fill("Why", "The next version, carefully")
+    clerk.press("button", "Submit")
+    assert clerk.said("Somebody else decides")
+
+
+def announced(clerk: Clerk) -> None:
+    """A maintenance window, and called off: both at once, alone."""
+    day = datetime.now(UTC) + timedelta(days=30)
+    told = f"{day.day} {day:%B %Y}, 12:00"
+    clerk.fill("From", f"{day:%Y-%m-%d}T12:00")
+    clerk.fill("Until", f"{day:%Y-%m-%d}T14:00")
+    clerk.press("button", "Announce it")
+    assert clerk.said(told)
+    clerk.press("button", "It is over, or called off")
+    assert not clerk.said(told)
 
 
 def test_faults_are_named_with_file_and_line_before_anything_is_kept(scripted: Visitor) -> None:

@@ -1,5 +1,6 @@
 """A counsellor's journey: signs in, sees the people of the office, says what was found; another office sees nothing."""
 
+import json
 import shutil
 from collections.abc import Iterator
 
@@ -49,3 +50,18 @@ def test_from_the_queue_to_a_finding_that_employment_support_has(either: Visitor
     either.go(address, desk.url)
     assert either.heading() == "Not found"
     either.looked_at("counsel-not-of-this-office")
+
+
+def test_the_demo_s_practice_queue_has_people_to_visit_and_sends_nothing(scripted: Visitor) -> None:
+    world = scripted.world
+    rows = json.loads((world.data / "sandbox" / "offices" / "counsellors.json").read_text("utf-8"))
+    passwords = {each["login"]: each["password"] for each in rows}
+    desk = Desk(world.practice()["offices"], "/counsel", passwords, world.data)
+    desk.sign_in(scripted, OFFICE)
+    scripted.looked_at("counsel-practice")
+    scripted.page.locator("tbody th a").first.click()
+    for each in scripted.page.get_by_label("Confirmed no work").all():
+        each.check()
+    scripted.page.get_by_label("Outreach officer").check()
+    scripted.page.get_by_role("button", name="Save and send").click()
+    assert "The finding is kept" in shown(scripted)

@@ -25,8 +25,8 @@ ALIVE = """() => [...document.querySelectorAll(
   + ", [href^='javascript:' i], [href^='data:text' i]"
 )].concat([...document.querySelectorAll("*")].filter((each) =>
   [...each.attributes].some((one) => one.name.startsWith("on")))).map((each) => each.outerHTML.slice(0, 200))"""
-SPARED = ("/state", "/retire", "/uses/", "/drill", "/approve", "/reject", "/notified", "/sign-out", "/withdraw")
-"""What would end something that other tests need: their texts are tried where they are asked for."""
+ENDS = "/console/agency/uses/end"
+"""Takes a stop of a consumer back, which other tests need to go on."""
 WHY = "Trying what cannot be"
 
 
@@ -41,7 +41,7 @@ def tried(visitor: Visitor, address: str, strings: Iterator[str]) -> int:
     """Every form of a page that takes text, each sent once; gives how many."""
     sent = 0
     for at, action, fields in visitor.page.evaluate(FORMS):
-        if not fields or any(each in str(action) for each in SPARED):
+        if not fields:
             continue
         visitor.page.goto(address)
         with visitor.page.expect_navigation() as leads:
@@ -49,6 +49,8 @@ def tried(visitor: Visitor, address: str, strings: Iterator[str]) -> int:
         answer: Any = leads.value
         assert answer is None or answer.status < 500, f"{address}: {action} answered {answer.status}"
         harmless(visitor, f"{address} after {action}")
+        while (button := visitor.page.locator(f"form[action='{ENDS}'] button")).count():
+            button.first.click()
         sent += 1
     return sent
 
@@ -71,7 +73,7 @@ def walk(visitor: Visitor, login: str, start: int) -> int:
     return sent
 
 
-@pytest.mark.parametrize(("login", "forms"), [("compliance", 6), ("operator", 2), ("wbb-admin", 3), ("protection", 1)])
+@pytest.mark.parametrize(("login", "forms"), [("compliance", 6), ("operator", 3), ("wbb-admin", 5), ("protection", 1)])
 def test_no_string_of_an_officer_s_form_executes_or_breaks_a_layout(scripted: Visitor, login: str, forms: int) -> None:
     scripted.sign_in(login)
     if login in {"compliance", "protection"}:

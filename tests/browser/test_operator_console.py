@@ -1,6 +1,11 @@
 """An operator's journey: members, officers, queues, and what waits for a second person."""
 
-from browser.visitor import Visitor
+import sqlite3
+from contextlib import closing
+
+from browser.visitor import Visitor, World
+
+TARGET = "LK.GOV.WBB.SRIS/progress"
 
 
 def test_an_operator_registers_a_member_and_suspends_it_at_once(either: Visitor) -> None:
@@ -58,6 +63,36 @@ def test_a_role_that_watches_over_others_takes_a_second_person(visitor: Visitor)
     visitor.looked_at("approval")
     visitor.page.get_by_role("button", name="Approve").click()
     assert "Decided." in visitor.page.locator("main").inner_text()
+
+
+def stuck(world: World, number: int) -> None:
+    """One of the demo's deliveries is as if no answer to it had come for a whole day."""
+    one = "SELECT id FROM delivery WHERE service = ? ORDER BY id LIMIT 1 OFFSET ?"
+    with closing(sqlite3.connect(world.data / "sandhi.db", timeout=10)) as database, database:
+        dead = "UPDATE job SET state = 'dead', failure = 'source_down' WHERE kind = 'delivery' AND ref = "
+        assert database.execute(f"{dead}({one})", (TARGET, number)).rowcount == 1
+
+
+def test_a_dead_delivery_is_sent_again_when_its_receiver_and_the_operator_agree(either: Visitor) -> None:
+    page, main = either.page, either.page.locator("main")
+    stuck(either.world, int(either.scripts))
+    either.sign_in("wbb-admin", "/console/agency/traffic")
+    assert f"Source down, {TARGET}" in main.inner_text()
+    either.looked_at("traffic-dead")
+    page.get_by_label("What was mended").first.fill("Our server was away and is back")
+    page.get_by_role("button", name="Propose to send them again").first.click()
+    assert "Somebody else decides" in main.inner_text()
+    page.get_by_role("button", name="Sign out").click()
+    either.sign_in("operator", "/console/operation/queues")
+    assert f"Source down, {TARGET}" in main.inner_text()
+    either.looked_at("queues-dead")
+    either.go("/console/approvals")
+    page.locator("tbody tr", has_text="dead letters").get_by_role("link").first.click()
+    assert "Our server was away and is back" in main.inner_text()
+    page.get_by_role("button", name="Approve").click()
+    assert "Decided." in main.inner_text()
+    either.go("/console/operation/queues")
+    assert "Nothing is stuck." in main.inner_text()
 
 
 def test_queues_tell_what_waits_and_that_nothing_is_dead(scripted: Visitor) -> None:

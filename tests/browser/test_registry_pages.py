@@ -105,6 +105,18 @@ def test_what_the_demo_left_is_shown_as_it_was(scripted: Visitor) -> None:
     scripted.looked_at("registry-control-demo")
 
 
+def test_the_demo_s_practice_list_waits_for_reviews_beside_the_one_that_counts(scripted: Visitor) -> None:
+    world = scripted.world
+    real = Desk(world.registry, "/desk", world.planners(), world.data)
+    copy = Desk(world.practice()["planning"], "/desk", world.planners(), world.data)
+    real.sign_in(scripted, "wbb-planning", "/desk/enrolment")
+    copy.sign_in(scripted, "wbb-planning", "/desk/lines?decision=waiting")
+    assert scripted.page.locator("tbody th a").count() > 0
+    scripted.looked_at("registry-practice")
+    scripted.go("/desk/enrolment", real.url)  # who signs in at the one stays signed in at the other
+    assert scripted.page.url == f"{real.url}/desk/enrolment"
+
+
 def test_wrong_passwords_and_forms_of_other_sites_are_refused(scripted: Visitor, desk: Desk) -> None:
     desk.sign_in(scripted, "kavitha")
     answer = scripted.page.request.post(f"{desk.url}/desk/lines/1", form={"action": "approve", "reason": "x"})

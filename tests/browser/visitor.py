@@ -35,6 +35,11 @@ class World:
         kept = json.loads((self.data / "planners.json").read_text("utf-8"))
         return {each["login"]: each["password"] for each in kept}
 
+    def practice(self) -> dict[str, str]:
+        """Where the pages to practise on are: `planning`, `offices` -> base URL."""
+        kept: dict[str, str] = json.loads((self.data / "practice.json").read_text("utf-8"))
+        return kept
+
     def somebody(self) -> str:
         """The NIC of a registered person of the demo, of whom others were asked."""
         lines = (self.data / "list.jsonl").read_text("utf-8").splitlines()
@@ -120,7 +125,7 @@ class Visitor:
         self._pictured(name)
         if not self.scripts:
             return
-        fit.accessible(self.page, name)
+        fit.accessible_once(self.page, name)
         fit.fits(self.page, name)
 
     def _pictured(self, name: str) -> None:

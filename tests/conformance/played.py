@@ -2,19 +2,19 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
 from gateway.edges.dci.operations import INTERFACES, OPERATIONS
 from gateway.trust.keys import private_jwk
+from gateway.trust.policy import Policy
 from tests.conformance.ess.running import run
 from tests.conformance.ess.suite import Report
 from tests.conformance.ess.talk import Failed, Talk
 from tests.conformance.ess.target import Number, Target
 from tests.dci_asking import EVENTS, codes_of, status_later, subscribe, unsubscribe
-from tests.dci_house import NIC, ORIGIN, PURPOSE, UNKNOWN, Client, House, dci_house
+from tests.dci_house import NIC, ORIGIN, PURPOSE, SECRET_POLICY, UNKNOWN, UNSIGNED, Client, House
 from tests.dci_played import Recorder, callback_header, local
 
 SERVED = frozenset({"sync/search", "sync/check-enrollment", "sync/txn/status", "search", "subscribe", "unsubscribe"})
@@ -24,6 +24,15 @@ EXTRAS: Mapping[str, tuple[str, str]] = {  # path -> action, member of the messa
     "sync/disabled": ("search", "disabled_criteria"),
     "sync/get-disability-support": ("search", "disabled_criteria"),
     "sync/get-disability-details": ("search", "disabled_criteria"),
+}
+
+
+NOTED = ("NOTE-1", "NOTE-2")
+NOTICE: Mapping[str, Any] = {
+    "member_identifier": [{"identifier_type": "UIN", "identifier_value": NIC}],
+    "registration_number": "M-1",
+    "state": "enrolled",
+    "date": "2026-10-31",
 }
 
 
@@ -59,25 +68,31 @@ class Outcome:
     report: Report
 
 
-async def played(folder: Path) -> Outcome:
-    """Everything once, in a fresh folder."""
-    async with dci_house(folder) as house:
-        ours = Recorder()
-        house.registries.recorder = ours
-        for name in INTERFACES:
-            await _asked(house, house.clients[name])
-        await _answered_later(house, ours)
-        theirs, faults = dict(house.recorder.seen), (*house.recorder.faults, *ours.faults)
-        report = await ess_report(house, "dci-jws")
+async def played(house: House) -> Outcome:
+    """Everything once."""
+    ours = Recorder()
+    house.registries.recorder = ours
+    for name in INTERFACES:
+        await _asked(house, house.clients[name])
+    await _answered_later(house, ours)
+    theirs, faults = dict(house.recorder.seen), (*house.recorder.faults, *ours.faults)
+    report = await ess_report(house, "dci-jws")
     return Outcome(_by_interface(theirs), _by_interface(ours.seen), faults, report)
 
 
 async def ess_report(house: House, dialect: str) -> Report:
-    """The ESS suite as the house's ESS client."""
-    partner = house.clients["ESS"]
-    await partner.agree(signature={"dialect": dialect, "required": True})
+    """The ESS suite as the house's ESS client; and, since the gateway is notified by registries, not by who asks it,
+    notifications as its ESS registry, which a folder declares."""
+    partner, registry = house.clients["ESS"], house.clients["ESS registry"]
+    agreed = {"dialect": dialect, "required": True}
     async with local(house.app, ORIGIN) as http:
-        return await run(Talk(_target(partner), http, Received(house)))
+        await registry.agree(signature=agreed)
+        told = await run(Talk(replace(_target(registry), notice=NOTICE), http, Received(house)), NOTED)
+        await house.change(registry.system, Policy.read(SECRET_POLICY | UNSIGNED))  # as it answers searches
+        await partner.agree(signature=agreed)
+        asked = await run(Talk(_target(partner), http, Received(house)))
+    noted = {each.id: each for each in told.results}
+    return Report(tuple(noted.get(each.id, each) for each in asked.results), asked.absent)
 
 
 def _target(partner: Client) -> Target:

@@ -12,6 +12,7 @@ from gateway.edges.dci.operations import INTERFACES, OPERATIONS
 from tests.conformance.ess import VERSION
 from tests.conformance.ess.running import listed
 from tests.conformance.played import Outcome, played
+from tests.dci_house import dci_house
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "conformance.md"
@@ -101,7 +102,12 @@ def _paths(paths: frozenset[str]) -> str:
 def main() -> None:
     """Ask, and write the page."""
     with tempfile.TemporaryDirectory() as folder:
-        PAGE.write_text(page(asyncio.run(played(Path(folder)))), "utf-8")
+        PAGE.write_text(page(asyncio.run(_played_in(Path(folder)))), "utf-8")
+
+
+async def _played_in(folder: Path) -> Outcome:
+    async with dci_house(folder) as house:
+        return await played(house)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, date, timedelta
 from pathlib import Path
@@ -49,12 +50,25 @@ def meter(house: House, own: Mapping[str, str] | None = None) -> AgencyQuota:
     return AgencyQuota(house.db, UTC, lambda: house.clock[0], setting)
 
 
-@pytest.fixture
-async def house(database_url: str, tmp_path: Path) -> AsyncIterator[House]:
-    async with a_house(database_url, tmp_path) as found:
+@asynccontextmanager
+async def metered(url: str, folder: Path) -> AsyncIterator[House]:
+    async with a_house(url, folder) as found:
         found.fund.__class__ = Answering
         gate = replace(found.gate, meter=meter(found))
         found.gate = found.deliveries.gate = found.batches.gate = gate
+        yield found
+
+
+@pytest.fixture
+async def house(database_url: str, tmp_path: Path) -> AsyncIterator[House]:
+    async with metered(database_url, tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+async def small(sqlite_url: str, tmp_path: Path) -> AsyncIterator[House]:
+    """For what no other database would do otherwise: counting itself is proved on both."""
+    async with metered(sqlite_url, tmp_path) as found:
         yield found
 
 
@@ -86,15 +100,15 @@ async def test_one_more_than_the_day_allows_is_source_down_and_never_reaches_the
     assert (stored.entry.facts["source_code"], stored.entry.facts["exchange_id"]) == ("quota", error.exchange_id)
 
 
-async def test_the_caller_hears_when_the_agency_takes_questions_again_and_then_may_ask(house: House) -> None:
-    allow(house, per_day=1)
-    house.clock[0] = AT + timedelta(hours=23)
-    await exchange(ask(), house.gate)
-    error = await over(house.gate)
+async def test_the_caller_hears_when_the_agency_takes_questions_again_and_then_may_ask(small: House) -> None:
+    allow(small, per_day=1)
+    small.clock[0] = AT + timedelta(hours=23)
+    await exchange(ask(), small.gate)
+    error = await over(small.gate)
     assert error.after_s == 3601
     assert (await _exchange(Request({"type": "http"}), error)).headers["retry-after"] == "3601"
-    house.clock[0] += timedelta(seconds=error.after_s)
-    assert (await exchange(ask(), house.gate)).outcome == "answered"
+    small.clock[0] += timedelta(seconds=error.after_s)
+    assert (await exchange(ask(), small.gate)).outcome == "answered"
 
 
 async def test_a_minute_has_a_quota_of_its_own_and_leaves_no_rows_behind(house: House) -> None:
@@ -129,27 +143,27 @@ async def test_a_large_quota_is_drawn_in_lots_that_a_restart_loses_and_never_ask
 
 
 async def test_a_batch_asks_as_many_as_there_is_room_for_and_says_so_of_the_others(
-    house: House,
+    small: House,
 ) -> None:
-    allow(house, per_day=3)
+    allow(small, per_day=3)
     pattern = replace(ask(), subject=Subject())
-    taken = await house.batches.accept(pattern, [Line(str(n), subject(f"1990{n}1")) for n in range(5)])
-    await house.work()
-    said = [orjson.loads(line) async for part in house.batches.results(taken.id) for line in part.splitlines()]
+    taken = await small.batches.accept(pattern, [Line(str(n), subject(f"1990{n}1")) for n in range(5)])
+    await small.work()
+    said = [orjson.loads(line) async for part in small.batches.results(taken.id) for line in part.splitlines()]
     assert [each["outcome"] for each in said] == ["answered"] * 3 + ["source_down"] * 2
     assert [each.get("source_code") for each in said[3:]] == ["quota", "quota"]
-    assert len(house.fund.asked) == 3
+    assert len(small.fund.asked) == 3
 
 
-async def test_a_delivery_over_the_quota_waits_and_is_handed_over_the_next_day(house: House) -> None:
-    allow(house, per_day=1)
-    await exchange(ask(), house.gate)
-    await house.deliveries.accept(handover("d1"))
-    await house.work()
-    assert house.fund.taken == []
-    house.clock[0] += timedelta(days=1, minutes=1)
-    await house.work()
-    assert len(house.fund.taken) == 1
+async def test_a_delivery_over_the_quota_waits_and_is_handed_over_the_next_day(small: House) -> None:
+    allow(small, per_day=1)
+    await exchange(ask(), small.gate)
+    await small.deliveries.accept(handover("d1"))
+    await small.work()
+    assert small.fund.taken == []
+    small.clock[0] += timedelta(days=1, minutes=1)
+    await small.work()
+    assert len(small.fund.taken) == 1
 
 
 async def test_what_a_campaign_booked_is_not_counted_twice_and_leaves_the_rest_of_the_day(house: House) -> None:
@@ -171,30 +185,30 @@ async def test_what_a_campaign_booked_is_not_counted_twice_and_leaves_the_rest_o
     await over(house.gate)
 
 
-async def test_a_deployment_may_have_agreed_another_number_and_a_wrong_one_is_named(house: House) -> None:
-    allow(house, per_day=1)
-    offer = house.gate.catalogue.offer("fund.status")
-    assert meter(house).limits(offer) == Limits(1, None)
-    assert meter(house, {"FUND_PER_DAY": "5", "FUND_PER_MINUTE": "2"}).limits(offer) == Limits(5, 2)
+async def test_a_deployment_may_have_agreed_another_number_and_a_wrong_one_is_named(small: House) -> None:
+    allow(small, per_day=1)
+    offer = small.gate.catalogue.offer("fund.status")
+    assert meter(small).limits(offer) == Limits(1, None)
+    assert meter(small, {"FUND_PER_DAY": "5", "FUND_PER_MINUTE": "2"}).limits(offer) == Limits(5, 2)
     for wrong in ("0", "many", "-1", "²"):
         with pytest.raises(SettingError, match="SANDHI_FUND_PER_DAY"):
-            meter(house, {"FUND_PER_DAY": wrong}).limits(offer)
+            meter(small, {"FUND_PER_DAY": wrong}).limits(offer)
 
 
-async def test_health_says_what_of_the_day_is_used_and_that_it_is_used_up(house: House) -> None:
-    allow(house, per_day=2)
+async def test_health_says_what_of_the_day_is_used_and_that_it_is_used_up(small: House) -> None:
+    allow(small, per_day=2)
 
     async def told() -> dict[str, object]:
-        found = agencies(house.gate.catalogue, house.gate.meter, await house.gate.meter.used_today())
+        found = agencies(small.gate.catalogue, small.gate.meter, await small.gate.meter.used_today())
         return next(each for each in found if each.adapter == "fund").wire()
 
     assert (await told())["quota"] == {"per_day": 2, "used_today": 0}
     for _ in range(2):
-        await exchange(ask(), house.gate)
+        await exchange(ask(), small.gate)
     shown = await told()
     assert (shown["state"], shown["quota"]) == ("over_quota", {"per_day": 2, "used_today": 2})
 
 
-async def test_an_agency_without_a_quota_costs_no_write(house: House) -> None:
-    await exchange(ask(), house.gate)
-    assert await house.gate.meter.used_today() == {}
+async def test_an_agency_without_a_quota_costs_no_write(small: House) -> None:
+    await exchange(ask(), small.gate)
+    assert await small.gate.meter.used_today() == {}

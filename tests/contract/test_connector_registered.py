@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import pytest
 
+from adapters.kit import connecting
 from adapters.kit.connector import Connector, Signer
 from adapters.kit.contract import Adapter, AgencyHasNoSuchPerson, Question, RawAnswer
 from adapters.kit.drafts import template
@@ -18,7 +19,7 @@ from adapters.kit.egress import HttpAnswer, HttpClient
 from gateway.errors import SourceDown
 from gateway.model import Ask, ClaimAsked, Identifier, Subject
 from gateway.pipeline import exchange
-from gateway.registration import folder, steps, store
+from gateway.registration import folder, probing, steps, store
 from gateway.registration.errors import StepRefused
 from gateway.registration.steps import Release
 from gateway.trust import register
@@ -92,11 +93,15 @@ class Place:
             await steps.tested(connection, here.log, found, report, by="a test", now=here.trust.clock())
 
     @asynccontextmanager
-    async def connector(self, tmp_path: Path) -> AsyncIterator[None]:
+    async def connector(self, tmp_path: Path, what: Files | None = None) -> AsyncIterator[None]:
+        """The agency's process, with these files in its folder."""
         path = tmp_path / "key.json"
         path.write_text(json.dumps(private_jwk(self.key)))
         signer = Signer.read(path, STRANGER)
-        made = Connector(cast("Adapter", Fund()), cast("HttpClient", Outward(self.house)), signer)
+        home = tmp_path / "at-the-agency"
+        folder.written_to(home, what or files())
+        outward = cast("HttpClient", Outward(self.house))
+        made = Connector(cast("Adapter", Fund()), outward, signer, connecting.folder_digest(home))
         running = asyncio.create_task(made.run(1))
         try:
             yield
@@ -106,8 +111,8 @@ class Place:
 
 
 @asynccontextmanager
-async def a_place(root: Path) -> AsyncIterator[Place]:
-    async with a_house(root) as house:
+async def a_place(root: Path, url: str = "") -> AsyncIterator[Place]:
+    async with a_house(root, url) as house:
         key, now = new_key("EdDSA"), datetime.now(UTC)
         async with house.services.db.write() as connection:
             await register.add_keys(connection, house.services.log, STRANGER, checked({"keys": [dict(key.jwk)]}), now)
@@ -116,11 +121,14 @@ async def a_place(root: Path) -> AsyncIterator[Place]:
         granted["fields"] = ["claim:contribution_status", "closed_month"]
         parties = {"member": STRANGER.rpartition("/")[0], "systems": [STRANGER]}
         await house.agreed(agreement(provider=parties, services=[granted]))
+        house.services.hub.taken_within_s = 0.4  # a question that nobody takes; three seconds otherwise
         yield Place(house, key)
 
 
-async def test_a_registered_folder_is_tested_and_answers_through_the_agency_s_connector(tmp_path: Path) -> None:
-    async with a_place(tmp_path) as place:
+async def test_a_registered_folder_is_tested_and_answers_through_the_agency_s_connector(
+    tmp_path: Path, database_url: str
+) -> None:
+    async with a_place(tmp_path, database_url) as place:
         number = await place.proposed(files())
         async with place.connector(tmp_path):
             report = await place.registration.test("levy", number, by="a test")
@@ -155,3 +163,43 @@ async def test_one_folder_runs_in_the_agency_s_network_not_two(tmp_path: Path) -
         await place.registration.released("levy", wanted, by="a test")
         with pytest.raises(StepRefused, match="not two"):
             await place.registration.release_of("levy", second, "canary", 10)
+
+
+async def test_what_the_agency_runs_is_what_was_released_or_it_is_asked_nothing(tmp_path: Path) -> None:
+    async with a_place(tmp_path) as place:
+        number = await place.proposed(files())
+        await place.graded(number)
+        wanted = await place.registration.release_of("levy", number, "active", 0)
+        await place.registration.released("levy", wanted, by="a test")
+        altered = {"digest": folder.digest(files("mended at night"))}
+        refused = await place.house.call(STRANGER, "POST", "/v1/connectors/levy/next", json=altered)
+        unnamed = await place.house.call(STRANGER, "POST", "/v1/connectors/levy/next", json={})
+        async with place.connector(tmp_path, files("mended at night")):
+            with pytest.raises(SourceDown):
+                await place.ask(MEMBER)
+    assert [(each.status_code, each.json()["code"]) for each in (refused, unnamed)] == [(409, "conflict")] * 2
+    assert "no version" in refused.json()["detail"]
+
+
+async def test_a_version_that_is_only_proposed_is_asked_for_its_test_and_nothing_else(tmp_path: Path) -> None:
+    async with a_place(tmp_path) as place:
+        first, second = await place.proposed(files()), await place.proposed(files("another"))
+        await place.graded(first)
+        wanted = await place.registration.release_of("levy", first, "active", 0)
+        await place.registration.released("levy", wanted, by="a test")
+        async with place.connector(tmp_path, files("another")):
+            async with place.registration.db.read() as connection:
+                found = await store.version(connection, "levy", second)
+            live = place.registration.live
+            home, inside = await live.home(found), live.connected_to
+            verdicts = await probing.probed_inside(home, inside(home, STRANGER, found.digest), date(2026, 10, 31))
+            with pytest.raises(SourceDown):
+                await place.ask(MEMBER)
+    assert [each.schema for each in verdicts] == ["ok"]
+
+
+def test_the_digest_at_the_agency_is_that_of_the_registration(tmp_path: Path) -> None:
+    folder.written_to(tmp_path / "levy", files())
+    (tmp_path / "levy" / ".git").mkdir()
+    (tmp_path / "levy" / ".git" / "HEAD").write_text("ref: main", "utf-8")
+    assert connecting.folder_digest(tmp_path / "levy") == folder.digest(files())

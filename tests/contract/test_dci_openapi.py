@@ -23,7 +23,7 @@ from tests.dci_played import PROVIDERS, local, stamp
 from tests.small_gateway import served
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-EXAMPLES = 200 if os.environ.get("SANDHI_NIGHTLY") else 1
+EXAMPLES, LONGEST_S = (200, 1800) if os.environ.get("SANDHI_NIGHTLY") else (1, 300)
 CHECKED = [checks.not_a_server_error, checks.status_code_conformance, checks.response_schema_conformance]
 ASKED = [
     pytest.param(name, mode, id=f"{name}-{mode.value}", marks=() if n == m else pytest.mark.nightly)
@@ -106,6 +106,7 @@ def ask(url: str, client: Client, token: str, mode: GenerationMode) -> set[str]:
     return faults
 
 
+@pytest.mark.timeout(LONGEST_S)
 @pytest.mark.parametrize(("name", "mode"), ASKED)
 async def test_no_answer_is_a_fault_or_undocumented(house: House, name: str, mode: GenerationMode) -> None:
     client = house.clients[name]

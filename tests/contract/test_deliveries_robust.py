@@ -16,6 +16,7 @@ from gateway.catalogue import Offer, UnknownService
 from gateway.db import Database, DatabaseBusy
 from gateway.delivery import jobs
 from gateway.delivery.batch_values import Line
+from gateway.delivery.outbox import Begun
 from gateway.delivery.recovery import close_open_intents
 from gateway.delivery.tables import batch, delivery, job
 from gateway.errors import ExchangeError, RefusedByRules
@@ -172,12 +173,21 @@ async def test_a_worker_that_stood_still_opens_nothing_again_that_the_next_one_e
     assert await house.work() == 1
     fund.go_on.set()
     await stood_still
-    assert not await house.deliveries._outbox.sending(taken.id)
+    for state in ("queued", "sending"):
+        assert not await house.deliveries._outbox.sending(Begun(taken.id, state))
     async with house.db.write() as connection:
         await jobs.bury(connection, late, "OSError")
         assert (await connection.execute(select(job.c.state))).scalars().all() == ["done"]
     assert (await house.deliveries.show(CONSUMER, taken.id)).state == "handed"
     assert await house.outcomes(taken.id) == ["answered"]
+
+
+async def test_of_workers_that_found_a_delivery_queued_one_sends_it_and_who_takes_over_goes_on(house: House) -> None:
+    taken, sending = await house.deliveries.accept(handover()), house.deliveries._outbox.sending
+    found = Begun(taken.id, "queued")
+    assert sorted(await asyncio.gather(sending(found), sending(found))) == [False, True], "in one transaction"
+    assert not await sending(found), "later"
+    assert await sending(Begun(taken.id, "sending")), "the next holder of the lease, after a crash"
 
 
 async def test_two_processes_that_recover_one_exchange_write_one_outcome(house: House) -> None:

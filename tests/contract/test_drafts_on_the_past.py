@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +54,10 @@ class Place:
             await exchange(replace(ASK, subject=person(number)), self.gate)
         return str((await self.here.entries())[before]["facts"]["exchange_id"])
 
-    async def compared(self, **changes: Any) -> Compared:
+    async def compared(self, until: datetime | None = None, **changes: Any) -> Compared:
         """As whoever runs the gateway sees it."""
         replaying = Replaying(self.here.db, self.gate, self.here.person_ref)
-        return await Drafted(self.here.db, replaying).compared(agreement_of(draft(**changes)))
+        return await Drafted(self.here.db, replaying).compared(agreement_of(draft(**changes)), until=until)
 
     async def simulated(self, who: Any, **changes: Any) -> dict[str, Any]:
         body = {"document": draft(**changes), "subjects": changes.pop("subjects", [])}
@@ -167,13 +167,26 @@ async def test_a_provider_is_told_sums_that_no_single_person_shows_in(place: Pla
     changes: dict[str, Any] = {"version": 3, "legal_bases": [STATUTE]}
     for number in range(2, 6):
         await place.asked(number)
-    few = (await place.simulated(FUND, **changes))["past_exchanges"]
+    tomorrow = utc_now() + timedelta(days=1)
+    few = (await place.compared(tomorrow, **changes)).in_sums()
     assert (few["looked_at"], few["different"]) == (4, []), "who answers knows by the moment whom it was about"
     for number in range(6, 9):
         await place.asked(number)
-    (told,) = (await place.simulated(FUND, **changes))["past_exchanges"]["different"]
-    kind = {"service": READ.id, "action": "read", "purpose": PURPOSE, "gained": ["a"], "lost": []}
-    assert told == kind | {"people_at_least": 5}
+    told = (await place.compared(tomorrow, **changes)).in_sums()["different"]
+    kind = {"service": READ.id, "action": "read", "purpose": PURPOSE, "gained": ("a",), "lost": ()}
+    assert told == [kind | {"people_at_least": 5}]
+
+
+async def test_a_providers_sums_do_not_move_with_the_exchanges_of_the_day(place: Place) -> None:
+    changes: dict[str, Any] = {"version": 3, "legal_bases": [STATUTE]}
+    before = (await place.simulated(FUND, **changes))["past_exchanges"]
+    for number in range(2, 8):
+        await place.asked(number)
+    assert (await place.simulated(FUND, **changes))["past_exchanges"] == before, (
+        "asked after each, they would tell of one"
+    )
+    assert (await place.compared(utc_now() - timedelta(hours=1), **changes)).looked_at == 0
+    assert (await place.compared(**changes)).looked_at == 6
 
 
 async def test_of_people_only_what_the_caller_recorded_itself_counts(place: Place) -> None:

@@ -22,7 +22,7 @@ from gateway.delivery import jobs
 from gateway.delivery.batch_values import Line
 from gateway.delivery.decisions import decisions_root
 from gateway.delivery.deliveries import KeyReused
-from gateway.delivery.outbox import note
+from gateway.delivery.outbox import Begun, note
 from gateway.delivery.recovery import close_open_intents, take_over_leases
 from gateway.delivery.tables import batch_chunk, batch_decision
 from gateway.errors import RefusedByRules
@@ -99,7 +99,7 @@ async def test_a_delivery_cut_in_the_middle_is_unknown_where_it_must_not_be_repe
 @pytest.mark.parametrize(("service", "state", "handed"), [("fund.once", "unknown", 0), ("fund.push", "handed", 1)])
 async def test_a_worker_that_died_while_sending(house: House, service: str, state: str, handed: int) -> None:
     taken = await house.deliveries.accept(handover(service=service))
-    await house.deliveries._outbox.sending(taken.id)  # as the dead worker left it
+    await house.deliveries._outbox.sending(Begun(taken.id, "queued"))  # as the dead worker left it
     await house.work()
     assert (await house.deliveries.show(CONSUMER, taken.id)).state == state
     assert len(house.fund.taken) == handed

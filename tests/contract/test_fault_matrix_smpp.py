@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from adapters.kit import manifest as manifests
+from adapters.kit.breaker import ENOUGH
 from adapters.kit.contract import Item, StateTold
 from adapters.kit.egress import Dialler
 from adapters.kit.opening import open_adapter
@@ -101,7 +102,7 @@ async def texting(provider: Provider) -> AsyncIterator[Any]:
         settings["MESSAGING_FROM_SMS"] = "+94110000001"
         dialler = Dialler({f"127.0.0.1:{port}"})
         adapter: Any = open_adapter(FOLDER, settings.__getitem__, dialler)
-        adapter._timeout_s = 0.5
+        adapter._timeout_s = 0.8
         yield adapter
         await adapter.close()
         await dialler.close()
@@ -167,6 +168,16 @@ async def test_a_receipt_that_cannot_be_read_ends_the_session_and_the_next_text_
             await outcome(adapter.deliver(text()))
             await asyncio.sleep(0.05)
         assert provider.submits == 2
+
+
+async def test_a_provider_that_fails_repeatedly_is_left_alone_and_its_health_says_so() -> None:
+    provider = Provider((FINE,), bind=(refusal(BIND, 0x58),))
+    async with texting(provider) as adapter:
+        for _ in range(ENOUGH):
+            assert (await outcome(adapter.deliver(text())))[0] == "source_down"
+        assert await outcome(adapter.deliver(text())) == ("source_down", "breaker_open")
+        (health,) = adapter.health()
+    assert (health.open, health.calls, health.failures) == (True, ENOUGH, ENOUGH)
 
 
 def test_a_provider_cannot_tell_a_text_that_comes_twice_so_the_gateway_never_repeats_one() -> None:

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from adapters.kit import manifest as manifests
+from adapters.kit.breaker import ENOUGH
 from adapters.kit.egress import Dialler
 from adapters.kit.transports.smtp import Relay, Smtp
-from tests.broken_ways import listening, outcome
+from tests.broken_ways import DEADLINE_S, listening, outcome
 
 FOLDER = Path(__file__).parents[2] / "adapters/e_letters"
 STAGES = ("greeting", "EHLO", "MAIL", "RCPT", "DATA", "the letter")
@@ -65,8 +66,9 @@ def wanted(stage: int, fault: str) -> str:
 
 async def _mailed(stage: int, fault: str) -> tuple[str, int]:
     relay = Scripted(stage, REPLIES[fault])
+    deadline = 0.5 if relay.fault is None else DEADLINE_S  # only silence is waited out
     async with listening(relay.serve) as port:
-        smtp = Smtp(Dialler({f"127.0.0.1:{port}"}), Relay("127.0.0.1", port), 0.5)
+        smtp = Smtp(Dialler({f"127.0.0.1:{port}"}), Relay("127.0.0.1", port), deadline)
         told = await outcome(smtp.send("a@mail.example", "b@mail.example", b"Subject: x\r\n\r\ny\r\n"))
     return told[0], len(relay.letters)
 
@@ -90,6 +92,33 @@ async def test_a_relay_that_is_gone_is_an_outage_and_a_word_too_many_changes_not
         smtp = Smtp(Dialler({f"127.0.0.1:{port}"}), Relay("127.0.0.1", port), 0.5)
         assert (await outcome(smtp.send("a@mail.example", "b@mail.example", b"x\r\n")))[0] == "answered"
     assert len(twice.letters) == 1
+
+
+async def test_a_relay_that_fails_repeatedly_is_left_alone_and_its_health_says_so() -> None:
+    smtp = Smtp(Dialler({"127.0.0.1:1"}), Relay("127.0.0.1", 1), 0.5)
+    for _ in range(ENOUGH):
+        assert (await outcome(smtp.send("a@mail.example", "b@mail.example", b"x\r\n")))[0] == "source_down"
+    told = await outcome(smtp.send("a@mail.example", "b@mail.example", b"x\r\n"))
+    assert told == ("source_down", "breaker_open")
+    assert smtp.breaker.health()[:3] == (True, ENOUGH, ENOUGH)
+
+
+async def test_no_more_sessions_at_once_than_the_relay_allows() -> None:
+    open_now, most = 0, 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal open_now, most
+        open_now += 1
+        most = max(most, open_now)
+        await asyncio.sleep(0.02)
+        await Scripted(len(GOOD), None).serve(reader, writer)
+        open_now -= 1
+
+    async with listening(serve) as port:
+        smtp = Smtp(Dialler({f"127.0.0.1:{port}"}), Relay("127.0.0.1", port), 5.0, concurrent=2)
+        letters = (outcome(smtp.send("a@mail.example", "b@mail.example", b"x\r\n")) for _ in range(6))
+        assert {told for told, _ in await asyncio.gather(*letters)} == {"answered"}
+    assert most <= 3, "a session may end while the next one begins"
 
 
 def test_a_relay_cannot_tell_a_letter_that_comes_twice_so_the_gateway_never_repeats_one() -> None:

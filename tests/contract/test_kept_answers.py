@@ -1,6 +1,7 @@
 """An answer is given again only where the agreement says so: sealed, for its minutes, to the same question."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -38,12 +39,25 @@ class Answering(Fund):
         return RawAnswer({"a": len(self.asked), "secret": "x"}, date(2026, 9, 30), "00")
 
 
-@pytest.fixture
-async def house(database_url: str, tmp_path: Path) -> AsyncIterator[House]:
-    async with a_house(database_url, tmp_path) as found:
+@asynccontextmanager
+async def keeping(url: str, folder: Path) -> AsyncIterator[House]:
+    async with a_house(url, folder) as found:
         found.fund.__class__ = Answering
         kept = KeptAnswers(found.db, Seal([b"k" * 32]), found.gate.person_ref, lambda: found.clock[0])
         found.gate = replace(found.gate, kept=kept)
+        yield found
+
+
+@pytest.fixture
+async def house(database_url: str, tmp_path: Path) -> AsyncIterator[House]:
+    async with keeping(database_url, tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+async def small(sqlite_url: str, tmp_path: Path) -> AsyncIterator[House]:
+    """For what no other database would do otherwise: keeping, expiry and erasure are proved on both."""
+    async with keeping(sqlite_url, tmp_path) as found:
         yield found
 
 
@@ -65,9 +79,9 @@ async def rows(house: House) -> list[tuple[bytes, float]]:
         return [(row.sealed, row.expires) for row in found.all()]
 
 
-async def test_without_a_word_in_the_agreement_the_agency_is_called_each_time_and_nothing_is_kept(house: House) -> None:
-    assert [(await asked(house)).released["a"] for _ in range(3)] == [1, 2, 3]
-    assert await rows(house) == []
+async def test_without_a_word_in_the_agreement_the_agency_is_called_each_time_and_nothing_is_kept(small: House) -> None:
+    assert [(await asked(small)).released["a"] for _ in range(3)] == [1, 2, 3]
+    assert await rows(small) == []
 
 
 async def test_with_it_the_same_question_is_answered_again_with_its_age_until_the_minutes_are_over(
@@ -101,31 +115,31 @@ async def test_every_exchange_has_its_intent_and_outcome_and_says_that_the_answe
     ]
 
 
-async def test_another_person_field_period_consumer_or_version_is_another_question(house: House) -> None:
-    agree(house)
-    await asked(house)
+async def test_another_person_field_period_consumer_or_version_is_another_question(small: House) -> None:
+    agree(small)
+    await asked(small)
     for other in (ask("199012304568"), replace(ask(), as_at=date(2026, 10, 31)), replace(ask(), case="C1")):
-        await asked(house, other)
-    assert len(house.fund.asked) == 3  # a case does not change what is asked
-    agree(house, version=2)
-    await asked(house)
-    assert len(house.fund.asked) == 4
+        await asked(small, other)
+    assert len(small.fund.asked) == 3  # a case does not change what is asked
+    agree(small, version=2)
+    await asked(small)
+    assert len(small.fund.asked) == 4
 
 
-async def test_the_rules_decide_every_time_also_about_what_is_kept(house: House) -> None:
-    agree(house)
-    await asked(house)
-    agree(house, purposes=frozenset({"another"}))
+async def test_the_rules_decide_every_time_also_about_what_is_kept(small: House) -> None:
+    agree(small)
+    await asked(small)
+    agree(small, purposes=frozenset({"another"}))
     with pytest.raises(RefusedByRules):
-        await asked(house)
-    assert house.fund.asked == [NUMBER]
+        await asked(small)
+    assert small.fund.asked == [NUMBER]
 
 
-async def test_an_agreement_that_keeps_no_more_finds_nothing_that_was_kept_before(house: House) -> None:
-    agree(house)
-    await asked(house)
-    agree(house, minutes=0)
-    assert (await asked(house)).released == {"a": 2}
+async def test_an_agreement_that_keeps_no_more_finds_nothing_that_was_kept_before(small: House) -> None:
+    agree(small)
+    await asked(small)
+    agree(small, minutes=0)
+    assert (await asked(small)).released == {"a": 2}
 
 
 async def test_what_is_kept_is_sealed_bound_to_its_row_and_no_more_than_was_released(house: House) -> None:
@@ -144,13 +158,13 @@ async def test_what_is_kept_is_sealed_bound_to_its_row_and_no_more_than_was_rele
     assert (await asked(house)).released == {"a": 2}  # altered: asked anew
 
 
-async def test_a_failure_is_never_kept(house: House) -> None:
-    agree(house)
-    assert isinstance(house.fund, Answering)
-    house.fund.unwell = AgencyHasNoSuchPerson("nobody", code="404")
+async def test_a_failure_is_never_kept(small: House) -> None:
+    agree(small)
+    assert isinstance(small.fund, Answering)
+    small.fund.unwell = AgencyHasNoSuchPerson("nobody", code="404")
     with pytest.raises(SubjectUnknown):
-        await asked(house)
-    assert await rows(house) == []
+        await asked(small)
+    assert await rows(small) == []
 
 
 async def test_a_withdrawal_drops_what_is_kept_of_the_person_and_nobody_else_s(house: House) -> None:

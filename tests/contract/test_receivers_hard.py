@@ -12,6 +12,7 @@ from sqlalchemy import select
 from adapters.kit.callback import CallbackAdapter
 from gateway.delivery import jobs, letters
 from gateway.delivery.callbacks import Callbacks
+from gateway.delivery.outbox import Begun
 from gateway.delivery.tables import callback
 from gateway.gate import utc_now
 from tests.contract.delivery_worker import KEY, killable
@@ -106,7 +107,8 @@ async def test_a_dropped_letter_ends_with_its_cause_and_an_old_one_by_itself(pla
 async def test_what_may_not_be_repeated_is_sent_again_by_decision_as_an_exchange_of_its_own(place: Place) -> None:
     house = place.house
     taken = await house.deliveries.accept(handover("k", "fund.once"))
-    await house.deliveries._outbox.sending(taken.id)  # as a worker left it that was killed while it sent
+    begun = Begun(taken.id, "queued")
+    await house.deliveries._outbox.sending(begun)  # as a worker left it that was killed while it sent
     await place.worked()
     assert (await house.deliveries.show(CONSUMER, taken.id)).state == "unknown"
     async with house.db.write() as connection:

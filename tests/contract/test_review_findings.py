@@ -111,6 +111,16 @@ async def test_a_release_outside_the_grant_is_found(house: House) -> None:
     assert kept == {"['pensions']", "['the agreement was not in force']"}
 
 
+async def test_a_granted_claim_is_no_finding_whatever_its_answer_holds_and_another_claim_is(house: House) -> None:
+    granted = {"service": "pension.contributions", "actions": ["read"], "fields": ["claim:contribution_status"]}
+    await house.agreed(services=[granted | {"sends": ["NIC"]}])
+    now, answer = house.services.people.clock(), ["active", "closed_month"]
+    await house.played(1, now, asked=["claim:contribution_status"], released=answer, case_ref="c")
+    assert "release_outside_grant" not in await found(house)
+    await house.played(1, now, asked=["claim:income"], released=answer, case_ref="c")
+    assert len((await found(house))["release_outside_grant"]) == 1
+
+
 async def test_more_than_agreed_and_more_than_ever_are_found(house: House) -> None:
     await house.agreed(quota={"calls_per_day": 100})
     for days in range(1, 9):

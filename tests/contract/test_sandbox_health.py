@@ -5,9 +5,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import date
 from http.client import HTTPConnection
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+import jsonschema
 import pytest
 from fhir.resources.R4B.bundle import Bundle
 from fhir.resources.R4B.operationoutcome import OperationOutcome
@@ -33,6 +35,7 @@ RECORDS = {
 }
 SYSTEMS = {"identifier": "urn:sandhi:fhir:certificate-number", "patient.identifier": "urn:sandhi:fhir:nic"}
 ELEMENTS = "identifier,subject,status,docStatus,type,extension"
+USED = json.loads((Path(__file__).parents[2] / "adapters/health/answer.json").read_text("utf-8"))  # of the profile
 FAULTS = Faults()
 
 
@@ -111,6 +114,7 @@ def test_a_certificate_is_a_document_that_models_of_others_read(
 ) -> None:
     status, content = place.call(SEARCH, form(number))
     document = Bundle.model_validate(content).entry[0].resource
+    jsonschema.Draft202012Validator(USED).validate(content)
     assert (status, content["total"], document.identifier[0].value) == (200, 1, number)
     (extension,) = document.extension
     end = extension.valuePeriod.end

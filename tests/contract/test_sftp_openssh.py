@@ -5,13 +5,26 @@ import os
 import socket
 import subprocess
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import asyncssh
 import pytest
 
-from adapters.kit.contract import AgencyAnswerMalformed, AgencyError, AgencyRefused, AgencyUnavailable
+from adapters.kit.contract import (
+    Adapter,
+    AgencyAnswerMalformed,
+    AgencyError,
+    AgencyHasNoSuchPerson,
+    AgencyRefused,
+    AgencyUnavailable,
+    Identifier,
+    Question,
+    Subject,
+)
+from adapters.kit.drafts import template, write
 from adapters.kit.egress import Dialler, Limits
+from adapters.kit.opening import open_adapter
 from adapters.kit.transports.sftp import Login, LoginError, NameTaken, Sftp
 
 SSHD = Path("/usr/sbin/sshd")
@@ -140,3 +153,55 @@ def test_an_unreadable_key_is_told_without_showing_it() -> None:
     with pytest.raises(LoginError) as raised:
         Sftp(Dialler(), Login("h", 22, "u", "SECRET", "SECRET"), Limits())
     assert "SECRET" not in str(raised.value)
+
+
+MANIFEST = """
+[transport]
+kind = "sftp"
+host = "setting:FUND_HOST"
+port = "setting:FUND_PORT"
+timeout_s = 20.0
+[auth]
+kind = "ssh_key"
+user = "setting:FUND_USER"
+client_key = "secret:FUND_CLIENT_KEY"
+host_key = "setting:FUND_HOST_KEY"
+"""
+CSV = b"nic,closed,month,cents\n199012304567,202609,202608,120050\n198061308997,202609,202608,1\n"
+
+
+def declared(folder: Path, login: Login, path: str) -> Adapter:
+    """The template of a folder of files, as its last lines say for SFTP."""
+    files = template("file", "fund")
+    told = files["manifest.toml"].decode().replace("/nightly/members.csv", path)
+    head, service = told.partition("[transport]")[0], told[told.index("[service.") :]
+    write(files | {"manifest.toml": f"{head}{MANIFEST}{service}".encode()}, folder / "fund")
+    named = {"HOST": login.host, "PORT": str(login.port), "USER": login.user}
+    named |= {"CLIENT_KEY": login.client_key, "HOST_KEY": login.host_key}
+    settings = {f"FUND_{name}": value for name, value in named.items()}
+    return open_adapter(folder / "fund", settings.__getitem__, Dialler(allowed={f"127.0.0.1:{login.port}"}))
+
+
+def asked(nic: str) -> Question:
+    fields = frozenset({"closed_month", "months"})
+    return Question("fund.contributions", Subject((Identifier("NIC", nic),)), fields, date(2026, 10, 31))
+
+
+async def test_a_declared_folder_reads_its_file_from_the_server_and_tells_one_person_s_rows(
+    openssh: OpenSsh, tmp_path: Path
+) -> None:
+    (openssh.root / "members.csv").write_bytes(CSV)
+    adapter = declared(tmp_path, openssh.login(), f"{openssh.root}/members.csv")
+    raw = await adapter.ask(asked("199012304567"))
+    assert adapter.normalise("fund.contributions", raw)["months"] == [{"month": "2026-08", "amount": "1200.50"}]
+    assert "198061308997" not in str(raw)
+    with pytest.raises(AgencyHasNoSuchPerson):
+        await adapter.ask(asked("200012304567"))
+
+
+async def test_a_declared_folder_reads_nothing_from_a_server_of_another_key(openssh: OpenSsh, tmp_path: Path) -> None:
+    (openssh.root / "members.csv").write_bytes(CSV)
+    adapter = declared(tmp_path, openssh.login(host=key()), f"{openssh.root}/members.csv")
+    with pytest.raises(AgencyUnavailable) as refused:
+        await adapter.ask(asked("199012304567"))
+    assert refused.value.code == "host_key"

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from adapters.kit import manifest as manifests
 from adapters.kit.conformance import suite
 from adapters.kit.contract import (
     AgencyAnswerMalformed,
@@ -28,7 +27,6 @@ from adapters.kit.contract import (
 )
 from adapters.kit.dial_rules import DialRules
 from adapters.kit.egress import Dialler
-from adapters.kit.manifest import ManifestError
 from adapters.kit.opening import open_adapter
 from adapters.kit.transports.postgres import Account, Session
 from adapters.kit.transports.sql_view import DeclaredSql
@@ -334,6 +332,21 @@ class Anywhere(DialRules):
         return False
 
 
+async def test_what_somebody_on_the_way_says_before_tls_is_not_believed_after_it() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(8)
+        writer.write(b"S" + IN + COLUMN + _message(b"D", b"\0\1\0\0\0\5LK-11") + _message(b"Z", b"I"))
+        await writer.drain()
+
+    async with listening(serve) as port:
+        dialler = Dialler()
+        dialler._rules = Anywhere(())
+        with pytest.raises(AgencyUnavailable) as raised:
+            await Session.opened(dialler, Account("localhost", port, "d", "sandhi_reader", PASSWORD), 1000)
+        await dialler.close()
+    assert raised.value.code == "tls"
+
+
 @pytest.mark.parametrize("word", [b"S", b"N"])
 async def test_outside_the_allow_list_the_password_s_proof_goes_over_tls_or_not_at_all(
     tmp_path: Path, word: bytes
@@ -358,30 +371,3 @@ async def test_outside_the_allow_list_the_password_s_proof_goes_over_tls_or_not_
         await dialler.close()
     assert heard[0] == struct.pack(">ii", 8, 80877103)
     assert (b"sandhi_reader" in b"".join(heard[1:])) == (word == b"S") == (raised.value.code != "tls")
-
-
-@pytest.mark.parametrize(
-    ("query", "fault"),
-    [
-        ("delete from sandhi_people where nic = :nic", "one select"),
-        ("select 1 where :nic = :nic; drop table x", "one select"),
-        ("select 1 -- :nic", "one select"),
-        ("select office into y from x where nic = :nic", "one select"),
-        ("select office from x where nic = :nic for update", "one select"),
-        ("select office from x where nic = $1", "one select"),
-        ("select office from x where nic = ':nic'", "inside quotes"),
-        ("select office from x where nic = :number", "are not the same"),
-        ("select office from x", "are not the same"),
-    ],
-)
-def test_the_manifest_takes_one_select_with_a_place_for_each_value(tmp_path: Path, query: str, fault: str) -> None:
-    folder = tmp_path / "offers_view"
-    folder.mkdir()
-    (folder / "rows.json").write_bytes((FOLDER / "rows.json").read_bytes())
-    told = (FOLDER / "manifest.toml").read_text()
-    begin, end = told.index('"""'), told.rindex('"""') + 3
-    text = told[:begin] + repr(query) + told[end:]
-    text = text.replace('{ nic = "identifier:NIC", day = "as_at" }', '{ nic = "identifier:NIC" }')
-    (folder / "manifest.toml").write_text(text.replace(repr(query), '"' + query + '"'))
-    with pytest.raises(ManifestError, match=fault):
-        manifests.load(folder)

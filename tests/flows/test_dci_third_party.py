@@ -11,6 +11,7 @@ import pytest_asyncio
 from gateway.delivery.tables import txn
 from gateway.edges.dci.operations import INTERFACES
 from gateway.recording import Recording
+from tests.dci_asking import EVENTS, subscribe
 from tests.dci_house import NIC, ORIGIN, OTHER, PEOPLE, THIRD, UNKNOWN, Client, House, dci_house
 from tests.dci_played import callback_header, local, stamp
 
@@ -29,6 +30,7 @@ async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House
 async def fresh(house: House) -> None:
     house.callbacks.received.clear()
     house.callbacks.refusing = 0
+    house.registries.subscribed.clear()
     house.registries.people.clear()
     house.registries.people.update(PEOPLE)
     for name in NAMES:
@@ -125,6 +127,48 @@ async def test_an_agency_that_answers_later_is_decided_again_when_its_answer_com
     assert records(envelope["message"]["search_response"][0])[0]["status"] == "Active"
     head = callback_header("on-search", sender_id=registry.id, total_count=1)
     assert (await registry.call("on-search", head, message))[1]["message"]["ack_status"] == "NACK"
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_what_became_of_a_subscription_can_be_asked_in_the_shape_of_every_file(house: House, name: str) -> None:
+    client, transaction = house.clients[name], str(uuid4())
+    names = [f"event_type:{EVENTS[name]}=enrolment_status_change"] if name in EVENTS else []
+    await client.agree(dci={"interface": name, "names": names})
+    await subscribe(client, transaction)
+    for _ in range(2):  # in work, and done
+        asked = {"reference_id": "s1", "txn_type": "subscribe", "attribute_type": "transaction_id"}
+        message = {"transaction_id": str(uuid4()), "txnstatus_request": asked | {"attribute_value": transaction}}
+        _, body = await client.call("sync/txn/status", client.header("txn-status"), message)
+        await house.worked()
+    status = body["message"]["txnstatus_response"]["txn_status"]
+    assert [each["status"] for each in status["subscribe_response"]] == ["succ"]
+    assert house.recorder.faults == []
+
+
+async def test_what_a_declared_registry_tells_reaches_who_subscribed_to_it(house: House) -> None:
+    client, registry, transaction = house.clients["ESS"], house.clients["ESS registry"], str(uuid4())
+    registry.dialect = "none"
+    await subscribe(client, transaction)
+    await house.worked()
+    (asked,) = house.registries.subscribed
+    assert asked["header"]["sender_uri"] == f"{ORIGIN}/dci/registry/on-subscribe"
+    kinds = [each["subscribe_criteria"]["reg_event_type"] for each in asked["message"]["subscribe_request"]]
+    assert kinds == ["enrolment", "enrolment_status_change"]
+    record = {"member_identifier": [{"identifier_type": "UIN", "identifier_value": NIC}], "registration_number": "M-1"}
+    record |= {"state": "enrolled", "date": "2026-10-31"}
+    told = {"reg_event_type": "enrolment", "reg_record_type": "Member", "reg_records": record}
+    head = callback_header("notify", sender_id=registry.id, total_count=1)
+    item = {"reference_id": "n1", "timestamp": stamp(), "data": told}
+    message = {"transaction_id": str(uuid4()), "notify_event": [item]}
+    assert (await registry.call("notify", head, message))[0] == 200
+    await house.worked()
+    (notified,) = [envelope for _, action, envelope, *_ in house.callbacks.received if action == "notify"]
+    passed_on = notified["message"]["notify_event"][0]["data"]["reg_records"]
+    assert {name: passed_on[name] for name in ("member_id", "state", "date")} == {
+        "member_id": "M-1",
+        "state": "enrolled",
+        "date": "2026-10-31",
+    }
 
 
 async def test_every_query_dialect_asks_the_same(house: House) -> None:

@@ -57,6 +57,7 @@ async def test_an_exchange_is_told_with_who_what_why_on_which_basis_and_what_was
     assert use["legal_basis"] == {
         "kind": "consent",
         "words": "your consent",
+        "phrase": {"text": "your consent", "values": {}},
         "agreement": "A1",
         "title": "Contribution status",
     }

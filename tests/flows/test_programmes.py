@@ -19,6 +19,7 @@ from gateway.cli.demo.choices import Ports
 from gateway.cli.demo.onboarding import onboard
 from gateway.settings import Settings
 from sandbox.agencies.employment_offices import offers_of
+from sandbox.agencies.ess.book import Member as Referred
 from sandbox.agencies.programmes import Mis, recruited
 from sandbox.agencies.programmes.book import Person
 from sandbox.agencies.social_registry import Registry
@@ -161,6 +162,26 @@ async def a_dead_beneficiary_s_place_goes_to_the_next(town: Town) -> None:
     await seen(lambda: vacancy.id in {each.get("vacancy") for each in town.events("samurdhi", "enrolled")}, "the news")
 
 
+async def employment_support_hears_of_deaths_among_those_it_has_enrolled_and_of_nobody_else_s(town: Town) -> None:
+    ess, civil = town.sandbox._ess, town.sandbox._apps["civil_registration"].state.hooks
+    numbers = [normal(each.nic) for each in town.registers.registrations().values() if each.nic]
+    known = [(nic, each) for nic in numbers for each in town.registers.civil_by_nic(nic)]
+    alive = [(nic, each) for nic, each in known if each.death_date is None]
+    (enrolled, theirs), (declined, others) = alive[-2:]
+    with ess.book.transaction():
+        for member_id, nic, state in (("SR-E", enrolled, "enrolled"), ("SR-D", declined, "declined")):
+            ess.book.add(Referred(member_id, nic, "LK-11", {}, state))
+    assert await ess.watch() == 1
+    for record in (others, theirs):
+        registered = town.sandbox._deaths.register(record.birth_registration, date(2026, 10, 30))
+        await seen_hook(civil.announce_death, registered)
+    assert await ess.heard({enrolled, declined}, seconds=30) == 1
+    heard = ess.book.notes("vital-event")["SR-E"]
+    assert (heard["event"], heard["date"]) == ("death", "2026-10-30")
+    states = {each.member_id: each.state for each in ess.book.members()}
+    assert (states["SR-E"], states["SR-D"]) == ("deceased", "declined")
+
+
 async def what_an_officer_certifies_keeps_an_allowance_going(town: Town) -> None:
     mis = town.mis("elders")
     late = mis.overdue(date(2026, 11, 30))
@@ -232,6 +253,18 @@ async def a_notice_names_people_and_carries_no_number(town: Town) -> None:
     assert not any(each.nic in text or each.member_id in text for each in mis.book.people("active"))
 
 
+async def the_board_is_told_of_every_report_that_is_late(town: Town) -> None:
+    async with town.gateway.client("social-registry") as board:
+        await board.subscribe("LK/GOV/TREASURY/REPORTS", "late-report", purpose="public-finance.reporting")
+    alerted = await town.sandbox.money.late_reports()
+    districts = town.registers.districts()
+    assert alerted == {"overdue": len(districts), "taken": len(districts)}
+    await seen(lambda: len(town.registry.told("report-state")) == len(districts), "the late reports")
+    told = town.registry.told("report-state")
+    assert {each["report"] for each in told} == {f"RPT-EXP-{each}-2026-09" for each in districts}
+    assert {(each["state"], each["due_on"]) for each in told} == {("overdue", "2026-10-05")}
+
+
 async def public_works_takes_on_whom_the_registry_has_out_of_work(town: Town) -> None:
     mis = town.mis("public_works")
     jobless = next(each for each in town.registers.registrations().values() if each.employment_status == 2)
@@ -295,10 +328,12 @@ PARTS = (
     lists_become_enrolments_that_can_be_asked,
     a_certificate_is_verified_and_no_diagnosis_is_seen,
     a_dead_beneficiary_s_place_goes_to_the_next,
+    employment_support_hears_of_deaths_among_those_it_has_enrolled_and_of_nobody_else_s,
     what_an_officer_certifies_keeps_an_allowance_going,
     a_patient_s_nominee_is_appointed_and_certified_every_month,
     graduation_exit_and_grievance_are_told_apart,
     a_notice_names_people_and_carries_no_number,
+    the_board_is_told_of_every_report_that_is_late,
     public_works_takes_on_whom_the_registry_has_out_of_work,
     the_local_office_s_offers_are_for_whom_the_person_lets_see_them,
 )

@@ -96,6 +96,8 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
                 if kind == "stopped":
                     found.stop()
                 found.told[f"{number} {kind}"] = found.run(script)
+                if "sandhi call POST" in script:  # while the gateway serves
+                    found.told["catalogue"] = found.run("sandhi call GET /v1/catalogue --as sr")
         yield found
     finally:
         found.stop()
@@ -115,10 +117,18 @@ def test_the_import_suggests_the_field_and_lists_what_nothing_takes(reader: Read
     assert "#   /perekonnanimi" in printed(reader, "cat agencies/star/mapping.toml")
 
 
+def test_consumers_see_the_grade_in_the_catalogue(reader: Reader) -> None:
+    listed = json.loads(reader.told["catalogue"])["services"]
+    (told,) = [each["conformance"] for each in listed if each["id"] == "star.benefit"]
+    graded = next(line for line in printed(reader, "sandhi adapter test star 1").splitlines() if "grade" in line)
+    assert (told["version"], told["exempt"]) == (1, {})
+    assert told["grade"] in graded
+
+
 def test_the_folder_holds_no_program_and_keeps_every_promise(reader: Reader) -> None:
     kinds = {each.suffix for each in (reader.folder / "agencies/star").rglob("*") if each.is_file()}
     assert kinds == {".toml", ".golden", ".md", ".wsdl"}
-    assert "12 of 12 checks hold" in printed(reader, "adapter check")
+    assert "13 of 13 checks hold" in printed(reader, "adapter check")
 
 
 def test_the_register_answers_through_the_gateway_and_says_when_it_has_nothing(reader: Reader) -> None:

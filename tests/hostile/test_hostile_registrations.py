@@ -310,7 +310,7 @@ VERDICTS = [
     (401, {}, ("plain_http", "invalid_auth", "not_tried", "ok")),
     (503, {}, ("plain_http", "not_tried", "source_error", "ok")),
     (200, {"unexpected": 1}, ("plain_http", "ok", "malformed", "ok")),
-    (404, {}, ("plain_http", "ok", "ok", "ok")),
+    (404, {}, ("plain_http", "ok", "path", "ok")),
     (400, {}, ("plain_http", "ok", "refused", "ok")),
 ]
 

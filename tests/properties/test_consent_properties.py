@@ -124,6 +124,7 @@ requests = st.builds(
     sent=st.frozensets(st.sampled_from(["NIC", "names"])),
     case=st.none() | st.just("k"),
     numbers=st.just(frozenset()) | st.frozensets(st.sampled_from(NUMBERS)),
+    things=st.just(frozenset()) | st.frozensets(st.sampled_from(NUMBERS)),
 )
 
 
@@ -241,6 +242,21 @@ def test_nothing_is_granted_under_a_number_that_no_consent_in_force_of_this_pers
         assert decision.consent is None or decision.consent in holding
     strange = replace(request, numbers=request.numbers | {"n9"})
     assert not decide(strange, known, NOW).allowed
+
+
+@given(cases)
+def test_no_consent_opens_a_thing_that_it_does_not_hold_and_a_statute_opens_it_as_before(
+    case: tuple[Request, Facts],
+) -> None:
+    request, known = case
+    decision = decide(request, known, NOW)
+    if decision.consent is not None:
+        (chosen,) = [each for each in known.consents if each.id == decision.consent]
+        assert request.things <= chosen.numbers
+    strange = decide(replace(request, things=request.things | {"n9"}), known, NOW)
+    assert strange.consent is None
+    if decision.basis not in {None, "consent"}:
+        assert strange.allowed
 
 
 @given(cases)

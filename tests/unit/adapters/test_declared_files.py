@@ -8,8 +8,15 @@ from typing import Any
 
 import pytest
 
-from adapters.kit.contract import AgencyAnswerMalformed, AgencyHasNoSuchPerson, Identifier, Question, Subject
-from adapters.kit.declared_rows import FRESH_S, Fresh, of_person, read_rows
+from adapters.kit.contract import (
+    AgencyAnswerMalformed,
+    AgencyHasNoSuchPerson,
+    AgencyRejectedMessage,
+    Identifier,
+    Question,
+    Subject,
+)
+from adapters.kit.declared_rows import FRESH_S, Fresh, by_person, of_person, read_rows, rows_with
 from adapters.kit.drafts import template
 from adapters.kit.drafts.drafting import write
 from adapters.kit.opening import open_adapter
@@ -81,6 +88,34 @@ def test_a_file_that_cannot_be_read_is_refused_and_nothing_of_it_is_told(
 ) -> None:
     with pytest.raises(AgencyAnswerMalformed, match=words):
         read_rows(content, notation, {"nic": ""})
+
+
+@pytest.mark.parametrize("sign", ["\u2028", "\x85", "\x0b", "\x1c"])
+def test_no_sign_in_a_value_of_one_person_ends_a_line_of_the_file(sign: str) -> None:
+    content = f"nic,office\r\n1,a{sign}2\r\n3,c\r\n"
+    assert read_rows(content.encode(), "csv", {"nic"}) == [
+        {"nic": "1", "office": f"a{sign}2"},
+        {"nic": "3", "office": "c"},
+    ]
+
+
+@pytest.mark.parametrize("value", [None, True, "", "  ", ["1"], 1.0])
+def test_a_row_that_names_nobody_is_nobodys(value: object) -> None:
+    people = by_person([{"nic": value}, {"nic": " 1 "}], {"nic"})
+    assert rows_with(people, {"nic": "1"}) == {"rows": [{"nic": " 1 "}]}
+    for odd in ("None", "true", "True", "1.0"):
+        with pytest.raises(AgencyHasNoSuchPerson):
+            rows_with(people, {"nic": odd})
+
+
+async def test_a_blank_value_finds_nobody(tmp_path: Path, agency: Agency, reply: Any) -> None:
+    write(template("file", "fund"), tmp_path / "fund")
+    scripted = await agency(lambda _: reply(body=CSV + b",202609,202609,7\r\n", headers={"content-type": "text/csv"}))
+    adapter = open_adapter(
+        tmp_path / "fund", {"FUND_URL": scripted.url, "FUND_KEY": "k1"}.__getitem__, scripted.dialler()
+    )
+    with pytest.raises(AgencyRejectedMessage):
+        await adapter.ask(asked(" "))
 
 
 def test_semicolons_json_and_numbers_are_read_too() -> None:

@@ -112,7 +112,7 @@ async def test_a_request_is_what_was_declared(
     assert (sent.method, sent.path, sent.body.decode()) == (method, target, content)
 
 
-@pytest.mark.parametrize("value", ["../admin", "a/b?c=d#e", "%2e%2e", "x y", "é"])
+@pytest.mark.parametrize("value", ["admin..", "a/b?c=d#e", "%2f", "x y", "é", "a\r\nhost: b"])
 async def test_no_value_leads_to_another_path(tmp_path: Path, agency: Agency, reply: Any, value: str) -> None:
     scripted = await agency(lambda _: reply(body={"active": True}))
     service = 'method = "GET"\npath = "/people/{nic}"\nrequest = { nic = "identifier:NIC" }'
@@ -122,13 +122,23 @@ async def test_no_value_leads_to_another_path(tmp_path: Path, agency: Agency, re
     assert not set(one) & set("?#")
 
 
-@pytest.mark.parametrize("value", ["", ".", ".."])
+@pytest.mark.parametrize(
+    "value", ["", ".", "..", "...", "../admin", "a/./b", "..\\a", "a/..", "%2e%2e", "%2E%2E%2Fa", "a%5c.."]
+)
 async def test_a_value_that_is_a_step_in_a_path_is_never_sent(tmp_path: Path, agency: Agency, value: str) -> None:
     scripted = await agency(lambda _: b"")
     service = 'method = "GET"\npath = "/people/{nic}"\nrequest = { nic = "identifier:NIC" }'
     with pytest.raises(AgencyRejectedMessage):
         await opened(board(tmp_path, service), scripted).ask(question(Subject((Identifier("NIC", value),))))
     assert scripted.requests == []
+
+
+@pytest.mark.parametrize("header", ["Host", "Transfer-Encoding", "content-length", "X-Road-Client", "Cookie"])
+def test_a_key_goes_in_no_header_that_frames_or_routes_a_request(tmp_path: Path, header: str) -> None:
+    auth = f'[auth]\nkind = "api_key"\nheader = "{header}"\nkey = "secret:BOARD_KEY"\n'
+    with pytest.raises(manifests.ManifestError, match="does not go in"):
+        manifests.load(board(tmp_path, FIND, auth))
+    manifests.load(board(tmp_path, FIND, auth.replace(header, "Authorization")))
 
 
 async def test_a_number_in_a_url_is_in_no_log_and_in_no_error(
@@ -261,9 +271,10 @@ async def test_over_x_road_the_provider_is_in_the_path_and_we_are_in_a_header(
     [
         ("Server.ServerProxy.AccessDenied", AgencyRefused),
         ("Server.ClientProxy.NetworkError", AgencyUnavailable),
+        ("Client.InvalidHttpMethod", AgencyRejectedMessage),
         ("", AgencyUnavailable),
     ],
-    ids=["denied", "network", "service"],
+    ids=["denied", "network", "our message", "service"],
 )
 async def test_an_error_of_x_road_itself_is_told_apart(
     tmp_path: Path, agency: Agency, reply: Any, code: str, kind: type[AgencyError]
@@ -275,12 +286,31 @@ async def test_an_error_of_x_road_itself_is_told_apart(
 
 
 @pytest.mark.parametrize(
+    ("detail", "kept"),
+    [("dd5edb08-a2b1-4c3d-8e9f-0123456789ab", True), (NIC, False), ("", False)],
+    ids=["id", "a number", "none"],
+)
+async def test_where_x_road_broke_is_stored_with_its_fault_id_and_nothing_else_of_the_answer(
+    tmp_path: Path, agency: Agency, reply: Any, detail: str, kept: bool
+) -> None:
+    kind = "Server.ServerProxy.IOError"
+    body = {"type": kind, "message": f"about {NIC}", "detail": detail}
+    scripted = await agency(lambda _: reply(status=500, headers={"x-road-error": kind}, body=body))
+    with pytest.raises(AgencyUnavailable) as caught:
+        await opened(board(tmp_path, FIND, XROAD), scripted, **SYSTEMS).ask(question())
+    assert caught.value.code == (f"{kind} {detail}" if kept else kind)
+
+
+@pytest.mark.parametrize(
     ("service", "words"),
     [
         ('path = "/a/{nic}"\nrequest = { id = "identifier:NIC" }', "say in request what it carries"),
         ('path = "/a/../b"\nrequest = { id = "identifier:NIC" }', "a path has no"),
         ('path = "/a?key=1"\nrequest = { id = "identifier:NIC" }', "a path has no"),
         ('path = "/a/{}"\nrequest = { id = "identifier:NIC" }', "a path has no"),
+        ('path = "/a\\u0000b"\nrequest = { id = "identifier:NIC" }', "signs of ASCII"),
+        ('path = "/é"\nrequest = { id = "identifier:NIC" }', "signs of ASCII"),
+        ('path = "/a"\nrequest = { id = "identifier:NIC", "id/of" = "as_at" }', "a value or holds others"),
         ('path = "/a"\nheaders = { Host = "inside" }\nrequest = { id = "identifier:NIC" }', "not yours to set"),
         ('path = "/a"\nheaders = { x-forwarded-for = "1" }\nrequest = { id = "identifier:NIC" }', "not yours to set"),
         ('path = "/a"\nheaders = { Accept = "a\\r\\nb: c" }\nrequest = { id = "identifier:NIC" }', "/headers"),
@@ -288,6 +318,8 @@ async def test_an_error_of_x_road_itself_is_told_apart(
         ('path = "/a"\nmethod = "GET"\nbody = "form"\nrequest = { id = "identifier:NIC" }', "a GET has no body"),
         ('path = "/a"\nrequest = { id = "text:{__class__}" }', "nothing that a request carries"),
         ('path = "/a"\nrequest = { id = "text:{identifier:TIN}" }', "list it in sends"),
+        ('path = "/a"\nrequest = { on = "as_at" }', "names nobody"),
+        ('path = "/a"\nrequest = {}', "names nobody"),
         ('path = "/a"\nrows = "csv"', "rows and find go together"),
         ('path = "/a"\nrows = "csv"\nmethod = "POST"\nfind = { nic = "identifier:NIC" }', "a file is only read"),
         ('rows = "csv"\nfind = { nic = "identifier:NIC" }', "where the file is"),

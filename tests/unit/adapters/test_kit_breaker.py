@@ -1,7 +1,16 @@
+import asyncio
+
 import pytest
 
 from adapters.kit.breaker import ENOUGH, PROBE_S, RETRY_BURST, WINDOW_S, Breaker
-from adapters.kit.contract import AgencyUnavailable
+from adapters.kit.contract import (
+    AgencyAnswerMalformed,
+    AgencyError,
+    AgencyOutcomeUnknown,
+    AgencyRefused,
+    AgencyTimeout,
+    AgencyUnavailable,
+)
 
 
 class Clock:
@@ -55,6 +64,42 @@ def test_a_failed_probe_keeps_it_open(breaker: Breaker, clock: Clock) -> None:
     breaker.check()
     breaker.record(ok=False)
     assert breaker.is_open
+
+
+@pytest.mark.parametrize(
+    ("error", "ok"),
+    [
+        (AgencyUnavailable("x"), False),
+        (AgencyTimeout("x"), False),
+        (AgencyOutcomeUnknown("x"), False),
+        (AgencyRefused("x"), True),
+        (AgencyAnswerMalformed("x"), True),
+    ],
+    ids=lambda each: type(each).__name__,
+)
+def test_a_guarded_call_counts_by_how_it_ends(breaker: Breaker, error: AgencyError, ok: bool) -> None:
+    with pytest.raises(type(error)), breaker.guarding():
+        raise error
+    assert breaker.health()[:3] == (False, 1, 0 if ok else 1)
+
+
+def test_a_guarded_call_is_refused_while_open_and_a_probe_that_goes_well_closes_it(
+    breaker: Breaker, clock: Clock
+) -> None:
+    fail(breaker, ENOUGH)
+    with pytest.raises(AgencyUnavailable) as raised, breaker.guarding():
+        pytest.fail("the call was made")
+    assert raised.value.code == "breaker_open"
+    clock.now += PROBE_S
+    with breaker.guarding():
+        pass
+    assert not breaker.is_open
+
+
+def test_a_call_that_is_given_up_tells_nothing_of_the_agency(breaker: Breaker) -> None:
+    with pytest.raises(asyncio.CancelledError), breaker.guarding():
+        raise asyncio.CancelledError
+    assert breaker.health().calls == 0
 
 
 def test_old_failures_are_forgotten(breaker: Breaker, clock: Clock) -> None:

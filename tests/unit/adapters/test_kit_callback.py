@@ -3,7 +3,8 @@ from datetime import date
 
 import pytest
 
-from adapters.kit.callback import RECORD_TYPES, CallbackAdapter, record_schema_of
+import schemas
+from adapters.kit.callback import RECORD_TYPES, REG_TYPES, CallbackAdapter, record_schema_of
 from adapters.kit.contract import (
     AgencyRefused,
     AgencyRejectedMessage,
@@ -16,6 +17,7 @@ from adapters.kit.contract import (
 )
 from adapters.kit.dci_wire import BodySigned
 from adapters.kit.egress import Dialler, NotAllowed
+from gateway.edges.dci.operations import of_reg_type, request_schema
 
 Agency = Callable[[object], Awaitable[object]]
 RECORD = {"member_id": "SR-1", "state": "enrolled", "date": "2026-11-05"}
@@ -101,6 +103,20 @@ async def test_a_callback_is_for_deliveries_only(agency: Agency, reply: type) ->
     with pytest.raises(AgencyRejectedMessage):
         await adapter.deliver(Item("item-4", "LK.GOV.WBB.SRIS/gossip", {}))
     assert server.requests == []
+
+
+@pytest.mark.parametrize("name", REG_TYPES)
+async def test_an_event_of_a_dci_registry_names_it_and_its_word_is_of_that_file(
+    agency: Agency, reply: type, name: str
+) -> None:
+    server = await agency(lambda _: reply(body=TAKEN))
+    await callback(server).deliver(Item("item-5", f"LK.GOV.WBB.SR/{name}", {}))
+    envelope = server.requests[0].json()
+    data = envelope["message"]["notify_event"][0]["data"]
+    interface = of_reg_type(data["reg_type"])
+    assert interface is not None
+    assert data["reg_event_type"] in interface.event_types
+    assert schemas.validator(request_schema(interface, "notify")).is_valid(envelope)
 
 
 def test_a_callback_url_inside_the_network_is_refused_at_registration() -> None:

@@ -1,6 +1,7 @@
 """The conformance suite itself: a good folder passes, and each kind of broken folder is caught."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,14 @@ import pytest
 from adapters.kit import conformance
 from adapters.kit.base import NotConfigured
 from adapters.kit.contract import (
+    AgencyAnswerMalformed,
     AgencyHasNoSuchPerson,
     AgencyRefused,
     AgencyRejectedMessage,
     Identifier,
     Item,
     Question,
+    RawAnswer,
     Subject,
 )
 from adapters.kit.egress import Dialler
@@ -108,15 +111,49 @@ async def test_a_folder_without_python_conforms(tmp_path: Path) -> None:
     path = folder(tmp_path)
     assert await broken(path) == {}
     names = [check.name for check in conformance.checks(path)]
-    assert names[:6] == [
+    assert names[:7] == [
         "manifest",
         "mapping",
         "settings",
         "a_golden_sample_fails",
+        "answered_status",
         "golden_active",
         "golden_other_word",
     ]
-    assert names[6:] == ["down_status", "slow_status", "error_status", "garbled_status", "wrong_schema_status"]
+    assert names[7:] == ["down_status", "slow_status", "error_status", "garbled_status", "wrong_schema_status"]
+
+
+async def test_a_folder_that_never_gives_a_record_does_not_conform(tmp_path: Path) -> None:
+    path = folder(tmp_path, **{"samples/active.golden": None})
+    (path / "samples/active.golden").unlink(missing_ok=True)
+    assert "add an answer as the agency sends it" in (await broken(path, "answered_status"))["answered_status"]
+
+
+NOTHING = """A person of whom the agency has nothing.
+---------- agency
+{"word": "NONE"}
+---------- no_data
+"""
+
+
+async def test_who_has_nothing_needs_no_record_and_a_sample_says_so(tmp_path: Path) -> None:
+    path = folder(tmp_path, **{"samples/nothing.golden": NOTHING})
+    assert "got error" in (await broken(path, "golden_nothing"))["golden_nothing"]
+    manifest = path / "manifest.toml"
+    manifest.write_text(manifest.read_text() + 'means = { "/word=NONE" = "no_data" }\n')
+    assert await broken(path, "golden_nothing") == {}
+    settings = {"LEVY_URL": "http://127.0.0.1:1", "LEVY_KEY": "k"}
+    adapter = open_adapter(path, settings.__getitem__, Dialler({"127.0.0.1:1"}))
+    raw = RawAnswer({"word": "NONE"}, date(2026, 10, 31), empty=True)
+    assert adapter.normalise("levy.status", raw) == {}
+    with pytest.raises(AgencyAnswerMalformed):
+        adapter.normalise("levy.status", replace(raw, empty=False))
+
+
+async def test_a_mapping_that_cannot_be_read_is_told_once(tmp_path: Path) -> None:
+    path = folder(tmp_path, mapping__toml=None)
+    (path / "mapping.toml").write_text('[status]\nenrolled = { from = "/active", notation = "x" }\n')
+    assert [check.name for check in conformance.checks(path)] == ["manifest", "mapping"]
 
 
 def test_a_test_file_is_one_line(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 import pytest
 
+from adapters.kit import converters
 from adapters.kit.converters import CONVERTERS, ConverterError
 
 
@@ -87,3 +88,48 @@ def test_anything_else_is_refused_without_showing_it(name: str, value: object) -
 
 def test_every_converter_says_what_it_reads() -> None:
     assert all(converter.__doc__ for converter in CONVERTERS.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "told", "meant"),
+    [
+        ("date:DD.MM.YYYY", "31.10.2026", "2026-10-31"),
+        ("date:YYYYMMDD", 20261031, "2026-10-31"),
+        ("date:MM/DD/YYYY", "10/31/2026", "2026-10-31"),
+        ("month:MM/YYYY", "09/2026", "2026-09"),
+        ("month:YYYY MM", "2026 09", "2026-09"),
+        ("decimal_grouped", "1,250.00", "1250.00"),
+        ("decimal_grouped", "-1,25,000", "-125000.00"),
+    ],
+)
+def test_a_notation_is_declared_where_it_is_used(name: str, told: object, meant: str) -> None:
+    convert = converters.named(name)
+    assert convert is not None
+    assert convert(told) == meant
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("date:DD.MM.YYYY", "10.31.2026"),
+        ("date:DD.MM.YYYY", "31/10/2026"),
+        ("month:MM/YYYY", "13/2026"),
+        ("month:MM/YYYY", "09/2026 "),
+        ("month:MM/YYYY", True),
+        ("decimal_grouped", "1,2,3"),
+        ("decimal_grouped", ",50"),
+    ],
+)
+def test_another_notation_than_the_declared_one_is_refused_and_never_told(name: str, told: object) -> None:
+    convert = converters.named(name)
+    assert convert is not None
+    with pytest.raises(ConverterError) as caught:
+        convert(told)
+    assert str(told) not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["date:DD.MM", "date:DD.MM.YYYY.DD", "month:MM", "text:YYYY", "date:DD.*MM.*YYYY", "date:", "nobody"]
+)
+def test_what_is_no_notation_is_no_converter(name: str) -> None:
+    assert converters.named(name) is None

@@ -109,7 +109,7 @@ async def test_what_the_record_lacks_is_told_and_its_sample_is_an_error(tmp_path
         (document(properties={"a": {"$ref": "https://evil.example/a.json"}}), "leads outside"),
         (document(properties={"a": {"$ref": "file:///etc/passwd"}}), "leads outside"),
         (document(properties={"a": {"type": "string", "pattern": "(?=x)"}}), "pattern"),
-        (b"openapi: 3.0.3", "turned into JSON"),
+        (b"openapi: 3.0.3", "turned into JSON first: pip install pyyaml"),
         (b'{"swagger": "2.0"}', "not OpenAPI 3"),
         (json.dumps({"openapi": "3.1.0", "paths": {"/{id}": {"post": {}}}}).encode(), "choose one operation"),
     ],
@@ -131,3 +131,56 @@ def test_a_wsdl_with_several_operations_wants_one_chosen_and_names_them() -> Non
 def test_a_sample_that_says_nothing_is_refused(told: bytes, words: str) -> None:
     with pytest.raises(DraftRefused, match=words):
         drafted(from_sample(told), "fund", service="x", record="canonical/contributions.v1.json")
+
+
+def answered_by(answers: dict[str, Any], method: str = "post") -> bytes:
+    """The document, whose one operation has these answers."""
+    told = json.loads(document())
+    (first, _) = told["paths"].items()
+    operation = first[1]["post"] | {
+        "responses": {name: first[1]["post"]["responses"]["200"] | more for name, more in answers.items()}
+    }
+    return json.dumps(told | {"paths": {first[0]: {method: operation}}}).encode()
+
+
+@pytest.mark.parametrize("status", ["201", "2XX", "default"])
+def test_an_answer_under_any_name_of_success_is_read(status: str) -> None:
+    assert "/dateOfBirth" in {each.pointer for each in from_openapi(answered_by({status: {}})).told}
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        (answered_by({"202": {}}), "find: it answers 202 only"),
+        (answered_by({"200": {"content": {"text/csv": {}}}}), "find: no answer in JSON is described"),
+        (answered_by({"200": {}}, "put"), "find: it is a PUT"),
+    ],
+)
+def test_why_no_operation_can_be_used_is_said_of_each(told: bytes, words: str) -> None:
+    for operation in ("", "find"):
+        with pytest.raises(DraftRefused, match=words):
+            from_openapi(told, operation)
+
+
+def test_a_reference_that_leads_into_a_schema_is_followed() -> None:
+    told = document(properties={"dateOfBirth": {"$ref": "#/components/schemas/Other/properties/born"}})
+    whole = json.loads(told)
+    whole["components"]["schemas"]["Other"] = {"type": "object", "properties": {"born": {"type": "string"}}}
+    assert from_openapi(json.dumps(whole).encode()).operation == "find"
+
+
+def test_a_wsdl_whose_message_names_no_element_says_which() -> None:
+    text = STAR.read_bytes()
+    changed = text.replace(f'element="sch:{OPERATION}Response"'.encode(), b'element="sch:Missing"')
+    assert changed != text
+    with pytest.raises(DraftRefused, match="Missing, which no schema in the file declares"):
+        from_wsdl(changed, "star.wsdl", OPERATION)
+
+
+def test_a_request_without_parts_asks_about_nobody_and_is_refused() -> None:
+    text = STAR.read_bytes()
+    empty = f'<element name="Nobody"><complexType/></element><element name="{OPERATION}Response"'.encode()
+    changed = text.replace(f'<element name="{OPERATION}Response"'.encode(), empty, 1)
+    changed = changed.replace(f'element="sch:{OPERATION}Request"'.encode(), b'element="sch:Nobody"')
+    with pytest.raises(DraftRefused, match="no part that says who is meant"):
+        from_wsdl(changed, "star.wsdl", OPERATION)

@@ -145,6 +145,22 @@ def test_a_consent_carries_no_question_under_a_number_that_was_not_recorded_with
         )
 
 
+@pytest.mark.parametrize(("asked_by", "held", "allowed"), BY_NUMBER)
+def test_a_consent_opens_no_thing_whose_number_was_not_recorded_with_it(
+    request_for: Made, agreement: Made, consent: Made, asked_by: frozenset[str], held: frozenset[str], allowed: bool
+) -> None:
+    decision = decide(request_for(things=asked_by), Facts((agreement(),), (consent(numbers=held),)), NOW)
+    assert decision.allowed is allowed
+    if not allowed:
+        assert decision.refusal == "number_not_bound"
+        assert decision.reasons[0] == "deny consent C1: other things"
+
+
+def test_a_statute_carries_the_number_of_a_thing_without_anybodys_word(request_for: Made, agreement: Made) -> None:
+    things = request_for(things=frozenset({"n1"}))
+    assert decide(things, Facts((agreement(legal_bases=[STATUTE]),)), NOW).allowed
+
+
 def test_a_number_of_each_of_two_consents_is_bound_by_neither(
     request_for: Made, agreement: Made, consent: Made
 ) -> None:

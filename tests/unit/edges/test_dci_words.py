@@ -159,13 +159,38 @@ def test_the_published_profile_has_the_members_of_the_canonical_records() -> Non
         assert members == set(properties)
 
 
-def test_the_recorder_of_the_run_finds_what_no_file_allows_and_tells_no_value() -> None:
+def test_the_recorder_of_the_run_holds_each_message_against_its_own_file_and_tells_no_value() -> None:
     recorded = Recorded()
     failure = DciError(403, "err.request.forbidden", "No.").response("/dci/registry/search").body
-    recorded.answered("search", bytes(failure))
+    recorded.answered("search", bytes(failure), "")  # a refusal fits every file
     assert recorded.faults == []
-    recorded.answered("search", b'{"message": {"ack_status": "199012304567"}}')
+    recorded.answered("search", b'{"message": {"ack_status": "199012304567"}}', "SR")
     header = {"action": "notify"}
-    recorded.sent("http://partner.example/events", {"header": header, "message": {"notify_event": "199012304567"}})
-    assert [each.partition(":")[0] for each in recorded.faults] == ["answer of search", "request of notify"]
+    told = {"header": header, "message": {"notify_event": "199012304567"}}
+    recorded.sent("http://partner.example/events", told, "")
+    assert recorded.faults[0].startswith("answer of search breaks dci/social.json: ")
+    assert {each.partition(":")[0] for each in recorded.faults[1:]} == {
+        f"request of notify breaks {each.schema}" for each in INTERFACES.values()
+    }
     assert "199012304567" not in str(recorded.faults)
+
+
+def test_the_recorder_takes_another_interface_s_event_for_a_fault() -> None:
+    item = {"reference_id": "r1", "timestamp": "2026-10-31T10:00:00Z"}
+    data = {"reg_record_type": "Member", "reg_event_type": "enrolment", "reg_records": {"@type": "Member"}}
+    header = {
+        "message_id": "1",
+        "message_ts": item["timestamp"],
+        "action": "notify",
+        "status": "succ",
+        "total_count": 1,
+    }
+    header |= {"sender_id": "a", "receiver_id": "b"}
+    told = {"header": header, "message": {"transaction_id": "t", "notify_event": [item | {"data": data}]}}
+    faults = {}
+    for interface in ("ESS", "DR"):
+        recorded = Recorded()
+        recorded.sent("http://partner.example/registry/notify", told, interface)
+        faults[interface] = recorded.faults
+    assert faults["ESS"] == []
+    assert faults["DR"] != []

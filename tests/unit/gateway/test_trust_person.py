@@ -91,6 +91,8 @@ def test_the_number_of_a_thing_is_nobodys_and_every_other_number_stays_bound() -
     payment, account = ("PAYMENT", "SAM-2026-10-000017"), ("ACCOUNT", "0087654321")
     assert REF.unbound(subject(payment)) == frozenset()
     assert REF.unbound(subject(KEY, payment, account)) == REF.numbers(subject(account))
+    assert REF.things(subject(KEY, payment, account)) == REF.numbers(subject(payment)), "a consent must hold it"
+    assert REF.things(subject(KEY, account)) == frozenset()
     assert REF(subject(payment)) != REF(subject(("ACCOUNT", "SAM-2026-10-000017"))), "the type counts"
 
 

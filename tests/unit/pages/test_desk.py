@@ -129,6 +129,15 @@ def test_behind_https_the_cookie_is_bound_to_the_host(tmp_path: Path) -> None:
     assert "strict-transport-security" in place.browser.get("/desk/page").headers
 
 
+def test_two_desks_on_ports_of_one_host_sign_nobody_out_of_the_other(tmp_path: Path) -> None:
+    names = set()
+    for port in (8090, 8091):
+        place = Place(Accounts(tmp_path / f"{port}.json"), f"http://desk.test:{port}")
+        place.sign_in(origin=f"http://desk.test:{port}")
+        names.add(place.cookie.partition("=")[0])
+    assert names == {"sandhi-desk-8090", "sandhi-desk-8091"}
+
+
 def test_signing_in_anew_ends_the_session_of_before(place: Place) -> None:
     chosen = "chosen-by-somebody-else"
     place.sign_in(cookie=f"sandhi-desk={chosen}")
