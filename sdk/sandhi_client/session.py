@@ -162,7 +162,9 @@ class Session:
                 response = await self._once(method, path, content, sent)
             except httpx.TransportError as error:
                 if last or not (repeatable or isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)):
-                    raise Unreachable(f"{method} {path.partition('?')[0]}: {type(error).__name__}") from error
+                    raise Unreachable(
+                        f"{method} {self._origin}{path.partition('?')[0]}: {type(error).__name__}"
+                    ) from error
                 await asyncio.sleep(self._patience.pause(attempt, None))
                 continue
             if response.status_code < 400:
@@ -190,7 +192,7 @@ class Session:
                     raise _problem(response)
                 yield response.aiter_lines()
         except httpx.TransportError as error:
-            raise Unreachable(f"GET {path}: {type(error).__name__}") from error
+            raise Unreachable(f"GET {self._origin}{path}: {type(error).__name__}") from error
 
     async def checked(self, reply: Reply) -> Any:
         """The JSON of an answer that the gateway signed.
@@ -274,7 +276,7 @@ class Session:
                 response = await self._http.request(method, self._origin + path, data=form, headers=headers)
             except httpx.TransportError as error:
                 if attempt == self._patience.attempts - 1:
-                    raise Unreachable(f"{method} {path}: {type(error).__name__}") from error
+                    raise Unreachable(f"{method} {self._origin}{path}: {type(error).__name__}") from error
             else:
                 if response.status_code not in BUSY:
                     return response
