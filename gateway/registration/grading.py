@@ -69,6 +69,14 @@ def _failed(kept: Callable[[Result], bool]) -> Callable[[Trial, Sequence[Verdict
     return broken
 
 
+def _never_answering(trial: Trial, _: Sequence[Verdict]) -> Iterable[str]:
+    return [each.fault for each in trial.results if each.check.startswith("answered_") and each.fault]
+
+
+def _unread(_: Trial, probe: Sequence[Verdict]) -> Iterable[str]:
+    return [f"{each.service}: {each.detail}" for each in probe if each.schema == "malformed"]
+
+
 def _is_fault_check(result: Result) -> bool:
     return result.check.startswith(tuple(f"{name}_" for name in FAULTS)) and not result.check.startswith("golden_")
 
@@ -83,6 +91,8 @@ RULES = (
     Rule("declared", "bronze", _failed(lambda each: each.check in {"manifest", "mapping", "settings"})),
     Rule("samples", "bronze", _failed(lambda each: each.check.startswith("golden_"))),
     Rule("a_sample_fails", "bronze", _failed(lambda each: each.check == "a_golden_sample_fails")),
+    Rule("a_sample_answers", "bronze", _never_answering),
+    Rule("answer_read", "bronze", _unread),
     Rule("faults_named", "silver", _failed(_is_fault_check)),
     Rule("endpoint_answers", "silver", lambda _, probe: _refused(probe, lambda each: each.good, "detail")),
     Rule("answer_schema", "silver", lambda trial, _: trial.unchecked),

@@ -146,6 +146,7 @@ def start_all(chosen: Choices, ports: Ports, processes: Processes, environment: 
     processes.start("sandbox", "sandbox", sandbox, {})
     processes.wait_for("sandbox", f"http://127.0.0.1:{ports.sandbox}/control/ready", seconds=600)
     environment |= gateway_environment(chosen, ports)
+    check_port(chosen.port)  # once more: another gateway's readiness would be taken for ours
     processes.start("gateway", "gateway", ["serve"], environment)
     processes.wait_for("gateway", f"{chosen.gateway}/readyz")
     admit_planners(chosen.data)

@@ -8,7 +8,10 @@ from gateway.registration.checking import Result, Trial
 from gateway.registration.grading import graded
 from gateway.registration.probing import Verdict
 
-CHECKS = ("manifest", "mapping", "settings", "golden_found", "a_golden_sample_fails", "down_offers", "slow_offers")
+CHECKS = (
+    *("manifest", "mapping", "settings", "golden_found", "a_golden_sample_fails", "answered_offers"),
+    *("down_offers", "slow_offers"),
+)
 GOOD = Trial(tuple(Result(name, None, 1) for name in CHECKS), readme=True)
 SECURE = (Verdict("x.offers", "ok", "ok", "ok", "ok", 5),)
 REASON = "the register has no test endpoint until March"
@@ -32,10 +35,16 @@ def test_the_endpoint_decides_above_bronze(probe: tuple[Verdict, ...], grade: st
     assert graded(GOOD, probe).name == grade
 
 
-@pytest.mark.parametrize("broken", ["mapping", "golden_found", "a_golden_sample_fails"])
+def test_an_answer_that_came_and_could_not_be_read_leaves_no_grade() -> None:
+    unread = replace(SECURE[0], schema="malformed", detail="closed_month: not a month at /upTo")
+    found = graded(replace(GOOD, exempt={"answer_read": REASON}), (unread,))
+    assert (found.name, found.rules["answer_read"]["missing"]) == ("none", f"x.offers: {unread.detail}")
+
+
+@pytest.mark.parametrize("broken", ["mapping", "golden_found", "a_golden_sample_fails", "answered_offers"])
 def test_what_bronze_asks_has_no_excuse(broken: str) -> None:
     results = tuple(Result(name, "broken" if name == broken else None, 1) for name in CHECKS)
-    rules = dict.fromkeys(("declared", "samples", "a_sample_fails"), REASON)
+    rules = dict.fromkeys(("declared", "samples", "a_sample_fails", "a_sample_answers"), REASON)
     assert graded(replace(GOOD, results=results, exempt=rules), SECURE).name == "none"
 
 
