@@ -79,7 +79,7 @@ class HttpClient:
         self._dialler = dialler
         parts = urlsplit(base_url)
         self._origin = (parts.scheme, self._host, self._port)
-        self._below = parts.path.rstrip("/")
+        self._written, self._below = parts.path or "/", parts.path.rstrip("/")
         self._headers = {"host": _authority(parts.scheme, self._host, self._port), **_HEADERS}
         self._limits = limits
         self._slots = asyncio.Semaphore(limits.concurrent)
@@ -154,8 +154,10 @@ class HttpClient:
         return await retrying(attempted)
 
     def _target(self, url: str) -> str:
-        if not url or url.startswith("/"):
-            return quote(self._below + url or "/", safe=_OF_A_TARGET)
+        if not url:
+            return quote(self._written, safe=_OF_A_TARGET)
+        if url.startswith("/"):
+            return quote(self._below + url, safe=_OF_A_TARGET)
         host, port = self._dialler.check_url(url)
         parts = urlsplit(url)
         if (parts.scheme, host, port) != self._origin:

@@ -76,6 +76,8 @@ NO_RULE = {
     "campaign": "batches of days: each slice is an exchange",
     "campaign_slice": "batches of days: each is an exchange",
     "agency_use": "counters of quotas",
+    "agency_minute": "counters of quotas",
+    "kept_answer": "sealed copies of answers for some minutes; each exchange has two entries of its own",
     "event": "events under way: each is an entry; and a counter that tells other processes to look again",
     "people_session": "who is signed in; signing in and out are entries",
     "people_account": "passwords of the built-in provider, for laptops",

@@ -505,5 +505,5 @@ def test_settings_are_made_once_and_kept(tmp_path: Path) -> None:
     assert make_settings("http://127.0.0.1:1", tmp_path) == first
     assert set(first.exported()) == {
         f"CIVIL_REGISTRATION_{name}"
-        for name in ("URL", "CLIENT_ID", "CLIENT_SECRET", "SIGNING_KEY", "SENDER_ID", "HOOK_SECRET")
+        for name in ("URL", "CLIENT_ID", "CLIENT_SECRET", "SIGNING_KEY", "SENDER_ID", "HOOK_SECRET", "PER_DAY")
     }

@@ -119,7 +119,7 @@ def test_the_import_suggests_the_field_and_lists_what_nothing_takes(reader: Read
 
 def test_consumers_see_the_grade_in_the_catalogue(reader: Reader) -> None:
     listed = json.loads(reader.told["catalogue"])["services"]
-    (told,) = [each["conformance"] for each in listed if each["id"] == "star.benefit"]
+    (told,) = [each["conformance"] for each in listed if each["service"] == "star.benefit"]
     graded = next(line for line in printed(reader, "sandhi adapter test star 1").splitlines() if "grade" in line)
     assert (told["version"], told["exempt"]) == (1, {})
     assert told["grade"] in graded

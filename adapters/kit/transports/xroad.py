@@ -119,7 +119,7 @@ class XRoad:
             user=user,
         )
         headers = {"content-type": "text/xml; charset=utf-8", "soapaction": '""'}
-        told = await self._http.request("POST", "", headers=headers, content=content, faults=True)
+        told = await self._http.request("POST", "/", headers=headers, content=content, faults=True)
         root, found = opened(told)
         self._check_header(root, message_id, asked.localname)
         return checked(found, answer or f"{{{asked.namespace}}}{asked.localname}Response", self._schema)

@@ -66,10 +66,14 @@ async def test_waiting_for_a_place_counts_against_the_deadline_of_who_waits(agen
     dead = await agency(silent)
     dialler = Dialler({dead.url.partition("//")[2]})
     http = dialler.http(dead.url, Limits(timeout_s=0.05, attempts=1, concurrent=1))
+    held = asyncio.create_task(http.request("GET", "/", timeout_s=30.0))
+    while not dead.requests:
+        await asyncio.sleep(0)
     told = await asyncio.gather(*(http.request("GET", "/") for _ in range(5)), return_exceptions=True)
     assert {type(each) for each in told} == {AgencyTimeout}
     assert len(dead.requests) == 1
     released.set()
+    assert (await held).status == 200
     await dialler.close()
 
 
