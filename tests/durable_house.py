@@ -68,13 +68,17 @@ SERVICES = (READ, PUSH, ONCE, CHECKED)
 
 @dataclass
 class Fund:
-    """An agency that answers as told; `down` and `cut` say how deliveries fail."""
+    """An agency that answers as told: it breaks after so many questions, or at one person.
+
+    Chunks are asked side by side, so only `stop_at` says which chunk it is that breaks.
+    """
 
     id: str = "fund"
     asked: list[str] = field(default_factory=list)
     taken: list[Item] = field(default_factory=list)
     failures: list[AgencyError] = field(default_factory=list)
     stop_after: int | None = None
+    stop_at: str | None = None
     stop_with: BaseException = field(default_factory=asyncio.CancelledError)
     broken: str = "none"
     slow_s: float = 0.0
@@ -84,9 +88,9 @@ class Fund:
 
     async def ask_many(self, questions: Sequence[Question]) -> AsyncIterator[tuple[int, RawAnswer | AgencyError]]:
         for place, question in enumerate(questions):
-            if self.stop_after is not None and len(self.asked) >= self.stop_after:
-                raise self.stop_with
             number = question.subject.identifiers[0].value
+            if number == self.stop_at or (self.stop_after is not None and len(self.asked) >= self.stop_after):
+                raise self.stop_with
             self.asked.append(number)
             if number.endswith("9"):
                 yield place, AgencyHasNoSuchPerson("nobody", code="404")

@@ -191,12 +191,12 @@ async def test_an_adapter_that_fails_as_a_whole_leaves_no_line_out(house: House)
 
 
 async def test_a_batch_cut_in_the_middle_is_finished_by_the_next_worker(house: House) -> None:
-    house.fund.stop_after = 1500
+    house.fund.stop_at = f"1990123{1500:05}"  # the first person of the seventh chunk
     taken = await house.batches.accept(pattern(), [Line(str(n), subject(f"1990123{n:05}")) for n in range(2500)])
     with pytest.raises(asyncio.CancelledError):
         await house.work()
     assert (await house.batches.show(CONSUMER, taken.id)).done == 1500
-    house.fund.stop_after = None
+    house.fund.stop_at = None
     assert await house.work() == 0  # the dead worker's lease still holds
     await take_over_leases(house.db)
     await house.work()
