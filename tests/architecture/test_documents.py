@@ -57,6 +57,13 @@ def test_every_relative_link_leads_somewhere() -> None:
     assert dead == []
 
 
+def test_a_decision_record_is_named_by_its_number_alone() -> None:
+    records = list((ROOT / "docs" / "decisions").glob("*.md"))
+    numbers = sorted(each.name[:4] for each in records)
+    assert numbers == sorted(set(numbers))
+    assert [each.name for each in records if not each.read_text("utf-8").startswith(f"# {each.name[:4]}")] == []
+
+
 def _there(page: Path, path: str) -> bool:
     return (ROOT / path).exists() or (page.parent / path).exists()
 
