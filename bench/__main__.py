@@ -80,6 +80,9 @@ def measured(cores: Cores, wanted: tuple[str, ...] | list[str], *, with_postgres
             except NotMeasured as error:
                 failures += 1
                 console.print(f"{name} was not measured: {error}")
+            except Exception:  # a fault in one part does not throw away what the others measured
+                failures += 1
+                logging.getLogger("bench").exception("%s broke", name)
             console.print(f"{name}: {time.perf_counter() - begun:.0f} s")
     return figures, failures > 0
 

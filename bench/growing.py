@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from audit import Entry, new_id
+from audit import Entry, Log, new_id
 from audit.entry import INDEXED
 from audit.merkle import leaf_hash
 from audit.tables import audit_search, audit_subject, log_entry, log_node
@@ -16,6 +16,7 @@ from gateway.db import Database
 
 AT_ONCE = 20_000
 DAYS = 90
+_WHICH = text("SELECT log_id FROM log_head WHERE origin = :origin")
 _MOVE = text("UPDATE log_head SET size = :size, compact_range = :range WHERE log_id = :log_id")
 
 
@@ -48,13 +49,15 @@ class Exchange:
             yield Copied(bytes.fromhex(id_.replace("-", "")), body.encode(), at, person, said)
 
 
-async def grow(db: Database, patterns: Sequence[Exchange], persons: Sequence[str]) -> None:
-    """One exchange for each person, spread evenly over the last `DAYS` days, in the only log of the database.
+async def grow(db: Database, log: Log, patterns: Sequence[Exchange], persons: Sequence[str]) -> None:
+    """One exchange for each person, spread evenly over the last `DAYS` days.
 
     Args:
+        log: which one grows; other parts leave logs of their own in the same database.
         patterns: taken in turn.
         persons: person_ref of each exchange to make.
     """
+    origin = (await log.checkpoint()).partition(b"\n")[0].decode()
     begun, step = datetime.now(UTC) - timedelta(days=DAYS), timedelta(days=DAYS) / max(len(persons), 1)
     for first in range(0, len(persons), AT_ONCE):
         some = [
@@ -63,11 +66,11 @@ async def grow(db: Database, patterns: Sequence[Exchange], persons: Sequence[str
             for each in patterns[number % len(patterns)].copied(person, begun + number * step)
         ]
         async with db.write() as connection:
-            await _brought(connection, some)
+            await _brought(connection, origin, some)
 
 
-async def _brought(connection: AsyncConnection, some: Sequence[Copied]) -> None:
-    log_id = (await connection.execute(text("SELECT log_id FROM log_head"))).scalar_one()
+async def _brought(connection: AsyncConnection, origin: str, some: Sequence[Copied]) -> None:
+    log_id = (await connection.execute(_WHICH, {"origin": origin})).scalar_one()
     head = await connection.run_sync(locked_head, log_id)
     leaves = [leaf_hash(each.body) for each in some]
     grown, nodes = head.extended(leaves)

@@ -122,7 +122,7 @@ async def _grown(services: Services, entries: int) -> None:
         await _appended(services, persons)
     else:
         patterns = [growing.Exchange(_exchange(""))] * (RARE - 1) + [growing.Exchange(_exchange("", **RARELY))]
-        await growing.grow(services.db, patterns, list(persons))
+        await growing.grow(services.db, services.log, patterns, list(persons))
     await place.settled(services.db)
 
 
