@@ -51,8 +51,14 @@ class Calls:
 
     def by_key(self, access: str) -> Presented:
         """A call with a fresh proof."""
-        claims = {"jti": secrets.token_urlsafe(16), "htm": "POST", "htu": ORIGIN + PATH, "ath": sha256(access)}
-        claims |= {"iat": int(self.trust.clock().timestamp())}
+        issued = int(self.trust.clock().timestamp())
+        claims = {
+            "jti": secrets.token_urlsafe(16),
+            "htm": "POST",
+            "htu": ORIGIN + PATH,
+            "iat": issued,
+            "ath": sha256(access),
+        }
         return Presented("POST", PATH, [f"DPoP {access}"], [proof(self.key, claims)])
 
     def by_certificate(self, access: str) -> Presented:
