@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import schemas
-from adapters.kit import golden, opening, strict_json
+from adapters.kit import conditions, golden, opening, strict_json
 from adapters.kit import manifest as manifests
 from adapters.kit import mapping as mappings
 from adapters.kit.base import BaseAdapter, Kit, as_of
@@ -38,6 +38,7 @@ from adapters.kit.contract import (
     Subject,
 )
 from adapters.kit.dci_wire import BodySigned
+from adapters.kit.differing import differences
 from adapters.kit.egress import Dialler
 from adapters.kit.faults import FAULTS, STREAMS, broken_agency
 from adapters.kit.manifest import Manifest, ManifestError
@@ -45,11 +46,13 @@ from adapters.kit.meanings import meant
 from adapters.kit.throwaway import placeholders
 from adapters.kit.transports.hooked import HookedRest, LaterRest
 from adapters.kit.untrusted import checked_mapping
+from adapters.kit.untrusted.mapping_text import Lines, line_of
 from adapters.kit.xml_values import part_at
 
 AS_AT = date(2026, 10, 31)
-TIMEOUT_S = 0.6  # of one call while faults are tried
-PATIENCE_S = 10.0
+TIMEOUT_S = 0.6  # of one call to an agency that is slow
+LONG_S = 10.0  # of one call to one that is broken otherwise: a busy machine is no fault
+PATIENCE_S = 3 * LONG_S
 
 
 class NotConforming(Exception):
@@ -115,7 +118,10 @@ async def _mapping(folder: Path, manifest: Manifest) -> None:
     unknown = set(mappings.load(folder)) - set(manifest.services) - told
     if unknown:
         raise NotConforming(f"mapping.toml maps {sorted(unknown)}, which the manifest does not offer")
-    for service in manifest.services.values():
+    for name, service in manifest.services.items():
+        for field, _, detail in conditions.faults(lines_of(folder, name), service.record_schema):
+            line = line_of((folder / "mapping.toml").read_text(encoding="utf-8"), [name, *field.split(".")])
+            raise NotConforming(f"mapping.toml:{line}: {field}: {detail}")
         if "wsdl" in service.extra and (nowhere := sorted(_nowhere(folder, service))):
             raise NotConforming(f"mapping.toml reads {', '.join(nowhere)}, which no answer of the WSDL has")
 
@@ -124,10 +130,15 @@ def _nowhere(folder: Path, service: Service) -> Iterator[str]:
     """Pointers of a declared SOAP service that lead nowhere: an optional one would be silent for ever."""
     wsdl, operation = manifests.operation_of(folder, service)
     answer = wsdl.shapes.element(operation.answer)
-    lines = checked_mapping((folder / "mapping.toml").read_bytes()) if (folder / "mapping.toml").exists() else {}
-    for pointer in _pointers(lines.get(service.id.partition(".")[2], {})):
+    for pointer in _pointers(lines_of(folder, service.id.partition(".")[2])):
         if answer is None or part_at(answer, wsdl.shapes, pointer) is None:
             yield pointer
+
+
+def lines_of(folder: Path, service: str) -> Lines:
+    """The lines of one service of a folder's mapping as they are written; none where it has none."""
+    path = folder / "mapping.toml"
+    return checked_mapping(path.read_bytes()).get(service, {}) if path.exists() else {}
 
 
 def _pointers(lines: Mapping[str, Mapping[str, Any]], before: str = "") -> Iterator[str]:
@@ -176,12 +187,21 @@ def _golden_checks(folder: Path) -> Iterator[Check]:
 
 async def _golden(folder: Path, path: Path) -> None:
     sample = golden.read(path)
-    outcome = outcome_of(folder, sample)
+    result, told = outcome_of(folder, sample)
     expected: object = json.loads(sample.expected) if sample.result == "record" else sample.expected
-    if outcome != (sample.result, expected):
-        told = json.dumps(outcome[1], ensure_ascii=False, indent=1) if outcome[0] == "record" else outcome[1]
-        other = "another " if outcome[0] == sample.result == "error" else ""
-        raise NotConforming(f"{path.name}: expected {sample.result}, got {other}{outcome[0]}:\n{told}")
+    if (result, told) == (sample.result, expected):
+        return
+    other = "another " if result == sample.result == "error" else ""
+    lines = [f"{path.name}: expected {sample.result}, got {other}{result}:"]
+    if isinstance(told, dict):
+        lines += differences(expected, told) if result == sample.result else ()
+        lines += conditions.untold(
+            lines_of(folder, sample.service or next(iter(manifests.load(folder).services))), told
+        )
+        lines += [json.dumps(told, ensure_ascii=False, indent=1)]
+    else:
+        lines += [str(told), *([f"expected was: {sample.expected}"] if other else [])]
+    raise NotConforming("\n".join(lines))
 
 
 def outcome_of(folder: Path, sample: golden.Sample) -> tuple[str, object]:
@@ -190,7 +210,7 @@ def outcome_of(folder: Path, sample: golden.Sample) -> tuple[str, object]:
     Raises:
         NotConforming: the sample names no service, or the adapter cannot read samples.
     """
-    adapter = _opened(folder, Dialler({"127.0.0.1:1"}), 1)  # nothing is connected before it is asked
+    adapter = _opened(folder, Dialler({"127.0.0.1:1"}), 1, TIMEOUT_S)  # nothing is connected before it is asked
     try:
         if sample.kind == "event":
             return "record", _told_record(adapter, sample)
@@ -240,7 +260,8 @@ async def _fault(folder: Path, service: Service, fault: str) -> None:
         expected = (AgencyUnavailable, AgencyAnswerMalformed)
     async with broken_agency(fault, transport) as port:
         dialler = Dialler({f"127.0.0.1:{port}"})
-        adapter = _opened(folder, dialler, port)
+        waits = fault == "slow" or transport in STREAMS  # files are looked for until the deadline
+        adapter = _opened(folder, dialler, port, TIMEOUT_S if waits else LONG_S)
         try:
             async with asyncio.timeout(PATIENCE_S):
                 errors = await _errors(adapter, folder, service)
@@ -313,7 +334,7 @@ def _check_silent(error: AgencyError, folder: Path) -> None:
         raise NotConforming(f"{type(error).__name__} shows a value of the person in its text")
 
 
-def _opened(folder: Path, dialler: Dialler, port: int, timeout_s: float = TIMEOUT_S) -> Adapter:
+def _opened(folder: Path, dialler: Dialler, port: int, timeout_s: float) -> Adapter:
     manifest = manifests.load(folder)
     transport = replace(manifest.transport, timeout_s=timeout_s)
     values = {name: _filled(value, port) for name, value in _conformance(folder)["settings"].items()}

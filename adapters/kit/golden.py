@@ -13,6 +13,7 @@ Expected is `record` (JSON), `accepted`, `no_data` (nothing below it: the agency
 (the text).
 """
 
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from pathlib import Path
 _LINE = re.compile(r"^-{10} (\w+)(?: (\w+))?[ \t]*\n", re.MULTILINE)
 _INPUTS = frozenset({"agency", "item", "event"})
 _RESULTS = frozenset({"record", "accepted", "no_data", "error"})
+OUTCOMES = frozenset({"unknown_person", "ambiguous", "refused_by_source", "our_error", "source_down", "answered"})
 
 
 class GoldenError(Exception):
@@ -52,13 +54,30 @@ def read(path: Path) -> Sample:
     """One golden file.
 
     Raises:
-        GoldenError: not in the format.
+        GoldenError: not in the format; the text says what to write.
     """
     story, *parts = _LINE.split(path.read_text(encoding="utf-8"))
+    if code := next((each for each in parts[3::3] if each in OUTCOMES), ""):
+        raise GoldenError(
+            f"{path}: `---------- {code}` is an outcome, which no sample ends in: write `---------- error` and below "
+            "it the text that `sandhi adapter check` then shows (only no_data stands as it is, with nothing below it)"
+        )
     if len(parts) != 6 or parts[0] not in _INPUTS or parts[3] not in _RESULTS or not story.strip():
         raise GoldenError(
             f"{path}: write a sentence, a line `---------- agency` and what came in, a line `---------- record` "
             "(or error, no_data, accepted) and what must come of it"
         )
     kind, service, given, result, _, expected = parts
+    if result == "record":
+        _check_json(path, expected)
     return Sample(path.stem, story.strip(), kind, service or "", given.rstrip("\n").encode(), result, expected.strip())
+
+
+def _check_json(path: Path, expected: str) -> None:
+    try:
+        json.loads(expected)
+    except json.JSONDecodeError as error:
+        told = f"{error.msg}, line {error.lineno} of it"
+        raise GoldenError(f"{path}: what stands below `---------- record` is not JSON ({told})") from None
+    except RecursionError:
+        raise GoldenError(f"{path}: what stands below `---------- record` is nested too deep") from None

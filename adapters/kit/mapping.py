@@ -4,8 +4,10 @@
 [employment]                                            # the service
 closed_month = { from = "/closed", with = "month" }
 employments  = { from = "/jobs", each.start_date = { from = "/from", with = "date" } }
+left_on      = { from = "/left", with = "date", only_where = { state = ["left"] } }     # `state`: a line above
 ```
-There are no conditions and no loops besides `each`; whatever needs one is `adapter.py`.
+`only_where` is a table of values, not an expression (decision 0136), and there are no loops besides `each`; whatever
+needs more is `adapter.py`.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,7 +26,8 @@ _ABSENT = object()
 _NO_KEY: Any = object()  # under which no object has anything
 
 Mapper = Callable[[object], dict[str, object]]
-_Step = tuple[str, str, Callable[[object], object], Callable[[object], object]]
+_Record = dict[str, object]
+_Step = tuple[str, str, Callable[[object], object], Callable[[object, _Record], object]]
 
 
 class MappingError(Exception):
@@ -59,7 +62,7 @@ def compiled(lines: Mapping[str, Mapping[str, Any]], codes: Codes | None = None)
 
     Args:
         lines: canonical field -> {"from": JSON pointer, "with"?: converter, "optional"?: "yes"|"null", "each"?: lines,
-            "codes"?: list}.
+            "codes"?: list, "only_where"?: {field: values}}.
         codes: the lists that `codes` names.
 
     Raises:
@@ -106,7 +109,7 @@ def _fields(
             try:
                 if value is not None:
                     record[name] = convert(value)
-                elif (value := otherwise(raw)) is not _ABSENT:
+                elif (value := otherwise(raw, record)) is not _ABSENT:
                     record[name] = value
             except ConverterError as error:
                 raise _Broken(name, f"{error} at", lines[name]["from"]) from None
@@ -139,7 +142,7 @@ def _step(name: str, line: Mapping[str, Any], budget: _Steps, codes: Codes) -> _
     tokens = _tokens(source)
     convert = _each(name, source, line["each"], budget, codes) if "each" in line else _converter(line, codes)
 
-    def otherwise(raw: object) -> object:
+    def otherwise(raw: object, _: _Record) -> object:
         value = _found(raw, tokens)
         if value is _ABSENT or (value is None and fallback):
             if not fallback:
@@ -147,7 +150,28 @@ def _step(name: str, line: Mapping[str, Any], budget: _Steps, codes: Codes) -> _
             return None if fallback == "null" else _ABSENT
         return convert(value)
 
+    if "only_where" in line:
+        return name, _NO_KEY, convert, _only_where(line, otherwise)
     return name, tokens[0] if len(tokens) == 1 else _NO_KEY, convert, otherwise
+
+
+def _only_where(
+    line: Mapping[str, Any], told: Callable[[object, _Record], object]
+) -> Callable[[object, _Record], object]:
+    """What a line with a condition gives: nothing of the answer is even read where it is not met."""
+    untold = _ABSENT if line.get("optional") == "yes" else None
+
+    def otherwise(raw: object, record: _Record) -> object:
+        return told(raw, record) if met(line, record) else untold
+
+    return otherwise
+
+
+def met(line: Mapping[str, Any], record: Mapping[str, object]) -> bool:
+    """Whether a line's `only_where` holds in the record as far as it is made; `true` is not `1`, null is no value."""
+    ((field, values),) = line["only_where"].items()
+    value = record.get(field)
+    return any(type(value) is type(each) and value == each for each in values)
 
 
 def _converter(line: Mapping[str, Any], codes: Codes) -> Callable[[object], object]:

@@ -18,7 +18,7 @@ from time import perf_counter
 from typing import Any
 
 import schemas
-from adapters.kit import conformance, declared_auth, golden, showing, strict_xml
+from adapters.kit import conditions, conformance, declared_auth, golden, showing, strict_xml
 from adapters.kit import manifest as manifests
 from adapters.kit import mapping as mappings
 from adapters.kit.contract import Service
@@ -26,6 +26,7 @@ from adapters.kit.manifest import Manifest, ManifestError
 from adapters.kit.mapping import MappingError
 from adapters.kit.strict_json import StrictError
 from adapters.kit.untrusted import ProgramRefused, checked_mapping, checked_schema, checked_xsd
+from adapters.kit.untrusted.shapes import line_of
 
 CPU_S = {"static": 2, "dry": 20, "shown": 5}
 MEMORY = 1024 * 1024 * 1024
@@ -128,9 +129,8 @@ def _imports(text: bytes, name: str) -> Iterator[Told]:
     """A schema that lies elsewhere is not followed, so what it would say is said here or not at all."""
     for node in strict_xml.parse(text).iter("{http://www.w3.org/2001/XMLSchema}import"):
         if node.get("schemaLocation"):
-            line: Any = node.sourceline
             told = "nothing is fetched: leave schemaLocation out, or bring one file"
-            yield _fault(name, "outside", told, int(line or 0))
+            yield _fault(name, "outside", told, line_of(node))
 
 
 def _tomls(folder: Path) -> Iterator[Told]:
@@ -226,6 +226,9 @@ def _mapped(folder: Path, manifest: Manifest) -> Iterator[Told]:
         for each in sorted(mapped - set(properties)):
             told = f"{service.record_schema} has no {each}; it has {', '.join(sorted(properties))}"
             yield _fault("mapping.toml", "unknown_field", told, toml_line(text, [name, each]))
+        for field, code, detail in conditions.faults(lines.get(name, {}), service.record_schema):
+            line = toml_line(text, [name, *field.split(".")])
+            yield _fault("mapping.toml", code, f"{field}: {detail}", line)
         if mapped and (unmapped := sorted(service.fields - mapped)):
             told = f"{service.id} offers {', '.join(unmapped)}, which no line maps"
             yield _fault("mapping.toml", "unmapped_field", told, toml_line(text, [name]))

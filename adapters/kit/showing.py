@@ -4,16 +4,18 @@ import json
 from pathlib import Path
 from typing import Any
 
-from adapters.kit import conformance, golden
+from adapters.kit import conditions, conformance, golden
 from adapters.kit import manifest as manifests
 from adapters.kit.carrying import carried
 from adapters.kit.contract import AgencyError, Service
+from adapters.kit.declared_request import sent
 
 MOST = 20
 
 
 def shown(folder: Path) -> list[dict[str, Any]]:
-    """Each sample of an answer: `request` as the agency gets it about the samples' person, `answer`, `result`, `told`.
+    """Each sample of an answer: `request` as the agency gets it about the samples' person, `answer`, `result`, `told`,
+    and `untold`: which fields a condition of the mapping holds back, and why.
 
     Raises:
         NotConforming: the folder's samples cannot be read.
@@ -25,10 +27,12 @@ def shown(folder: Path) -> list[dict[str, Any]]:
             continue
         service = next(each for each in manifest.services.values() if sample.service in {"", each.id.partition(".")[2]})
         result, told = conformance.outcome_of(folder, sample)
+        lines = conformance.lines_of(folder, service.id.partition(".")[2])
+        untold = conditions.untold(lines, told) if isinstance(told, dict) else []
         text = json.dumps(told, ensure_ascii=False, indent=2) if result == "record" else str(told)
         about = {"name": sample.name, "story": sample.story, "service": service.id}
         asked = {"request": _request(folder, service), "answer": sample.given.decode("utf-8", "replace")}
-        found.append(about | asked | {"result": result, "told": text})
+        found.append(about | asked | {"result": result, "told": text, "untold": untold})
     return found
 
 
@@ -38,7 +42,15 @@ def _request(folder: Path, service: Service) -> str:
         return ""
     try:
         person = conformance.subject_of(folder)
-        body = {member: carried(person, what, conformance.AS_AT) for member, what in request.items()}
+        values = {member: carried(person, what, conformance.AS_AT) for member, what in request.items()}
+        made = sent(service, values) if "path" in service.extra and "rows" not in service.extra else None
     except AgencyError as error:
         return str(error)
-    return f"POST {service.extra.get('path', '')}\n{json.dumps(body, ensure_ascii=False, indent=2)}"
+    if made is None or made.content is None:
+        return f"{made.method} {made.target}" if made else json.dumps(values, ensure_ascii=False, indent=2)
+    content = made.content.decode() if service.extra.get("body") == "form" else _indented(made.content)
+    return f"{made.method} {made.target}\n{content}"
+
+
+def _indented(content: bytes) -> str:
+    return json.dumps(json.loads(content), ensure_ascii=False, indent=2)

@@ -75,7 +75,8 @@ def check(
         typer.echo(json.dumps([{"check": name, "fault": fault} for name, fault in results], indent=2))
     else:
         for name, fault in results:
-            typer.echo(f"{'ok  ' if fault is None else 'FAIL'}  {name}" + (f"\n      {fault}" if fault else ""))
+            told = "" if fault is None else "\n      " + fault.replace("\n", "\n      ")
+            typer.echo(f"{'ok  ' if fault is None else 'FAIL'}  {name}{told}")
     broken = sum(fault is not None for _, fault in results)
     if not as_json:
         typer.echo(f"{len(results) - broken} of {len(results)} checks hold")

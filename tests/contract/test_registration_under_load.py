@@ -137,5 +137,29 @@ async def test_a_shadow_is_compared_and_releases_nothing(tmp_path: Path, sqlite_
         assert len(place.agency.asked) == 10
 
 
+async def test_a_condition_of_a_shadow_is_compared_by_what_it_holds_back(tmp_path: Path, sqlite_url: str) -> None:
+    async with offices(tmp_path, sqlite_url) as place:
+        await place.on_line()
+        await place.agreed()
+        files = another("")
+        plain = 'each.occupation = { from = "/isco", optional = "yes" }'
+        held = 'each.occupation = { from = "/isco", optional = "yes", only_where = { kind = ["training"] } }'
+        story = files["samples/two_offers.golden"].replace(', "occupation": "8"', "")
+        changed = {"mapping.toml": files["mapping.toml"].replace(plain, held), "samples/two_offers.golden": story}
+        assert changed["mapping.toml"] != files["mapping.toml"]
+        shadow = await place.proposed(another("two") | changed)
+        await place.graded(shadow)
+        await place.released(shadow, "shadow")
+        offer = {"code": "LK-11-J-0001", "kind": "job", "title": "Machine operator", "places": 4, "isco": "8"}
+        place.agency.answer = {"office": "LK-11", "asOf": "2026-10-31", "offers": [offer]}
+        for _ in range(5):
+            assert any("occupation" in each for each in dict((await place.asked()).released)["offers"])
+        for lived in place.here.registration.live.lived:
+            await lived.settled()
+        await place.here.registration.live.write_counts()
+        counts = (await place.version(shadow))["counts"]
+        assert (counts["shadow_different"], counts["differs:offers"]) == (5, 5), counts
+
+
 LOOSE = """{"$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object", "required": ["office"],
 "properties": {"office": {"type": "string"}, "asOf": {"type": "string"}, "offers": {"type": "array"}}}"""

@@ -35,6 +35,50 @@ REFUSED: dict[str, tuple[str, str]] = {
     "a list": ("grammar", 'a = [{ from = "/a" }]'),
     "a number for a pointer": ("grammar", "a = { from = 1 }"),
     "each of nothing": ("grammar", 'a = { from = "/a", each = {} }'),
+    "a condition on nothing that is mapped": (
+        "condition_unknown",
+        'a = { from = "/a", only_where = { b = ["x"] } }',
+    ),
+    "a condition on a line of elsewhere": (
+        "condition_unknown",
+        'a = { from = "/a" }\nc = { from = "/c", each = { b = { from = "/b", only_where = { a = ["x"] } } } }',
+    ),
+    "a condition on itself": ("condition_later", 'a = { from = "/a", only_where = { a = ["x"] } }'),
+    "conditions on each other": (
+        "condition_later",
+        'a = { from = "/a", only_where = { b = ["x"] } }\nb = { from = "/b", only_where = { a = ["x"] } }',
+    ),
+    "a condition on a list": (
+        "condition_list",
+        'a = { from = "/a", each = { c = { from = "/c" } } }\nb = { from = "/b", only_where = { a = ["x"] } }',
+    ),
+    "a condition on two fields": (
+        "grammar",
+        'a = { from = "/a" }\nc = { from = "/c" }\nb = { from = "/b", only_where = { a = ["x"], c = ["x"] } }',
+    ),
+    "a condition of no values": ("grammar", f'{LINE}\nb = {{ from = "/b", only_where = {{ a = [] }} }}'),
+    "a condition of one value": ("grammar", f'{LINE}\nb = {{ from = "/b", only_where = {{ a = true }} }}'),
+    "a condition within a condition": (
+        "grammar",
+        f'{LINE}\nb = {{ from = "/b", only_where = {{ a = [{{ not = "x" }}] }} }}',
+    ),
+    "an expression as a condition": ("grammar", f'{LINE}\nb = {{ from = "/b", only_where = "a == true" }}'),
+    "a condition on a place of the answer": (
+        "grammar",
+        f'{LINE}\nb = {{ from = "/b", only_where = {{ "/a" = ["x"] }} }}',
+    ),
+    "a condition of many values": (
+        "grammar",
+        f'{LINE}\nb = {{ from = "/b", only_where = {{ a = {list(range(21))} }} }}',
+    ),
+    "a condition of a long value": (
+        "grammar",
+        f'{LINE}\nb = {{ from = "/b", only_where = {{ a = ["{"x" * 81}"] }} }}',
+    ),
+    "a condition of a number with a point": (
+        "grammar",
+        f'{LINE}\nb = {{ from = "/b", only_where = {{ a = [0.5] }} }}',
+    ),
     "no TOML": ("toml", "a = {"),
     "two lines of one name": ("toml", f"{LINE}\n{LINE}"),
     "too many lines": ("too_many_lines", "\n".join(f'a{n} = {{ from = "/a" }}' for n in range(501))),

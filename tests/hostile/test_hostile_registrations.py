@@ -136,6 +136,18 @@ HOSTILE: dict[str, tuple[dict[str, str], str]] = {
     "mapping: template": (mapping('office = { from = "{{ office }}" }'), "grammar"),
     "mapping: attribute": (mapping('"__class__" = { from = "/office" }'), "grammar"),
     "mapping: field of nobody": (mapping('nic = { from = "/office" }'), "unknown_field"),
+    "mapping: condition on itself": (
+        mapping('office = { from = "/office", only_where = { office = ["x"] } }'),
+        "condition_later",
+    ),
+    "mapping: condition on nothing": (
+        mapping('office = { from = "/office", only_where = { nic = ["x"] } }'),
+        "condition_unknown",
+    ),
+    "mapping: condition that is an expression": (
+        mapping('office = { from = "/office", only_where = "__import__(1)" }'),
+        "grammar",
+    ),
     "mapping: endless": (mapping("\n".join(f'a{n} = {{ from = "/x" }}' for n in range(600))), "too_many_lines"),
     "samples: an address of the outside": (
         {"samples/conformance.toml": '[settings]\nEMPLOYMENT_OFFICES_URL = "http://127.0.0.1:CANARY/"\n'},

@@ -1,8 +1,9 @@
 """Mappings of agencies: a closed grammar (`schemas/own/mapping.v1.json`), bounded in size.
 
-A mapping has no expressions: a line is a pointer, a converter of our own by name, and whether the value may be absent.
-There is nothing to evaluate, no template, no attribute and no pattern of the author's. What is left to bound is how
-much of it there is here, and how many values it takes from one answer (`mapping.STEPS`).
+A mapping has no expressions: a line is a pointer, a converter of our own by name, whether the value may be absent, and
+at which values of one field above it is told. There is nothing to evaluate, no template, no attribute and no pattern of
+the author's. What is left to bound is how much of it there is here, and how many values it takes from one answer
+(`mapping.STEPS`).
 """
 
 import re
@@ -28,7 +29,8 @@ def checked_mapping(text: bytes, where: str = "mapping.toml") -> dict[str, Lines
     """The lines of each service, for `mapping.compiled`.
 
     Raises:
-        ProgramRefused: `too_large`, `toml`, `grammar`, `too_many_lines`, `too_deep` or `converter`, with the line.
+        ProgramRefused: `too_large`, `toml`, `grammar`, `too_many_lines`, `too_deep`, `converter`, `condition_unknown`,
+            `condition_later` or `condition_list`, with the line.
     """
     if len(text) > LIMIT:
         raise ProgramRefused("too_large", f"a mapping has at most {LIMIT} bytes", where=where)
@@ -57,11 +59,30 @@ def _check(raw: dict[str, Any], text: str, where: str) -> None:
     if (fault := schemas.explained(schemas.validator(SHAPE), raw)) is not None:
         line = line_of(text, fault.partition(":")[0].split("/")[1:])
         raise ProgramRefused("grammar", f"breaks schemas/{SHAPE} at {fault}", where=where, line=line)
-    for path, name in _converters(raw):
-        if converters.named(name) is None:
-            known = ", ".join(sorted(converters.CONVERTERS))
-            told = f"no converter {name}: there are {known}, and date:DD.MM.YYYY, month:MM/YYYY in any order"
-            raise ProgramRefused("converter", told, where=where, line=line_of(text, path))
+    for path, said, beside in _lines(raw):
+        if broken := _converter_fault(said) or _condition_fault(path[-1], said, beside):
+            raise ProgramRefused(*broken, where=where, line=line_of(text, path))
+
+
+def _converter_fault(line: Mapping[str, Any]) -> tuple[str, str] | None:
+    name = line.get("with")
+    if name is None or converters.named(name):
+        return None
+    known = ", ".join(sorted(converters.CONVERTERS))
+    return "converter", f"no converter {name}: there are {known}, and date:DD.MM.YYYY, month:MM/YYYY in any order"
+
+
+def _condition_fault(name: str, line: Mapping[str, Any], beside: Lines) -> tuple[str, str] | None:
+    """What `only_where` may name: one value that is known when the line's turn comes, so that nothing can go round."""
+    for wanted in line.get("only_where", ()):
+        if wanted not in beside:
+            return "condition_unknown", f"only_where names {wanted}, which no line beside it maps"
+        order = list(beside)
+        if order.index(wanted) >= order.index(name):
+            return "condition_later", f"only_where names {wanted}, which must stand on a line above {name}"
+        if "each" in beside[wanted]:
+            return "condition_list", f"only_where names {wanted}, which is a list; name a single value"
+    return None
 
 
 def line_of(text: str, path: Sequence[str]) -> int:
@@ -89,10 +110,10 @@ def _paths(raw: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
                 waiting.append(((*path, name), line["each"]))
 
 
-def _converters(raw: Mapping[str, Lines]) -> Iterator[tuple[tuple[str, ...], str]]:
+def _lines(raw: Mapping[str, Lines]) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any], Lines]]:
+    """Every line of a text that fits the grammar: its path, what it says, and the lines that it stands among."""
     for path in _paths(raw):
-        line: Any = raw[path[0]][path[1]]
-        for name in path[2:]:
-            line = line["each"][name]
-        if "with" in line:
-            yield path, line["with"]
+        beside: Any = raw[path[0]]
+        for name in path[1:-1]:
+            beside = beside[name]["each"]
+        yield path, beside[path[-1]], beside
