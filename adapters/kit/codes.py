@@ -31,6 +31,11 @@ _CODE = re.compile(r"(?!.*\d{6})[\w./:+-]{1,24}")
 _OURS = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}", re.ASCII)
 
 
+def is_code(text: str) -> bool:
+    """Whether it looks like a code: one word of at most 24 characters, no six digits in a row."""
+    return _CODE.fullmatch(text) is not None
+
+
 class CodesError(Exception):
     """`codes.toml` is wrong; the text says where."""
 
@@ -58,7 +63,7 @@ class Codes:
             ConverterError: not a code by its looks: no text, longer than 24 characters, several words, six digits.
         """
         code = told.strip() if isinstance(told, str) else told
-        if not isinstance(code, str) or not _CODE.fullmatch(code):
+        if not isinstance(code, str) or not is_code(code):
             raise ConverterError("not a code")
         if (known := self.tables[table].get(code)) is not None:
             return known

@@ -37,6 +37,7 @@ def new(
     if kind not in KINDS:
         more = "; a file that is fetched over sftp is `file`" if kind == "sftp" else ""
         raise _refused(f"no transport {kind}: choose one of {', '.join(KINDS)}{more}")
+    _check_name(folder)
     _written(template(kind, folder.name), folder)
 
 
@@ -54,6 +55,7 @@ def import_(
 
     Nothing is fetched: an import in a file leads to a copy that comes with this product, or the file is refused.
     """
+    _check_name(folder, service)
     try:
         source = _source(openapi, wsdl, sample, operation)
         draft = drafted(source, folder.name, service=service, record=record, number=number)
@@ -89,13 +91,19 @@ def _tell(draft: Draft) -> None:
         table.add_row(each.pointer, each.kind, each.sensitivity, taken.get(each.pointer, "-"))
     Console().print(table)
     typer.echo(f"record: {draft.record}; {len(taken)} of {len(draft.told)} values taken, the others are dropped")
+    if draft.others:
+        typer.echo(f"a guess; others that may fit, by --record: {', '.join(draft.others)} (`sandhi adapter records`)")
     if draft.unmet:
         typer.echo(f"not found in the answer, and the record wants it: {', '.join(draft.unmet)}")
 
 
+def _check_name(folder: Path, service: str = "record") -> None:
+    for name, what in ((folder.name, "folder"), (service, "service")):
+        if not _NAME.fullmatch(name):
+            raise _refused(f"{name} is no name for a {what}: {_ID}, beginning with a letter, two signs or more")
+
+
 def _written(files: Mapping[str, bytes], folder: Path) -> None:
-    if not _NAME.fullmatch(folder.name):
-        raise _refused(f"{folder.name} is no name for a folder: {_ID}, beginning with a letter")
     try:
         write(files, folder)
     except OSError as error:

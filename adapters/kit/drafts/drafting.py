@@ -3,35 +3,43 @@
 import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import schemas
 from adapters.kit import claims, conformance, golden
 from adapters.kit.drafts.source import DraftRefused, Source, Told
-from adapters.kit.drafts.suggesting import Line, best_record, suggested, unmet, words_of
+from adapters.kit.drafts.suggesting import Line, best_records, suggested, unmet, words_of
 
 _UNKNOWN = "/CHANGE"
+_NOTHING = "nothing in the answer looks like a field of ours; choose a record with --record (`sandhi adapter records`)"
+_MEANT = (  # words in a state of the answer -> what it is likely to mean
+    ({"unknown", "unregistered", "notfound"}, "unknown_person"),
+    ({"ambiguous", "several", "multiple"}, "ambiguous"),
+    ({"no", "none", "nothing", "empty", "not"}, "no_data"),
+)
 _PLACES = ("setting", "secret")  # what a reference begins with
 _NUMBERS = {"code", "id", "identifier", "identity", "nic", "nin", "number", "no", "pin", "uin"}
 _CARRIED = (  # words in a member's name -> what it carries
     ({"birth", "dob"}, "birth_date"),
     ({"from", "start", "begin", "algus"}, "period_from"),
     ({"to", "until", "end", "lopp"}, "period_to"),
-    ({"as", "at", "date", "day", "kuupaev"}, "as_at"),
+    ({"as", "at", "on", "date", "day", "kuupaev"}, "as_at"),
     ({"fullname", "name", "nimi"}, "name:Latn"),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """The files of a folder by name; what was suggested for each value of the agency; what our record still lacks."""
+    """The files of a folder by name; what was suggested for each value of the agency; what our record still lacks; and
+    which other records find something in the answer, best first, where none was asked for."""
 
     files: Mapping[str, bytes]
     record: str
     told: Sequence[Told]
     lines: Mapping[str, Line]
     unmet: Sequence[str]
+    others: Sequence[str] = ()
 
     def taken(self) -> Mapping[str, str]:
         """Pointer of the agency's answer -> the field of ours that a line suggests for it."""
@@ -50,28 +58,32 @@ def drafted(source: Source, adapter: str, *, service: str, record: str = "", num
     Raises:
         DraftRefused: no such record, or nothing in the answer looks like any.
     """
-    chosen = record or best_record(source.told)
+    fitting = [record] if record else best_records(source.told)
+    if not fitting:
+        raise DraftRefused(_NOTHING)
+    chosen = fitting[0]
     try:
         lines = suggested(chosen, source.told)
     except schemas.SchemaError as error:
         raise DraftRefused(str(error)) from None
     if not lines and not (record and source.told):
-        raise DraftRefused("nothing in the answer looks like a field of ours; choose a record with --record")
-    record, lines = chosen, lines or {name: Line(_UNKNOWN) for name in unmet(chosen, {})}
-    draft = Draft({}, record, source.told, lines, unmet(record, lines))
+        raise DraftRefused(_NOTHING)
+    draft = Draft({}, chosen, source.told, lines, unmet(chosen, lines), fitting[1:4])
     files = {
         "manifest.toml": _manifest(source, draft, adapter, service, number),
         "mapping.toml": _mapping(draft, service),
         "samples/conformance.toml": _conformance(source, adapter, number),
         "README.md": f"# {adapter}\n\nWhat the agency is, who runs it, and what it is asked for. CHANGE this page.\n",
     }
+    if told := _codes(draft):
+        files["codes.toml"] = told
     written = {name: text.encode() for name, text in files.items()} | dict(source.files)
     samples = _samples(written, adapter, source)
-    return Draft(written | samples, record, source.told, lines, draft.unmet)
+    return replace(draft, files=written | samples)
 
 
 def _manifest(source: Source, draft: Draft, adapter: str, service: str, number: str) -> str:
-    upper = adapter.upper()
+    upper, address = adapter.upper(), source.about.get("address")
     asked = {name: _carried(told, number) for name, told in source.asked.items()}
     request = {name: what for name, what in asked.items() if what}
     sends = sorted({_sent(what, number) for what in request.values()} - {""} | {number})
@@ -82,13 +94,13 @@ def _manifest(source: Source, draft: Draft, adapter: str, service: str, number: 
     lines = [
         "contract = 1",
         f'id       = "{adapter}"',
-        'name     = "CHANGE: what the agency is called"',
+        f"name     = {_text(source.about.get('title') or 'CHANGE: what the agency is called')}",
         'owner    = "change@agency.example"         # CHANGE: who is called when it breaks',
-        'summary  = "CHANGE: what it can be asked, in one sentence."',
+        f"summary  = {_text(source.about.get('summary') or 'CHANGE: what it can be asked, in one sentence.')}",
         "",
         "[transport]",
         f'kind       = "{source.transport}"',
-        f'base_url   = "setting:{upper}_URL"',
+        f'base_url   = "setting:{upper}_URL"{f"   # its document says {address}" if address else ""}',
         "timeout_s  = 10.0                          # one call, retries included",
         "attempts   = 3",
         "concurrent = 8                             # CHANGE: how many questions at once the agency allows",
@@ -102,17 +114,36 @@ def _manifest(source: Source, draft: Draft, adapter: str, service: str, number: 
     lines += [
         "",
         f"[service.{service}]",
-        f'summary       = "CHANGE: what this answers ({source.operation})."',
-        'actions       = ["read", "verify"]',
+        f"summary       = {_text(source.about.get('summary') or f'CHANGE: what this answers ({source.operation}).')}",
+        f"actions       = {json.dumps(['read', 'verify'] if able else ['read'])}",
         f"id_types      = {json.dumps([number])}",
         f"sends         = {json.dumps(sends)}                   # all that the agency learns of a person",
-        f"fields        = {json.dumps(sorted(draft.lines))}",
+        f"fields        = {json.dumps(sorted({*draft.lines, *draft.unmet}))}",
         *([f"claims        = {json.dumps(sorted(able))}"] if able else []),
         f'record_schema = "{draft.record}"',
         f'sensitivity   = "{"special" if special else "personal"}"                 # a guess by words: look again',
         *(f"{key:<13} = {json.dumps(value)}" for key, value in source.service.items()),
     ]
-    return "\n".join([*lines, *_request(source, request), ""])
+    return "\n".join([*lines, *_request(source, request), *_means(source), ""])
+
+
+def _text(words: str) -> str:
+    return json.dumps(" ".join(words.split())[:200], ensure_ascii=False)
+
+
+def _means(source: Source) -> Iterator[str]:
+    """What the answer's own state may mean, by its words: it matters to who decides about a person, so look again."""
+    guessed = {
+        f"{told.pointer}={choice}": outcome
+        for told in source.told
+        for choice in (told.choices if not told.lists and told.sensitivity == "open" else ())
+        if (outcome := next((each for words, each in _MEANT if words & set(words_of(choice))), ""))
+    }
+    if guessed:
+        pairs = ", ".join(f"{_text(place)} = {json.dumps(outcome)}" for place, outcome in guessed.items())
+        yield f"means         = {{ {pairs} }}   # CHANGE: a guess; see `means` in the guide"
+    if unknown := source.about.get("unknown"):
+        yield f"# 404 is unknown_person unless `means` says otherwise; the document says: {unknown}"
 
 
 def _auth(source: Source, upper: str) -> Iterator[str]:
@@ -143,6 +174,8 @@ def _carried(told: Told, number: str) -> str:
     if told.kind != "date" and (words & _NUMBERS or told.name.lower().endswith("kood")):
         return f"identifier:{number}"
     guess = next((what for names, what in _CARRIED if words & names), "")
+    if guess and told.notation and not guess.startswith("name"):
+        return f"{guess}:{told.notation}"
     return guess or ("" if told.optional else "text:CHANGE")
 
 
@@ -160,6 +193,7 @@ def _mapping(draft: Draft, service: str) -> str:
     if draft.unmet:
         lines += ["", f"# {draft.record} also wants these, and nothing in the answer looks like them:"]
         lines += [f"#   {name}" for name in draft.unmet]
+        lines += [f'{name} = {{ from = "{_UNKNOWN}" }}' for name in draft.unmet]
     rest = [each for each in draft.told if each.pointer not in taken]
     if rest:
         lines += ["", "# What else the agency tells. It is dropped unless a line takes it:"]
@@ -168,7 +202,20 @@ def _mapping(draft: Draft, service: str) -> str:
 
 
 def _said(told: Told) -> str:
-    return f": {told.caption}" if told.caption else ""
+    codes = f" ({', '.join(told.choices[:12])})" if len(told.choices) > 1 else ""
+    return f"{codes}: {told.caption}" if told.caption else codes
+
+
+def _codes(draft: Draft) -> str:
+    """The agency's codes on the left, ours on the right; empty where no line translates any."""
+    tables: dict[str, Line] = {}
+    for found in (each for line in draft.lines.values() for each in line.code_lists()):
+        tables.setdefault(found.codes, found)  # two values of one name share the first one's list
+    lines = ["# The agency's code on the left, ours on the right. Guesses: look at each line."]
+    for name, found in tables.items():
+        lines += ["", f"# ours: {', '.join(found.ours)}", f"[{name}]"]
+        lines += [f"{_text(code)} = {json.dumps(our or 'CHANGE')}" for code, our in found.rows.items()]
+    return "\n".join([*lines, ""]) if tables else ""
 
 
 def _conformance(source: Source, adapter: str, number: str) -> str:

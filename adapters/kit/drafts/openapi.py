@@ -54,7 +54,21 @@ def from_openapi(text: bytes, operation: str = "") -> Source:
         answer=json.dumps(_shown(schema, schema), ensure_ascii=False, indent=1),
         broken="[]",
         auth=_auth(found.told, document),
+        about=_about(found.told, document),
     )
+
+
+def _about(told: Mapping[str, Any], document: Mapping[str, Any]) -> dict[str, str]:
+    """See `Source.about`."""
+    servers = [each.get("url") for each in document.get("servers", ()) if isinstance(each, dict)]
+    missing = _meant(told.get("responses", {}).get("404", {}), document)
+    texts = {
+        "title": document.get("info", {}).get("title"),
+        "summary": told.get("summary"),
+        "address": servers[0] if servers else "",
+        "unknown": missing.get("description"),
+    }
+    return {name: " ".join(text.split())[:120] for name, text in texts.items() if isinstance(text, str)}
 
 
 def _read(text: bytes) -> dict[str, Any]:

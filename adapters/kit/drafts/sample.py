@@ -1,23 +1,15 @@
 """A draft's source from one JSON answer of the agency, and from a JSON Schema of it (which OpenAPI documents hold)."""
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from adapters.kit import strict_json
+from adapters.kit import codes, strict_json
+from adapters.kit.drafts import notations
 from adapters.kit.drafts.source import MOST_TOLD, DraftRefused, Source, Told
 
 LIMIT = 256 * 1024
-_NOTATIONS = (
-    ("date", re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)),
-    ("date_ymd_slashes", re.compile(r"\d{4}/\d\d/\d\d", re.ASCII)),
-    ("date_dmy_slashes", re.compile(r"\d\d/\d\d/\d{4}", re.ASCII)),
-    ("month", re.compile(r"(19|20)\d\d-(0[1-9]|1[0-2])", re.ASCII)),
-    ("month_dotted", re.compile(r"(0[1-9]|1[0-2])\.(19|20)\d\d", re.ASCII)),
-    ("month_digits", re.compile(r"(19|20)\d\d(0[1-9]|1[0-2])", re.ASCII)),
-)
 
 
 def from_sample(text: bytes) -> Source:
@@ -48,7 +40,8 @@ def in_value(value: object, pointer: str = "", lists: tuple[str, ...] = ()) -> I
         merged = {name: each for entry in reversed(entries) for name, each in entry.items()}
         yield from in_value(merged, pointer, (*lists, pointer)) if entries else ()
     else:
-        yield Told(pointer, _kind(value), value is None, lists=lists)
+        choices = (value,) if isinstance(value, str) and codes.is_code(value) else ()
+        yield Told(pointer, _kind(value), value is None, lists=lists, choices=choices)
 
 
 def in_schema(schema: Mapping[str, Any], whole: Mapping[str, Any], pointer: str = "", depth: int = 0) -> Iterator[Told]:
@@ -68,8 +61,21 @@ def _in_schema(
         elif "properties" in meant:
             yield from _in_schema(meant, whole, place, lists, depth + 1)
         elif meant.get("type") != "array":
-            caption = " ".join(str(meant.get("description", "")).split())[:120]
-            yield Told(place, _schema_kind(meant), name not in required, caption, lists)
+            yield _of_schema(meant, place, name not in required, lists)
+
+
+def _of_schema(schema: Mapping[str, Any], place: str, optional: bool, lists: tuple[str, ...]) -> Told:
+    """What a schema says of one value. An enum of codes is told only if each of them can be a code."""
+    caption = " ".join(str(schema.get("description", "")).split())[:120]
+    enum = [each for each in schema.get("enum", ()) if each is not None]
+    choices = tuple(enum) if all(isinstance(each, str) and codes.is_code(each) for each in enum) else ()
+    written, kind = notations.in_words(caption), _schema_kind(schema)
+    if kind == "text" and choices and {each.upper() for each in choices} <= notations.YES_NO:
+        kind = "yes_no"
+    elif kind == "text" and written:
+        kind = f"{'date' if 'DD' in written else 'month'}:{written}"
+    notation = written or notations.in_words("", str(schema.get("pattern", "")))
+    return Told(place, kind, optional, caption, lists, choices, notation)
 
 
 def _meant(schema: Any, whole: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -101,8 +107,7 @@ def _kind(value: object) -> str:
         return "null" if value is None else "boolean"
     if isinstance(value, float):
         return "decimal"
-    notation = next((kind for kind, pattern in _NOTATIONS if pattern.fullmatch(str(value))), "")
-    return notation or ("integer" if isinstance(value, int) else "text")
+    return notations.of_value(str(value)) or ("integer" if isinstance(value, int) else "text")
 
 
 def _schema_kind(schema: Mapping[str, Any]) -> str:

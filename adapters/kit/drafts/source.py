@@ -22,8 +22,9 @@ class DraftRefused(Exception):
 class Told:
     """One value of an agency's answer.
 
-    `kind`: text, date, month, integer, decimal, boolean, null, or a notation of a day or month. `pointer` leaves out
-    places in lists; `lists` are the pointers of those around it.
+    `kind`: text, date, month, integer, decimal, boolean, yes_no, null, or a notation of a day or month. `pointer`
+    leaves out places in lists; `lists` are the pointers of those around it. `choices`: the codes that may stand there,
+    as far as they are told; `notation`: of a day or month, where the document says it in words.
     """
 
     pointer: str
@@ -31,6 +32,8 @@ class Told:
     optional: bool = False
     caption: str = ""
     lists: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
+    notation: str = ""
 
     @property
     def name(self) -> str:
@@ -59,6 +62,8 @@ class Source:
         answer: an answer for the first golden sample, in the agency's notation.
         broken: the same, not as the agency's own document wants it.
         auth: lines of [auth] by key, where the document says how to sign in; secrets named without the adapter's id.
+        about: what the document says in words: `title` of the agency, `summary` of the question, `address`: where it
+            is, and `unknown`: of an answer with the status 404.
     """
 
     transport: str
@@ -71,3 +76,4 @@ class Source:
     answer: str = ""
     broken: str = ""
     auth: Mapping[str, str] = field(default_factory=dict)
+    about: Mapping[str, str] = field(default_factory=dict)
