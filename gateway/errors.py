@@ -20,7 +20,16 @@ name a rule, never a person or a value. `reasons` go to the log. A hidden error 
 `not_available` to a caller without the right to know existence (`told`).
 """
 
+import logging
+import re
+
 from adapters.kit import contract as agency
+
+logger = logging.getLogger("sandhi.exchange")
+
+UNUSABLE = "The agency's answer does not have the shape that was agreed; the gateway's operator sees where."
+_PLACE = re.compile(r" at /[^ ]*")
+_NUMBER = re.compile(r"\d{6,}")  # a member of an answer may be called by somebody's number
 
 
 class ExchangeError(Exception):
@@ -145,8 +154,12 @@ TRANSLATION: dict[type[agency.AgencyError], type[ExchangeError]] = {
 
 
 def translated(error: agency.AgencyError) -> ExchangeError:
-    """An adapter's error in the words of the outcome table."""
+    """An adapter's error in the words of the outcome table. Where in the agency's answer is the operator's to know."""
     kind = next(kind for kind in type(error).__mro__ if kind in TRANSLATION)  # kits may refine the contract's errors
-    told = TRANSLATION[kind](error.detail, source_code=error.code)
+    detail = _PLACE.sub("", error.detail)
+    if kind is agency.AgencyAnswerMalformed:
+        logger.warning("an answer of an agency is not used: %s", _NUMBER.sub("...", error.detail))
+        detail = UNUSABLE
+    told = TRANSLATION[kind](detail, source_code=error.code)
     told.after_s = error.back_in_s
     return told

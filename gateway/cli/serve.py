@@ -57,7 +57,7 @@ async def _serve(settings: Settings) -> None:
     listener = Listener.of(settings)
     async with open_services(settings, writing=True) as services:
         spare_collector()
-        await listener.serve(build_app(services))
+        await listener.serve(build_app(services), ready=lambda address: print(f"ready {address}", flush=True))
 
 
 def spare_collector() -> None:

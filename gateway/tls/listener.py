@@ -69,15 +69,15 @@ class Listener:
         """For people: where callers, or the proxy, reach it."""
         return f"unix:{self.uds}" if self.uds else f"{'https' if self.tls else 'http'}://{self.host}:{self.port}"
 
-    async def serve(self, app: ASGIApp) -> None:
-        """Answer until SIGINT or SIGTERM.
+    async def serve(self, app: ASGIApp, ready: Callable[[str], None] = lambda _: None) -> None:
+        """Answer until SIGINT or SIGTERM. `ready` is told the address as soon as it is listened on.
 
         Raises:
             SettingError: the address cannot be listened on.
         """
-        await self.server(app).serve()
+        await self.server(app, ready).serve()
 
-    def server(self, app: ASGIApp) -> uvicorn.Server:
+    def server(self, app: ASGIApp, ready: Callable[[str], None] = lambda _: None) -> uvicorn.Server:
         """uvicorn with this listener's guards, not started."""
         config = uvicorn.Config(
             Framing(app, self.rules),
@@ -90,15 +90,15 @@ class Listener:
             timeout_keep_alive=KEPT_FOR_PROXY_S if self.rules.shape == "proxy" else KEPT_S,
             timeout_graceful_shutdown=10,
         )
-        return _Server(config, self)
+        return _Server(config, self, ready)
 
 
 class _Server(uvicorn.Server):
     """uvicorn's, on our own socket: a Unix socket with a mode of ours, and a deadline for the TLS handshake."""
 
-    def __init__(self, config: uvicorn.Config, listener: Listener) -> None:
+    def __init__(self, config: uvicorn.Config, listener: Listener, ready: Callable[[str], None]) -> None:
         super().__init__(config)
-        self._listener = listener
+        self._listener, self._ready = listener, ready
 
     async def startup(self, sockets: list[Any] | None = None) -> None:
         """Bind first, so that a taken address ends the start before anything runs; listen last."""
@@ -116,6 +116,7 @@ class _Server(uvicorn.Server):
         self.servers = [server]
         self.started = True
         logger.info("listening on %s", self._listener.name)
+        self._ready(self._listener.name)
 
     async def _bound(self) -> asyncio.Server:
         loop, at = asyncio.get_running_loop(), self._listener

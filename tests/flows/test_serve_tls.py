@@ -50,6 +50,7 @@ def test_with_a_certificate_of_its_own(tmp_path: Path) -> None:
         serving(tmp_path, "--port", str(port), **settings),
         httpx.Client(base_url=f"{ORIGIN}:{port}", verify=shown) as client,
     ):
+        assert f"ready {ORIGIN}:{port}\n" in (tmp_path / "serve.log").read_text()  # flushed, though it is a file
         assert client.get("/livez").status_code == 200
         assert client.get("/.well-known/jwks.json", headers={"host": "evil.example"}).status_code == 421
         assert client.get("/livez", headers={"client-cert": "::"}).status_code == 400
