@@ -13,8 +13,9 @@ import pytest
 from architecture.checkout import ROOT, blocks, name_of
 
 import schemas
-from adapters.kit import declared_auth
+from adapters.kit import conditions, declared_auth
 from adapters.kit.drafts import template
+from adapters.kit.untrusted import checked_mapping
 from consent import agreement_of
 from gateway.edges.v1.shapes import BatchIn, DeliveryIn, ExchangeIn
 from gateway.profile import load_profile
@@ -25,7 +26,7 @@ CALLING = dict(blocks((GUIDES / "call-the-gateway.md").read_text("utf-8"), "json
 PAGES_WITH_PYTHON = [GUIDES / "call-the-gateway.md", ROOT / "sdk/README.md"]
 
 
-@pytest.mark.parametrize("agency", ["levy", "training"])
+@pytest.mark.parametrize("agency", ["levy", "training", "trades"])
 def test_the_agency_of_the_guide_passes_the_conformance_suite(agency: str, tmp_path: Path) -> None:
     for name, body in blocks(ADDING):
         if name.startswith(f"{agency}/"):
@@ -62,6 +63,13 @@ def test_a_part_that_the_guide_shows_is_one_that_a_manifest_may_have(number: int
     assert schemas.first_fault(schemas.validator("own/manifest.v1.json"), whole) is None
     known = {**declared_auth.KINDS, **declared_auth.SFTP}
     assert known[whole["auth"]["kind"]] <= set(whole["auth"])
+
+
+def test_the_condition_that_the_guide_shows_fits_its_record() -> None:
+    ((_, body),) = [each for each in blocks(ADDING, "toml") if each[0] == "condition"]
+    lines = checked_mapping(body.encode())["certificate"]
+    assert {each for each, line in lines.items() if "only_where" in line} == {"category", "valid_until"}
+    assert list(conditions.faults(lines, "canonical/certificate.v1.json")) == []
 
 
 @pytest.mark.parametrize(("name", "shape"), [("exchange", ExchangeIn), ("batch", BatchIn), ("delivery", DeliveryIn)])

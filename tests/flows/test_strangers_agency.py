@@ -38,7 +38,9 @@ class Reader:
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         here = {"PATH": path, "HOME": str(self.folder), "SANDHI_DATA_DIR": "run", "COLUMNS": "160"}
         port, url = str(self.chosen.port), f"http://127.0.0.1:{self.chosen.port}"
-        return here | {"SANDHI_PORT": port, "SANDHI_PUBLIC_URL": url}
+        (every,) = [script for _, script in BLOCKS if script.startswith("export ")]  # what each terminal is told
+        allowed = self.mine(every).strip().partition("SANDHI_ALLOWED_HOSTS=")[2]
+        return here | {"SANDHI_PORT": port, "SANDHI_PUBLIC_URL": url, "SANDHI_ALLOWED_HOSTS": allowed}
 
     def mine(self, script: str) -> str:
         return script.replace(":9100", f":{self.agency}").replace(" 9100", f" {self.agency}")
