@@ -6,13 +6,15 @@ Source: our own profile, `docs/profiles/bank-files.md` section 6.
 import re
 from datetime import datetime
 
+import schemas
 from adapters.kit.codes import own_lists
 from adapters.kit.contract import AgencyAnswerMalformed, AgencyHasNoSuchPerson, AgencyRefused, AgencyRejectedMessage
-from adapters.kit.nic import new_form
+from adapters.kit.nic import NEW_FORM, new_form
 
+LAYOUTS = tuple(f"agency/own/bank-files.json#/$defs/{each}" for each in ("answer", "refusal"))
 _LISTS = own_lists(__file__)
 CARDS, NOMINEES = _LISTS["card"], _LISTS["nominee"]
-_NIC, _ACCOUNT = re.compile(r"[0-9]{12}", re.ASCII), re.compile(r"[0-9]{6,20}", re.ASCII)
+_ACCOUNT = re.compile(r"[0-9]{6,20}", re.ASCII)
 _YES_NO = {"Y": True, "N": False}
 
 
@@ -23,7 +25,7 @@ def question(number: str, nic: str, account: str) -> bytes:
         AgencyRejectedMessage: the bank would not take these numbers.
     """
     nic = new_form(nic)
-    if not _NIC.fullmatch(nic) or not _ACCOUNT.fullmatch(account):
+    if not NEW_FORM.fullmatch(nic) or not _ACCOUNT.fullmatch(account):
         raise AgencyRejectedMessage("not a NIC, or not an account number", code="identifier")
     return f"Q|1|{number}\n{nic}|{account}\n".encode()
 
@@ -37,26 +39,25 @@ def read(content: bytes, number: str) -> dict[str, object]:
         AgencyAnswerMalformed: not the profile's lines.
     """
     try:
-        head, line = content.decode("ascii").rstrip("\n").split("\n")
-        kind, version, about = head.split("|")
-    except ValueError:
-        raise AgencyAnswerMalformed("a confirmation has two lines of ASCII") from None
-    if version != "1" or kind not in {"A", "E"} or (number and about != number):
-        raise AgencyAnswerMalformed("a confirmation of another kind, version or number")
+        lines = content.decode("ascii").removesuffix("\n").split("\n")
+    except UnicodeDecodeError:
+        raise AgencyAnswerMalformed("a confirmation is lines of ASCII") from None
+    kind = lines[0][:1]
+    if (fault := schemas.first_fault(schemas.validator(LAYOUTS[kind == "E"]), lines)) is not None:
+        raise AgencyAnswerMalformed(f"no confirmation of the profile: line at {fault}")
+    head, line = lines
+    if number and head != f"{kind}|1|{number}":
+        raise AgencyAnswerMalformed("a confirmation of another number")
     if kind == "E":
         refused = AgencyRefused if line == "C02" else AgencyRejectedMessage
-        raise refused("the bank does not answer this question", code=line if re.fullmatch("C[0-9]{2}", line) else "E")
+        raise refused("the bank does not answer this question", code=line)
     if line == "unknown":
         raise AgencyHasNoSuchPerson("the bank has no such account", code="unknown")
     return _confirmation(line.split("|"))
 
 
 def _confirmation(fields: list[str]) -> dict[str, object]:
-    if len(fields) != 6 or fields[0] != "found":
-        raise AgencyAnswerMalformed("a confirmation has six fields")
     _, is_open, held, card, nominee, opened = fields
-    if is_open not in _YES_NO or held not in _YES_NO or card not in CARDS or nominee not in NOMINEES:
-        raise AgencyAnswerMalformed("a field of the confirmation has a letter that the profile does not name")
     if held == "N" and (card, nominee, opened) != ("N", "N", ""):
         raise AgencyAnswerMalformed("the confirmation tells of another person's account")
     return {

@@ -53,24 +53,25 @@ def statement(content: bytes, *, limit: int) -> list[Seen]:
     """The booked payments of a camt.053.
 
     Raises:
-        AgencyAnswerMalformed: it breaks its XSD, or opening balance and entries do not give the closing balance: then
-            nothing of it is used.
+        AgencyAnswerMalformed: it breaks its XSD, or opening balance and entries do not give the closing balance, or
+            as `notification`: then nothing of it is used.
     """
     root = stored_xsd.read(content, CAMT_053, limit=limit)
     names = {"c": "urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"}
     for each in root.iterfind(".//c:Stmt", names):
         _check_balance(each, names)
-    return list(_booked(root, names))
+    return _once(_booked(root, names))
 
 
 def notification(content: bytes, *, limit: int) -> list[Seen]:
     """The booked payments of a camt.054.
 
     Raises:
-        AgencyAnswerMalformed: it breaks its XSD.
+        AgencyAnswerMalformed: it breaks its XSD; details do not add up to their entry (code `sum`), an amount has more
+            than two decimals (`amount`), or a payment is booked twice in one direction (`twice`).
     """
     root = stored_xsd.read(content, CAMT_054, limit=limit)
-    return list(_booked(root, {"c": "urn:iso:std:iso:20022:tech:xsd:camt.054.001.10"}))
+    return _once(_booked(root, {"c": "urn:iso:std:iso:20022:tech:xsd:camt.054.001.10"}))
 
 
 def promised(payment: str, status: str, reason: str, on: str) -> Seen:
@@ -85,20 +86,26 @@ def promised(payment: str, status: str, reason: str, on: str) -> Seen:
 
 
 def _check_balance(statement: etree._Element, names: Mapping[str, str]) -> None:
-    balances: dict[str, Decimal] = {}
-    for each in statement.iterfind("c:Bal", names):
-        kind = each.findtext("c:Tp/c:CdOrPrtry/c:Cd", "", names)
-        balances[kind] = _signed(each, names)
-    if not {"OPBD", "CLBD"} <= balances.keys():
-        raise AgencyAnswerMalformed("a statement without opening and closing balance", code="balance")
-    booked = (each for each in statement.iterfind("c:Ntry", names) if _status(each, names) == "BOOK")
-    if balances["OPBD"] + sum((_signed(each, names) for each in booked), Decimal(0)) != balances["CLBD"]:
+    told = [(each.findtext("c:Tp/c:CdOrPrtry/c:Cd", "", names), each) for each in statement.iterfind("c:Bal", names)]
+    balances = {kind: each for kind, each in told if kind in {"OPBD", "CLBD"}}
+    if sorted(kind for kind, _ in told if kind in balances) != ["CLBD", "OPBD"]:
+        raise AgencyAnswerMalformed("a statement without one opening and one closing balance", code="balance")
+    booked = [each for each in statement.iterfind("c:Ntry", names) if _status(each, names) == "BOOK"]
+    if len({_currency(each, names) for each in (*balances.values(), *booked)}) != 1:
+        raise AgencyAnswerMalformed("a statement of more than one currency", code="currency")
+    moved = sum((_signed(each, names) for each in booked), Decimal(0))
+    if _signed(balances["OPBD"], names) + moved != _signed(balances["CLBD"], names):
         raise AgencyAnswerMalformed("opening balance and entries do not give the closing balance", code="balance")
 
 
 def _signed(each: etree._Element, names: Mapping[str, str]) -> Decimal:
     amount = Decimal(each.findtext("c:Amt", "0", names))
     return amount if each.findtext("c:CdtDbtInd", "", names) == "CRDT" else -amount
+
+
+def _currency(each: etree._Element, names: Mapping[str, str]) -> str:
+    amount = each.find("c:Amt", names)
+    return "" if amount is None else amount.get("Ccy", "")
 
 
 def _status(entry: etree._Element, names: Mapping[str, str]) -> str:
@@ -110,8 +117,36 @@ def _booked(root: etree._Element, names: Mapping[str, str]) -> Iterator[Seen]:
         if _status(entry, names) != "BOOK":
             continue  # announced only
         day = (entry.findtext("c:BookgDt/c:Dt", "", names) or entry.findtext("c:BookgDt/c:DtTm", "", names))[:10]
-        for each in entry.iterfind("c:NtryDtls/c:TxDtls", names):
+        details = entry.findall("c:NtryDtls/c:TxDtls", names)
+        if details and sum((_part(each, entry, names) for each in details), Decimal(0)) != _signed(entry, names):
+            raise AgencyAnswerMalformed("the details of an entry do not add up to it", code="sum")
+        for each in details:
             yield from _payment(each, entry, day, names)
+
+
+def _part(each: etree._Element, entry: etree._Element, names: Mapping[str, str]) -> Decimal:
+    """What one detail adds to its entry; its direction is the entry's unless it says another."""
+    amount = Decimal(each.findtext("c:Amt", "0", names))
+    direction = each.findtext("c:CdtDbtInd", "", names) or entry.findtext("c:CdtDbtInd", "", names)
+    if _currency(each, names) not in {"", _currency(entry, names)}:
+        raise AgencyAnswerMalformed("a detail in another currency than its entry", code="currency")
+    return amount if direction == "CRDT" else -amount
+
+
+def _written(amount: Decimal) -> str:
+    """With two decimals; nobody rounds money here."""
+    told = amount.quantize(Decimal("0.01"))
+    if told != amount:
+        raise AgencyAnswerMalformed("an amount of more than two decimals", code="amount")
+    return str(told)
+
+
+def _once(seen: Iterator[Seen]) -> list[Seen]:
+    """All of one file. One reference twice in one direction is money that went, or came, twice: not to be merged."""
+    found = list(seen)
+    if len({(each.payment, each.state == "paid") for each in found}) != len(found):
+        raise AgencyAnswerMalformed("a payment is booked twice", code="twice")
+    return found
 
 
 def _payment(each: etree._Element, entry: etree._Element, day: str, names: Mapping[str, str]) -> Iterator[Seen]:
@@ -124,7 +159,7 @@ def _payment(each: etree._Element, entry: etree._Element, day: str, names: Mappi
     amount = each.find("c:Amt", names)
     if amount is None:
         raise AgencyAnswerMalformed("a booked payment without its amount", code="amount")
-    money = (f"{Decimal(amount.text or '0'):.2f}", amount.get("Ccy", ""))
+    money = (_written(Decimal(amount.text or "0")), amount.get("Ccy", ""))
     if direction == "DBIT":
         yield Seen(payment, "paid", "BOOK", day, *money)
         return

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
+from adapters.kit.transports.fhir import objects
+
 Resource = Mapping[str, Any]
 _LANGUAGES = {"en": "eng", "si": "sin", "ta": "tam"}
 _SCRIPTS = {"SINHALA": ("sin", "Sinh"), "TAMIL": ("tam", "Taml"), "LATIN": ("eng", "Latn")}
@@ -16,7 +18,7 @@ _SCRIPTS = {"SINHALA": ("sin", "Sinh"), "TAMIL": ("tam", "Taml"), "LATIN": ("eng
 
 def resources(bundle: Resource, kind: str) -> Iterator[Resource]:
     """Every resource of one type in a bundle."""
-    for entry in _objects(bundle.get("entry")):
+    for entry in objects(bundle.get("entry")):
         resource = entry.get("resource")
         if isinstance(resource, dict) and resource.get("resourceType") == kind:
             yield resource
@@ -34,14 +36,14 @@ def patient_of(bundle: Resource, event: str) -> Resource:
 
 def identifiers(person: Resource) -> dict[str, str]:
     """Type -> value; the type as a plain string or as a CodeableConcept."""
-    typed = ((_type(each.get("type")), each.get("value")) for each in _objects(person.get("identifier")))
+    typed = ((_type(each.get("type")), each.get("value")) for each in objects(person.get("identifier")))
     return {kind: value for kind, value in typed if kind and isinstance(value, str)}
 
 
 def names(person: Resource) -> list[tuple[str, str, str]]:
     """(language, script, full name) of each name; the script is read from the letters, `use` may name the language."""
     found = []
-    for each in _objects(person.get("name")):
+    for each in objects(person.get("name")):
         full = " ".join(filter(None, (_joined(each.get("given")), _joined(each.get("family")))))
         if full:
             language, script = _written(full)
@@ -61,9 +63,9 @@ def instant(value: object) -> datetime | None:
     """A time with its zone, in UTC; None for anything else."""
     try:
         time = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
+        return time.astimezone(UTC) if time is not None and time.tzinfo is not None else None
+    except (ValueError, OverflowError):  # no time, or one that begins before the first year in UTC
         return None
-    return time.astimezone(UTC) if time is not None and time.tzinfo is not None else None
 
 
 def last_modified(bundle: Resource) -> datetime | None:
@@ -74,14 +76,10 @@ def last_modified(bundle: Resource) -> datetime | None:
     return next((time for time in times if time is not None), None)
 
 
-def _objects(value: object) -> Iterator[Resource]:
-    return (each for each in value if isinstance(each, dict)) if isinstance(value, list) else iter(())
-
-
 def _type(value: object) -> str:
     if isinstance(value, str):
         return value
-    first = next(_objects(value.get("coding")), {}) if isinstance(value, dict) else {}
+    first = next(objects(value.get("coding")), {}) if isinstance(value, dict) else {}
     return str(first.get("code", ""))
 
 

@@ -161,7 +161,7 @@ def _check_age(bundle: Mapping[str, Any], sent: object, now: datetime) -> None:
 def _epoch_ms(value: object) -> datetime | None:
     """Epoch milliseconds as a string or number, or an ISO time."""
     text = str(value)
-    if text.isascii() and text.isdecimal() and len(text) <= 15:
+    if text.isascii() and text.isdecimal() and len(text) <= 14:  # up to the year 5138
         return datetime.fromtimestamp(int(text) / 1000, UTC)
     return fhir.instant(value)
 

@@ -3,7 +3,6 @@
 Source: `schemas/agency/estonia-xtee/liiklusregister.xsd`, `schemas/codes/liiklusregister-state.json`.
 """
 
-import re
 from typing import Any
 
 from lxml import etree
@@ -19,13 +18,12 @@ from adapters.kit.contract import (
     RawAnswer,
     Service,
 )
-from adapters.kit.nic import new_form
+from adapters.kit.nic import NEW_FORM, new_form
 from adapters.kit.transports.xroad import System, XRoad, load_schema
 
 from . import wire
 
 XSD = schemas.FOLDER / "agency/estonia-xtee/liiklusregister.xsd"
-_NIC = re.compile(r"[0-9]{12}", re.ASCII)
 
 
 class DrivingLicence(BaseAdapter):
@@ -41,7 +39,7 @@ class DrivingLicence(BaseAdapter):
         """Ask by the new form of the NIC number; see `contract.Adapter.ask`."""
         service = self.service(question.service)
         number = new_form(question.subject.identifier("NIC") or "")
-        if not _NIC.fullmatch(number):
+        if not NEW_FORM.fullmatch(number):
             raise AgencyRejectedMessage("the traffic register is asked by NIC number", code="identifier")
         answer = await self._xroad.call(wire.request(number), code=wire.OPERATION)
         payload = _payload(answer)

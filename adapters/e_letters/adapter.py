@@ -9,7 +9,6 @@ from email.policy import SMTP as CRLF
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-import schemas
 from adapters.kit.base import BaseAdapter, Kit, NotConfigured
 from adapters.kit.contract import AgencyAnswerMalformed, AgencyRejectedMessage, Handed, Item
 from adapters.kit.transports.filebox import FileBox
@@ -52,9 +51,7 @@ class Letters(BaseAdapter):
             AgencyRejectedMessage: no address for this way, no font, or the receiver is not taken.
             AgencyOutcomeUnknown: an e-mail was cut before the relay's last word.
         """
-        service, letter = self.service(item.service), item.record
-        if (fault := schemas.first_fault(schemas.validator(service.record_schema), letter)) is not None:
-            raise AgencyRejectedMessage(f"the record breaks {service.record_schema} at {fault}", code="record")
+        service, letter = self.service_for(item), item.record
         wanted = "email" if service.id == "e_letters.email" else "address"
         if wanted not in letter:
             raise AgencyRejectedMessage(f"{wanted}: the letter has none", code=wanted)

@@ -26,7 +26,6 @@ from adapters.kit.mapping import MappingError
 NAMESPACE = "http://producers.ehis.xtee.riik.ee/producer/ehis"
 STUDIES = "tootukassaleKehtivadV2"  # studies of many people, made for the unemployment insurance fund
 FINISHED = "kmaLopetanud"  # completed studies and the qualification they gave
-FINISHED_LIMIT = 500  # people in one call; STUDIES takes 5,000
 
 Node = dict[str, Any]
 

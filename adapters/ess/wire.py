@@ -11,6 +11,7 @@ from typing import Any
 
 import schemas
 from adapters.kit.contract import AgencyAnswerMalformed, AgencyRejectedMessage, Identifier, Subject, Told
+from adapters.kit.fitting import check_fits
 
 REG_TYPE = "ns:org:RegistryType:ESS"
 NATIONAL, MEMBER = "UIN", "SR"  # identifier types on the wire: national number, social registry member id
@@ -80,8 +81,7 @@ def from_wire(kind: Kind, member: object) -> tuple[dict[str, object], Subject]:
         record["member_id"] = numbers[MEMBER]
     if kind is REFERRAL:
         record |= _person(member, extras.get("names"))
-    if (fault := schemas.first_fault(schemas.validator(kind.schema), record)) is not None:
-        raise AgencyAnswerMalformed(f"does not fit {kind.schema} at {fault}", code="record")
+    check_fits(record, schemas.validator(kind.schema), f"does not fit {kind.schema}", code="record")
     number = numbers.get(NATIONAL)
     return record, Subject(identifiers=(Identifier("NIC", number),) if number else ())
 

@@ -5,9 +5,7 @@ Source: FHIR R4 (search 3.1.1, DocumentReference); our profile of it, `docs/prof
 
 import re
 from typing import Any
-from urllib.parse import urlencode
 
-from adapters.kit import strict_json
 from adapters.kit.base import BaseAdapter, Kit, as_of
 from adapters.kit.contract import (
     AgencyAnswerMalformed,
@@ -16,22 +14,14 @@ from adapters.kit.contract import (
     RawAnswer,
     Service,
 )
-from adapters.kit.egress import HttpAnswer
+from adapters.kit.fitting import check_fits
 from adapters.kit.manifest import answer_validator
-from adapters.kit.nic import new_form
-from adapters.kit.transports.oauth import ClientCredentials
-from adapters.kit.transports.rest import error_of, read_json
-from schemas import first_fault
+from adapters.kit.nic import NEW_FORM, new_form
+from adapters.kit.transports.fhir import FhirSearches
 
 from . import fhir
 
-_HEADERS = {
-    "content-type": "application/x-www-form-urlencoded",
-    "accept": "application/fhir+json",
-    "prefer": "handling=strict",  # else a server passes over what it does not know, and gives everybody's
-}
 _NUMBER = re.compile(r"[A-Za-z0-9-]{1,40}", re.ASCII)
-_NIC = re.compile(r"[0-9]{12}", re.ASCII)
 
 
 class Health(BaseAdapter):
@@ -39,33 +29,22 @@ class Health(BaseAdapter):
 
     def __init__(self, kit: Kit) -> None:
         super().__init__(kit)
-        self._http = kit.http()
-        form = {"client_id": kit.setting("client_id"), "client_secret": kit.setting("client_secret")}
-        self._tokens = ClientCredentials(self._http, "/oauth2/token", {**form, "scope": fhir.SCOPE})
+        self._searches = FhirSearches(kit, fhir.SCOPE)
 
     async def ask(self, question: Question) -> RawAnswer:
         """Search for the certificate of this person; see `contract.Adapter.ask`."""
         service = self.service(question.service)
         certificate = question.subject.identifier("CERTIFICATE") or ""
         number = new_form(question.subject.identifier("NIC") or "")
-        if not _NUMBER.fullmatch(certificate) or not _NIC.fullmatch(number):
+        if not _NUMBER.fullmatch(certificate) or not NEW_FORM.fullmatch(number):
             raise AgencyRejectedMessage("needs the number of a certificate and the person's NIC", code="identifier")
-        content = urlencode(fhir.search(certificate, number)).encode()
-
-        async def call(token: str) -> HttpAnswer:
-            headers = {**_HEADERS, "authorization": f"Bearer {token}"}
-            return await self._http.request("POST", "/DocumentReference/_search", headers=headers, content=content)
-
-        answer = await self._tokens.authorised(call)
-        if answer.status == 404:  # a search finds nothing or something: its address is wrong
-            raise AgencyRejectedMessage("the register has no search at this address", code="404")
-        if answer.status != 200:
-            raise error_of(answer)
-        bundle: Any = read_json(answer, service.answer_schema, self.kit.folder)
+        bundle = await self._searches.found(
+            "DocumentReference", fhir.search(certificate, number), service.answer_schema
+        )
         found = fhir.matches(bundle)
         if any(each.certificate != certificate or each.person != number for each in found):
             raise AgencyAnswerMalformed("a certificate that was not asked about", code="identifier")
-        return RawAnswer(_payload(found), as_of(service, question.as_at), code=str(answer.status))
+        return RawAnswer(_payload(found), as_of(service, question.as_at), code="200")
 
     def parse(self, service: str, body: bytes) -> object:
         """The payload of a searchset Bundle: no more than is used of it.
@@ -73,13 +52,9 @@ class Health(BaseAdapter):
         Raises:
             AgencyAnswerMalformed: not JSON, not a searchset, or more than one certificate.
         """
-        try:
-            bundle: Any = strict_json.loads(body)
-        except strict_json.StrictError as error:
-            raise AgencyAnswerMalformed(f"the answer is {error}") from None
-        validator = answer_validator(self.kit.folder, self.service(service).answer_schema)
-        if (fault := first_fault(validator, bundle)) is not None:
-            raise AgencyAnswerMalformed(f"the answer breaks ./answer.json at {fault}")
+        bundle: Any = super().parse(service, body)
+        schema = self.service(service).answer_schema
+        check_fits(bundle, answer_validator(self.kit.folder, schema), f"the answer breaks {schema}")
         return _payload(fhir.matches(bundle))
 
     def mapped(self, service: Service, raw: RawAnswer) -> dict[str, object]:

@@ -14,6 +14,7 @@ import schemas
 from adapters.kit.contract import AgencyAnswerMalformed
 from adapters.kit.converters import ConverterError, date_iso
 from adapters.kit.mapping import MappingError
+from adapters.kit.transports.fhir import Node, child, objects
 
 SCOPE = "system/DocumentReference.rs"
 CERTIFICATE = "urn:sandhi:fhir:certificate-number"
@@ -23,8 +24,6 @@ ELEMENTS = "identifier,subject,status,docStatus,type,extension"
 _CATEGORIES = "codes/medical-certificate-category.json"
 _STATUSES = {"current": True, "superseded": False, "entered-in-error": False}  # of the reference: does it stand?
 _DOCUMENTS = {"": True, "final": True, "amended": True, "preliminary": False, "entered-in-error": False}
-
-Node = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +52,10 @@ def matches(bundle: Node) -> list[Certificate]:
         AgencyAnswerMalformed: a match of another kind.
     """
     found = []
-    for entry in _objects(bundle.get("entry")):
-        if _object(entry.get("search")).get("mode", "match") != "match":
+    for entry in objects(bundle.get("entry")):
+        if child(entry.get("search")).get("mode", "match") != "match":
             continue
-        resource = _object(entry.get("resource"))
+        resource = child(entry.get("resource"))
         if resource.get("resourceType") != "DocumentReference":
             raise AgencyAnswerMalformed("a match that is no DocumentReference at /entry", code="match")
         found.append(_certificate(resource))
@@ -84,12 +83,12 @@ def claim(claimed: Mapping[str, str]) -> dict[str, object]:
 
 
 def _certificate(resource: Node) -> Certificate:
-    subject = _object(_object(resource.get("subject")).get("identifier"))
-    listed = [_object(resource.get("masterIdentifier")), *_objects(resource.get("identifier"))]
+    subject = child(child(resource.get("subject")).get("identifier"))
+    listed = [child(resource.get("masterIdentifier")), *objects(resource.get("identifier"))]
     claimed = {
         "status": resource.get("status"),
         "docStatus": resource.get("docStatus"),
-        "category": _value(_objects(_object(resource.get("type")).get("coding")), _system(), "code"),
+        "category": _value(objects(child(resource.get("type")).get("coding")), _system(), "code"),
         "until": _until(resource),
     }
     return Certificate(
@@ -100,8 +99,8 @@ def _certificate(resource: Node) -> Certificate:
 
 
 def _until(resource: Node) -> object:
-    found = [each for each in _objects(resource.get("extension")) if each.get("url") == VALIDITY]
-    return _object(found[0].get("valuePeriod")).get("end") if len(found) == 1 else None
+    found = [each for each in objects(resource.get("extension")) if each.get("url") == VALIDITY]
+    return child(found[0].get("valuePeriod")).get("end") if len(found) == 1 else None
 
 
 def _value(coded: Iterator[Node], system: str, member: str) -> str:
@@ -121,14 +120,6 @@ def _last_day(told: str | None) -> str | None:
     except (ValueError, ConverterError):
         pass
     raise MappingError("valid_until: not a day at /extension/valuePeriod/end")
-
-
-def _object(value: object) -> Node:
-    return value if isinstance(value, dict) else {}
-
-
-def _objects(value: object) -> Iterator[Node]:
-    return (each for each in value if isinstance(each, dict)) if isinstance(value, list) else iter(())
 
 
 def _system() -> str:

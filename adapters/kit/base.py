@@ -124,6 +124,17 @@ class BaseAdapter:
         except ManifestError:
             raise AgencyRejectedMessage("the adapter does not offer this service", code="no_such_service") from None
 
+    def service_for(self, item: Item) -> Service:
+        """The service an item is for, once its record fits what the receiver takes.
+
+        Raises:
+            AgencyRejectedMessage: not offered here (code `no_such_service`), or the record does not fit (`record`).
+        """
+        service = self.service(item.service)
+        if (fault := schemas.first_fault(schemas.validator(service.record_schema), item.record)) is not None:
+            raise AgencyRejectedMessage(f"the record breaks {service.record_schema} at {fault}", code="record")
+        return service
+
     async def ask(self, question: Question) -> RawAnswer:
         """One person; see `contract.Adapter.ask`."""
         code = "push_only" if self.service(question.service).immediate else "batch_only"

@@ -12,6 +12,7 @@ from typing import Any
 import schemas
 from adapters.kit import dci_events
 from adapters.kit.contract import AgencyAnswerMalformed, Told
+from adapters.kit.fitting import check_fits
 
 STATUS = {"1": "Active", "2": "Deceased", "3": "Graduated", "4": "Suspended"}
 UNIT = {"1": "individual", "2": "household", "3": "family"}
@@ -76,8 +77,7 @@ def told(item: Node) -> Told:
     if name == "beneficiary":
         record = _event(raw, record, numbers)
     record = {"programme": _programme(raw), **record}
-    if (fault := schemas.first_fault(schemas.validator(schema), record)) is not None:
-        raise AgencyAnswerMalformed(f"does not fit {schema} at {fault}", code="record")
+    check_fits(record, schemas.validator(schema), f"does not fit {schema}", code="record")
     return Told(str(item["reference_id"]), name, record, dci_events.subject_of(numbers))
 
 

@@ -1,5 +1,6 @@
 """A circuit breaker per provider: a source that is down is left alone, with one probe every few seconds."""
 
+from asyncio import CancelledError
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ WINDOW_S = 30.0
 ENOUGH = 20  # calls in the window before anything is concluded
 SHARE = 0.5
 PROBE_S = 5.0
+LONG_S = 5.0  # whoever waits so long and goes has met an outage
 RETRY_SHARE = 0.1  # of calls may be repeated, so that a dying source gets at most 1.1 times the load
 RETRY_BURST = 10.0
 
@@ -62,18 +64,29 @@ class Breaker:
 
     @contextmanager
     def guarding(self) -> Iterator[None]:
-        """Around one call: refused as `check` says, and recorded as it ends; one that is given up tells nothing.
+        """Around one call: refused as `check` says, and recorded as it ends; see `given_up`.
 
         Raises:
             AgencyUnavailable: as `check`.
         """
         self.check()
+        begun = self._clock()
         try:
             yield
+        except CancelledError:
+            self.given_up(self._clock() - begun)
+            raise
         except AgencyError as error:  # but for an outage an answer, though not a pleasant one
             self.record(ok=not isinstance(error, AgencyUnavailable | AgencyOutcomeUnknown))
             raise
         self.record(ok=True)
+
+    def given_up(self, after_s: float) -> None:
+        """Tell that a caller went away, or the exchange's own deadline was over, after so long: soon it says nothing of
+        the agency, and late it is an outage, or an agency that is always slower than we wait would never be left alone.
+        """
+        if after_s >= LONG_S:
+            self.record(ok=False)
 
     def may_retry(self) -> bool:
         """Ask before repeating a call; takes one retry from the budget."""

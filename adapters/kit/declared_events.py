@@ -18,6 +18,7 @@ from typing import Any
 
 import schemas
 from adapters.kit.contract import AgencyAnswerMalformed, Identifier, Subject, Told
+from adapters.kit.fitting import check_fits
 from adapters.kit.mapping import Mapper, MappingError
 
 
@@ -75,8 +76,7 @@ def _told(
         record = mapping[event.name](data)
     except MappingError as error:
         raise AgencyAnswerMalformed(f"the event cannot be read: {error}", code="reg_records") from None
-    if (fault := schemas.first_fault(schemas.validator(schema), record)) is not None:
-        raise AgencyAnswerMalformed(f"the event does not fit {schema} at {fault}", code="record")
+    check_fits(record, schemas.validator(schema), f"the event does not fit {schema}", code="record")
     return Told(str(item["reference_id"]), event.name, record, _subject(data, event))
 
 

@@ -109,7 +109,7 @@ class Dialler:
             NotAllowed, AgencyTimeout, AgencyUnavailable: as in `connect`; also if the certificate is not the host's.
         """
         connected = await self.connect(host, port, timeout_s=timeout_s, usual=usual)
-        tls = None if self._rules.lists(host, port) else self.tls
+        tls = self.tls if self.encrypts(host, port) else None
         try:
             async with asyncio.timeout(timeout_s):
                 if before is None or tls is None:
@@ -125,6 +125,10 @@ class Dialler:
         except OSError as error:  # TimeoutError and ssl's are some, too
             connected.close()
             raise AgencyUnavailable("cannot connect", code=type(error).__name__) from None
+
+    def encrypts(self, host: str, port: int) -> bool:
+        """Whether `stream` speaks TLS there."""
+        return not self._rules.lists(host, port)
 
     async def close(self) -> None:
         """Close every client that was made here."""

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import httpx2
 
 from adapters.kit.egress import Dialler, HttpAnswer, HttpClient, Limits
+from adapters.kit.http_client import always
 
 Fetch = Callable[[str, str, Mapping[str, str], bytes], Awaitable[HttpAnswer]]
 """Method, full URL, headers, body -> answer."""
@@ -27,7 +28,7 @@ def dialled(dialler: Dialler, limits: Limits) -> Fetch:
             clients[origin] = dialler.http(origin, limits)
         sent = {name: value for name, value in headers.items() if name in PASSED_ON}
         return await clients[origin].request(
-            method, url, headers=sent, content=content, repeatable=method == "GET", faults=True
+            method, url, headers=sent, content=content, repeatable=method == "GET", faults=always
         )
 
     return fetch

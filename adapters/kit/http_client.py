@@ -8,6 +8,9 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from math import ceil
 from typing import Protocol
 from urllib.parse import quote, urlsplit
 
@@ -27,9 +30,19 @@ from adapters.kit.http_wire import HttpAnswer, Wire, request_bytes
 __all__ = ["HttpAnswer", "HttpClient", "Limits", "NotAllowed"]
 
 CONNECT_S = 2.0
+DAY_S = 86_400.0
 KEPT_S = 15.0  # that a connection nobody uses is kept
 _USUAL = {"https": 443, "http": 80}
 _OF_A_TARGET = "!#$%&'()*+,/:;=?@[]~"  # stays as it is; whatever else is not a letter or a digit is quoted
+
+
+Faults = Callable[[HttpAnswer], bool]
+"""Of an answer of 5xx: whether the agency is out, rather than saying something."""
+
+
+def always(_: HttpAnswer) -> bool:
+    """Whatever it says, it is an outage."""
+    return True
 
 
 class NotAllowed(AgencyUnavailable):
@@ -43,12 +56,12 @@ class NotAllowed(AgencyUnavailable):
 
 
 class _Later(AgencyUnavailable):
-    """429 or 5xx; `after_s` is what the agency asked for."""
+    """429 or 5xx; `after_s` is what the agency asked for, which our own caller is told too."""
 
     def __init__(self, answer: HttpAnswer) -> None:
         super().__init__(f"the agency answered {answer.status}", code=str(answer.status))
-        asked = answer.headers.get("retry-after", "")
-        self.after_s = float(asked) if asked.isascii() and asked.isdecimal() else 0.0
+        self.after_s = _asked_pause(answer.headers.get("retry-after", ""))
+        self.back_in_s = ceil(self.after_s) or None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +107,7 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
         content: bytes | None = None,
         repeatable: bool = True,
-        faults: bool = False,
+        faults: Faults | None = None,
         timeout_s: float | None = None,
     ) -> HttpAnswer:
         """One call.
@@ -104,7 +117,7 @@ class HttpClient:
                 full URL of the same origin.
             repeatable: asking twice does no harm, so it is tried again while time is left. Otherwise it is tried
                 once, and a call that was cut after it may have been read raises AgencyOutcomeUnknown.
-            faults: hand 5xx answers over, for protocols that carry their faults in them (SOAP).
+            faults: hand 5xx answers over, for protocols that carry their faults in them (SOAP); says which are outages.
             timeout_s: for all of it, instead of the provider's.
 
         Raises:
@@ -169,31 +182,40 @@ class HttpClient:
         repeatable = isinstance(error, AgencyUnavailable) and not isinstance(error, NotAllowed)
         return repeatable and self.breaker.may_retry()
 
-    async def _attempt(self, request: bytes, deadline: float, *, repeatable: bool, faults: bool) -> HttpAnswer:
+    async def _attempt(self, request: bytes, deadline: float, *, repeatable: bool, faults: Faults | None) -> HttpAnswer:
         self.breaker.check()
+        asked: list[Wire] = []
+        clock = asyncio.get_running_loop().time
+        begun = clock()
         try:
             async with asyncio.timeout_at(deadline), self._slots:
-                answer = await self._exchanged(request, repeatable=repeatable)
+                answer = await self._exchanged(request, asked, repeatable=repeatable)
         except TimeoutError:
             self.breaker.record(ok=False)
-            if repeatable:
+            if repeatable or not asked:  # whoever still waited for a place or a connection has sent nothing
                 raise AgencyTimeout("no answer in time") from None
             raise AgencyOutcomeUnknown("no answer in time; it may have been acted on") from None
+        except asyncio.CancelledError:
+            self.breaker.given_up(clock() - begun)
+            raise
         except AgencyError as error:
             self.breaker.record(ok=False)
             if isinstance(error, AgencyAnswerMalformed) and not repeatable:
                 raise AgencyOutcomeUnknown("the answer cannot be read; it may have been acted on") from None
             raise
-        self.breaker.record(ok=answer.status < 500 and answer.status != 429)
-        if answer.status == 429 or (answer.status >= 500 and not faults):
+        handed_over = faults is not None and answer.status >= 500
+        outage = faults(answer) if faults is not None and handed_over else answer.status >= 500 or answer.status == 429
+        self.breaker.record(ok=not outage)
+        if outage and not handed_over:
             if repeatable or answer.status in {429, 503}:
                 raise _Later(answer)
             raise AgencyOutcomeUnknown("the agency failed while acting", code=str(answer.status))
         return answer
 
-    async def _exchanged(self, request: bytes, *, repeatable: bool) -> HttpAnswer:
+    async def _exchanged(self, request: bytes, asked: list[Wire], *, repeatable: bool) -> HttpAnswer:
         kept = self._kept()
         wire = kept or await self._dialler.wired(self._host, self._port, tls=self._origin[0] == "https")
+        asked.append(wire)
         try:
             answer = await wire.call(request, self._limits.max_bytes)
         except ConnectionError:
@@ -201,7 +223,7 @@ class HttpClient:
                 raise AgencyOutcomeUnknown("the connection was cut; it may have been acted on") from None
             if kept and wire.silent:  # the agency closed it just then, and so may it all the others
                 await self.close()
-                return await self._exchanged(request, repeatable=repeatable)
+                return await self._exchanged(request, asked, repeatable=repeatable)
             raise AgencyUnavailable("the connection was cut", code="cut") from None
         self._keep(wire)
         if answer.headers.get("content-encoding", "identity") != "identity":
@@ -231,6 +253,17 @@ def _authority(scheme: str, host: str, port: int) -> str:
     """As the `Host` header has it."""
     name = f"[{host}]" if ":" in host else host.encode("idna").decode("ascii")
     return name if port == _USUAL[scheme] else f"{name}:{port}"
+
+
+def _asked_pause(told: str) -> float:
+    """Seconds that `Retry-After` says, at most a day; 0 if it cannot be read. Source: RFC 9110, section 10.2.3."""
+    if told.isascii() and told.isdecimal():
+        return min(float(told), DAY_S)
+    try:
+        until = parsedate_to_datetime(told).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return 0.0
+    return min(max((until - datetime.now(UTC)).total_seconds(), 0.0), DAY_S)
 
 
 _JITTER = wait_exponential_jitter(multiplier=0.1, max=2.0, jitter=0.1)

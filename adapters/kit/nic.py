@@ -2,6 +2,7 @@
 
 import re
 
+NEW_FORM = re.compile(r"[0-9]{12}", re.ASCII)
 _OLD = re.compile(r"([0-9]{2})([0-9]{3})([0-9]{3})([0-9])[VX]", re.IGNORECASE | re.ASCII)
 
 

@@ -25,6 +25,7 @@ from adapters.kit.contract import (
     Told,
 )
 from adapters.kit.dci_events import EventKind
+from adapters.kit.fitting import check_fits
 from adapters.kit.transports.dci import DciClient, Partner, token_client
 
 REG_TYPE = "ns:org:RegistryType:IBR"
@@ -111,8 +112,7 @@ class ProgrammeMis(BaseAdapter):
     def parse(self, service: str, body: bytes) -> object:
         """The one Beneficiary of a `sync/search` reply."""
         reply: Any = super().parse(service, body)
-        if (fault := schemas.first_fault(schemas.validator(_REPLY), reply)) is not None:
-            raise AgencyAnswerMalformed(f"the reply breaks its DCI schema at {fault}")
+        check_fits(reply, schemas.validator(_REPLY), "the reply breaks its DCI schema")
         (answered,) = reply["message"]["search_response"]
         try:
             return _only(answered.get("data", {}).get("reg_records", []))

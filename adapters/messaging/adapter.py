@@ -4,13 +4,11 @@ from base64 import b64encode
 from collections.abc import Mapping
 from urllib.parse import parse_qsl, urlencode
 
-import schemas
 from adapters.kit import strict_json
 from adapters.kit.base import BaseAdapter, Kit
 from adapters.kit.contract import (
     AgencyAnswerMalformed,
     AgencyOutcomeUnknown,
-    AgencyRejectedMessage,
     Handed,
     Hook,
     Hooked,
@@ -56,9 +54,7 @@ class Messaging(BaseAdapter):
             AgencyRefused: the person opted out, or the account may not send there.
             AgencyRejectedMessage: the number or the text is wrong for the provider.
         """
-        service = self.service(item.service)
-        if (fault := schemas.first_fault(schemas.validator(service.record_schema), item.record)) is not None:
-            raise AgencyRejectedMessage(f"the record breaks {service.record_schema} at {fault}", code="record")
+        self.service_for(item)
         resource, fields = form(item.record, item.id, self._account)
         try:
             answer = await self._http.request(

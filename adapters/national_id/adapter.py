@@ -26,6 +26,7 @@ from adapters.kit.contract import (
     Subject,
 )
 from adapters.kit.converters import ConverterError
+from adapters.kit.fitting import check_fits
 from adapters.kit.mapping import MappingError
 from adapters.kit.meanings import ERRORS
 from adapters.kit.nic import new_form
@@ -151,9 +152,7 @@ class NationalId(BaseAdapter):
             identity = strict_json.loads(self._keys.open(response["identity"], response["sessionKey"]))
         except (SealError, strict_json.StrictError) as error:
             raise AgencyAnswerMalformed(f"identity block: {error}") from None
-        fault = schemas.first_fault(schemas.validator(IDENTITY_SCHEMA), identity)
-        if fault is not None:
-            raise AgencyAnswerMalformed(f"the identity block breaks {IDENTITY_SCHEMA} at {fault}")
+        check_fits(identity, schemas.validator(IDENTITY_SCHEMA), f"the identity block breaks {IDENTITY_SCHEMA}")
         return identity
 
     def _date(self, field: str, member: str, identity: Mapping[str, object]) -> str:

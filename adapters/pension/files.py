@@ -33,7 +33,7 @@ _POSTING = re.compile(
     r"[ENV][A-Z](?P<employer_number> *[0-9]+)(?<=^.{136})(?P<month>[0-9]{6})(?P<submission>[ 0-9][0-9])"
     r"(?P<days>.{5})[0-9]{3}"
 )
-_STATUS = re.compile(r"([0-9]{6})\|([0-9VX]+)\|(known|unknown|refused)\|([0-9]{6})\|([0-9]+)\|([0-9]+)")
+_STATUS = re.compile(r"([0-9]{6})\|([0-9]{9}[VX]|[0-9]{12})\|(known|unknown|refused)\|([0-9]{6})\|([0-9]+)\|([0-9]+)")
 _PENSION = re.compile(r"([0-9]{6})\|([OSL])\|([0-9]{6})\|([0-9]{6})?")
 _FILE = re.compile(r"F\|([A-Za-z0-9.-]+)\|([0-9]+)\|(-?[0-9]+\.[0-9]{2})?\|([0-9a-f]{64})")
 _ERROR = re.compile(r"E\|(R[0-9]{2})\|([0-9]+)\|([ -~]*)")

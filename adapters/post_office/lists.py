@@ -4,18 +4,17 @@ Source: our own profile, `docs/profiles/post-office-files.md`.
 """
 
 import hashlib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import NoReturn
 
+import schemas
 from adapters.kit.codes import own_lists
 from adapters.kit.contract import AgencyAnswerMalformed, AgencyError, AgencyRefused, AgencyRejectedMessage, Handed, Item
 
-_AMOUNT = re.compile(r"(?:0|[1-9][0-9]{0,10})\.[0-9]{2}", re.ASCII)
-_CODE = re.compile(r"[LP][0-9]{2}", re.ASCII)
+LAYOUTS = "agency/own/post-office-files.json#/$defs"
 STATES = own_lists(__file__)["state"]
 
 
@@ -80,8 +79,8 @@ def told(items: Sequence[Item], name: str, content: bytes) -> dict[str, Handed |
 
 def acknowledged(content: bytes, number: str = "") -> list[Seen]:
     """The payments of an acknowledgement in the list's order; section 4. `number` empty: of any list."""
-    head, *rows = unsealed(content)
-    if len(head) != 6 or head[:3] != ["H", "1", "ACK"] or (number and head[3] != number):
+    head, *rows = unsealed(content, "acknowledgement")
+    if number and head[3] != number:
         _refuse("the header is not that of this list's acknowledgement")
     found = [_acknowledged(at, row) for at, row in enumerate(rows, start=1)]
     taken = sum(each.state == "pending" for each in found)
@@ -97,9 +96,7 @@ def details(content: bytes) -> list[Seen]:
         AgencyAnswerMalformed: a count or a sum does not fit, or the money order is not the unclaimed balance; nothing
             of it is used.
     """
-    head, *rows = unsealed(content)
-    if len(head) != 8 or head[:3] != ["H", "1", "DET"] or not all(map(_AMOUNT.fullmatch, head[5:])):
-        _refuse("the header is not that of a month's details")
+    head, *rows = unsealed(content, "details")
     returned = rows.pop() if rows and rows[-1][0] == "M" else []
     found = [_detail(at, row) for at, row in enumerate(rows, start=1)]
     sums = {state: Decimal(0) for state in STATES.values()}
@@ -108,8 +105,7 @@ def details(content: bytes) -> list[Seen]:
     allocated, paid, unclaimed = map(Decimal, head[5:])
     if head[4] != str(len(found)) or (paid, unclaimed) != tuple(sums.values()) or paid + unclaimed != allocated:
         _refuse("count and sums of the details do not fit its lines")
-    back = Decimal(returned[1]) if len(returned) == 4 and _AMOUNT.fullmatch(returned[1]) else Decimal(0)
-    if back != unclaimed:
+    if (Decimal(returned[1]) if returned else 0) != unclaimed:
         _refuse("the money order is not the unclaimed balance")
     return found
 
@@ -120,30 +116,38 @@ def sealed(lines: Sequence[str]) -> bytes:
     return content + f"T|{hashlib.sha256(content).hexdigest()}\n".encode()
 
 
-def unsealed(content: bytes) -> list[list[str]]:
-    """The fields of each line before the seal.
+def unsealed(content: bytes, layout: str) -> list[list[str]]:
+    """The fields of each line before the seal; each line is as the layout has it.
 
     Raises:
-        AgencyAnswerMalformed: not UTF-8 lines, or the seal does not fit.
+        AgencyAnswerMalformed: not UTF-8 lines, the seal does not fit, or a line breaks the layout.
     """
     body, _, seal = content.removesuffix(b"\n").rpartition(b"\n")
     if not content.endswith(b"\n") or seal != f"T|{hashlib.sha256(body + bytes([10])).hexdigest()}".encode():
         _refuse("the seal does not fit: the file was cut or changed")
+    *lines, _ = _lines(content, layout)
+    return [line.split("|") for line in lines]
+
+
+def _lines(content: bytes, layout: str) -> list[str]:
     try:
-        return [line.split("|") for line in body.decode("utf-8").split("\n")]
+        lines = content.decode("utf-8").removesuffix("\n").split("\n")
     except UnicodeDecodeError:
         _refuse("not UTF-8")
+    if (fault := schemas.first_fault(schemas.validator(f"{LAYOUTS}/{layout}"), lines)) is not None:
+        _refuse(f"no {layout} of the profile: line at {fault}")
+    return lines
 
 
 def _acknowledged(at: int, row: Sequence[str]) -> Seen:
-    if len(row) != 3 or row[0] != f"{at:06}" or not (row[2] == "OK" or _CODE.fullmatch(row[2])):
-        _refuse("a line of the acknowledgement is out of order or out of format")
+    if row[0] != f"{at:06}":
+        _refuse("a line of the acknowledgement is out of order")
     return Seen(row[1], "pending" if row[2] == "OK" else "rejected", row[2])
 
 
 def _detail(at: int, row: Sequence[str]) -> Seen:
-    if len(row) != 5 or row[0] != f"{at:06}" or row[2] not in STATES or not _AMOUNT.fullmatch(row[3]):
-        _refuse("a line of the details is out of order or out of format")
+    if len(row) != 5 or row[0] != f"{at:06}":
+        _refuse("a line of the details is out of order")
     try:
         day = datetime.strptime(f"{row[4]}+0000", "%Y%m%d%z").date()
     except ValueError:
@@ -154,11 +158,15 @@ def _detail(at: int, row: Sequence[str]) -> Seen:
 
 
 def _refusal(content: bytes, number: str) -> AgencyError:
-    fields = content.decode("ascii", "replace").strip().split("|")
-    if len(fields) != 5 or fields[:3] != ["E", "1", number] or not _CODE.fullmatch(fields[3]):
+    try:
+        (line,) = _lines(content, "refusal")
+    except AgencyAnswerMalformed:
         return AgencyAnswerMalformed("the error file is out of format", code="error_file")
-    kind = AgencyRefused if fields[3] == "L07" else AgencyRejectedMessage
-    return kind("the post takes nothing of this list", code=fields[3])
+    _, _, about, code, _ = line.split("|")
+    if about != number:
+        return AgencyAnswerMalformed("the error file is about another list", code="error_file")
+    kind = AgencyRefused if code == "L07" else AgencyRejectedMessage
+    return kind("the post takes nothing of this list", code=code)
 
 
 def _refuse(text: str) -> NoReturn:

@@ -19,6 +19,7 @@ from adapters.kit.contract import (
 from adapters.kit.dci_wire import Envelope
 from adapters.kit.detached import Checker, KeyUnusable, NotSigned, canonical
 from adapters.kit.egress import HttpAnswer
+from adapters.kit.fitting import check_fits
 from adapters.kit.transports.dci import DciClient, Partner, ack_of, stamp, token_client
 from adapters.kit.transports.rest import JSON, error_of, read_json
 
@@ -49,9 +50,7 @@ class Psp(BaseAdapter):
         Raises:
             AgencyError: not taken; safe to try again with the same item.
         """
-        service = self.service(item.service)
-        if (fault := schemas.first_fault(schemas.validator(service.record_schema), item.record)) is not None:
-            raise AgencyRejectedMessage(f"the record breaks {service.record_schema} at {fault}", code="record")
+        self.service_for(item)
         if item.record["pay_kind"] == "card":
             raise AgencyRejectedMessage("payment cards are paid at post offices; use post_office.order", code="card")
         message = {"transaction_id": item.id, "disbursements": [disbursement(item.record, self._payer)]}
@@ -81,8 +80,7 @@ class Psp(BaseAdapter):
     def mapped(self, service: Service, raw: RawAnswer) -> dict[str, object]:
         """See `wire.record`."""
         del service  # the adapter maps one
-        if (fault := schemas.first_fault(schemas.validator(f"{SCHEMA}#/$defs/status_told"), raw.payload)) is not None:
-            raise AgencyAnswerMalformed(f"the answer breaks {SCHEMA} at {fault}")
+        check_fits(raw.payload, schemas.validator(f"{SCHEMA}#/$defs/status_told"), f"the answer breaks {SCHEMA}")
         payload: Any = raw.payload
         listed = payload["message"]["txnstatus_response"]["txn_status"]["disbursements_status"]
         return record(outcome(payload, listed[0]["reference_id"] if listed else ""))

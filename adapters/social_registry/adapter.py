@@ -17,6 +17,7 @@ from adapters.kit.contract import (
     Service,
     Subject,
 )
+from adapters.kit.fitting import check_fits
 from adapters.kit.transports.dci import DciClient, Partner, token_client
 
 REG_TYPE = "ns:org:RegistryType:Social"
@@ -66,8 +67,7 @@ class SocialRegistry(BaseAdapter):
     def parse(self, service: str, body: bytes) -> object:
         """The one record of a `sync/search` reply."""
         reply: Any = super().parse(service, body)
-        if (fault := schemas.first_fault(schemas.validator(_REPLY), reply)) is not None:
-            raise AgencyAnswerMalformed(f"the reply breaks its DCI schema at {fault}")
+        check_fits(reply, schemas.validator(_REPLY), "the reply breaks its DCI schema")
         (answered,) = reply["message"]["search_response"]
         records = answered.get("data", {}).get("reg_records", [])
         if len(records) != 1:

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from decimal import Decimal
+from typing import Any, cast
 
 import orjson
 
@@ -31,7 +32,8 @@ from adapters.kit.transports.rest import JSON, error_of, read_json
 from .figures import suppressed
 
 FRESH = timedelta(minutes=5)  # how far an alert's time may be from ours
-_ALERT = {"id", "report", "dueOn", "sentAt"}
+LETTER = "treasury.allocation"
+ALERT, ALLOCATED = (f"agency/own/treasury-reports.json#/$defs/{each}" for each in ("alert", "allocated"))
 
 
 class Treasury(BaseAdapter):
@@ -47,14 +49,13 @@ class Treasury(BaseAdapter):
             raise NotConfigured(f"treasury: TREASURY_SIGNING_KEY or TREASURY_ALERT_KEY is {error}") from None
 
     async def deliver(self, item: Item) -> Handed:
-        """Send one report, signed. `state` is `IN_TIME` or `LATE`.
+        """Send one report, signed, or one allocation letter. `state` is `IN_TIME` or `LATE`; of a letter, `RECEIVED`.
 
         Raises:
             AgencyError: not taken; safe to try again with the same item.
         """
-        service = self.service(item.service)
-        if (fault := schemas.first_fault(schemas.validator(service.record_schema), item.record)) is not None:
-            raise AgencyRejectedMessage(f"the record breaks {service.record_schema} at {fault}", code="record")
+        if self.service_for(item).id == LETTER:
+            return await self._allocated(item)
         lines: Any = item.record["lines"]
         report = {**item.record, "lines": suppressed(lines)}
         body = {"report": report, "signature": self._signer.detached(canonical(report))}
@@ -93,22 +94,30 @@ class Treasury(BaseAdapter):
             raise HookRefused("signature", "the alert is not signed with TREASURY_ALERT_KEY") from None
         except strict_json.StrictError as error:
             raise HookRefused("malformed", f"the alert is {error}") from None
-        if not isinstance(alert, dict) or alert.keys() != _ALERT or not all(isinstance(e, str) for e in alert.values()):
-            raise HookRefused("schema", "an alert has id, report, dueOn and sentAt")
+        if (fault := schemas.first_fault(schemas.validator(ALERT), alert)) is not None:
+            raise HookRefused("schema", f"the alert does not fit at {fault}")
         _check_now(alert["sentAt"], hook.at)
         record = {"report": alert["report"], "state": "overdue", "due_on": alert["dueOn"], "received_on": None}
-        if (fault := schemas.first_fault(schemas.validator("canonical/report-state.v1.json"), record)) is not None:
-            raise HookRefused("schema", f"the alert does not fit at {fault}")
         subject = Subject((Identifier("REPORT", alert["report"]),))
         return Hooked(events=(Told(alert["id"], "late-report", record, subject),), content={"taken": alert["id"]})
+
+    async def _allocated(self, item: Item) -> Handed:
+        total = sum(Decimal(each["amount"]) for each in cast("list[dict[str, str]]", item.record["zones"]))
+        if total != Decimal(str(item.record["total"])):
+            raise AgencyRejectedMessage("total: not the sum of the zones", code="total")
+        body = {"letter": item.record, "signature": self._signer.detached(canonical(item.record))}
+        told: Any = self._told(await self._post("/v1/allocations", body), ALLOCATED)
+        if told["letter"] != item.record["letter"]:
+            raise AgencyRejectedMessage("the answer is about another letter", code="letter")
+        return Handed(told["letter"], told["state"])
 
     async def _post(self, path: str, body: Mapping[str, object]) -> HttpAnswer:
         return await self._http.request("POST", path, headers=self._headers, content=orjson.dumps(body))
 
-    def _told(self, answer: HttpAnswer) -> object:
+    def _told(self, answer: HttpAnswer, shape: str = "./answer.json") -> object:
         if not 200 <= answer.status < 300:
             raise error_of(answer, _code(answer))
-        return read_json(answer, "./answer.json", self.kit.folder)
+        return read_json(answer, shape, self.kit.folder)
 
 
 def build(kit: Kit) -> Treasury:

@@ -101,7 +101,6 @@ OWN_WRITING = {
     "adapters/kit/connector.py": "jwk = json.loads(path.read_bytes())",
     "adapters/kit/coverage.py": "json.loads(sample.expected)",
     "adapters/kit/sealed_check.py": "json.loads(each.expected)",
-    "adapters/kit/stored_xsd.py": "etree.fromstring((schemas.FOLDER / name).read_bytes(), parser)",
     "adapters/kit/strict_json.py": "value = orjson.loads(data)",  # the reader itself
     "adapters/second_wires/tax/adapter.py": "etree.fromstring(etree.tostring(answer))",
     "gateway/edges/v1/audit.py": "orjson.loads(each.value)",

@@ -4,7 +4,7 @@ Source: DCI (SPDCI) registry interfaces 1.0.0; `schemas/dci/*.json`. Differences
 messages are protected) are arguments.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -23,6 +23,7 @@ from adapters.kit.contract import (
 )
 from adapters.kit.dci_wire import CLEAR, Envelope, Sent, Wire
 from adapters.kit.egress import HttpAnswer, HttpClient
+from adapters.kit.nic import new_form
 from adapters.kit.transports.oauth import ClientCredentials
 from adapters.kit.transports.rest import JSON, error_of
 
@@ -95,6 +96,7 @@ class DciClient:
         Raises:
             AgencyCannotTell: the partner found too many.
             AgencyRejectedMessage: the partner rejects the criteria.
+            AgencyAnswerMalformed: an item that was not asked, one twice, or a record about somebody else.
             AgencyError: as `call`.
         """
         places = {str(uuid4()): each for each in criteria}
@@ -104,10 +106,15 @@ class DciClient:
         ]
         message = {"transaction_id": str(uuid4()), "search_request": items}
         reply = await self.call("/sync/search", "search", message, total=len(items))
-        answered = {item["reference_id"]: item for item in reply["message"].get("search_response", [])}
+        told = reply["message"].get("search_response", [])
+        answered = {item["reference_id"]: item for item in told}
+        if len(answered) != len(told):
+            raise AgencyAnswerMalformed("the reply answers one question twice")
         if not answered.keys() <= places.keys():
             raise AgencyAnswerMalformed("the reply answers another question than ours")
-        return [found_in(answered[reference]) if reference in answered else Found((), 0) for reference in places]
+        return [
+            _found_of(place, answered[name]) if name in answered else Found((), 0) for name, place in places.items()
+        ]
 
     async def call(self, path: str, action: str, message: Mapping[str, Any], *, total: int = 1) -> Envelope:
         """Send one synchronous request; the reply envelope, checked against the partner's schema.
@@ -229,6 +236,33 @@ def found_in(item: Mapping[str, Any]) -> Found:
     held = (item.get("data") or {}).get("reg_records", ())
     records = (held,) if isinstance(held, dict) else tuple(held)
     return Found(records, int((item.get("pagination") or {}).get("total_count", len(records))))
+
+
+def _found_of(criteria: Mapping[str, object], item: Mapping[str, Any]) -> Found:
+    """As `found_in`; a record that has a number of the kind that was asked by, and only other ones, is no answer.
+
+    Raises:
+        AgencyAnswerMalformed: a record about somebody else; code `person`.
+    """
+    found, query = found_in(item), criteria.get("query")
+    if criteria.get("query_type") != "idtype-value" or not isinstance(query, Mapping):
+        return found
+    for record in found.records:
+        numbers = {new_form(each) for each in _numbers(record, query.get("type"))}
+        if numbers and new_form(str(query.get("value"))) not in numbers:
+            raise AgencyAnswerMalformed("a record about somebody else", code="person")
+    return found
+
+
+def _numbers(node: object, kind: object) -> Iterator[str]:
+    """Every number of a kind in a record; those of a household's members are among them."""
+    if isinstance(node, dict):
+        if node.get("identifier_type") == kind and isinstance(node.get("identifier_value"), str):
+            yield node["identifier_value"]
+        node = list(node.values())
+    if isinstance(node, list):
+        for each in node:
+            yield from _numbers(each, kind)
 
 
 def _progress(message: Mapping[str, Any]) -> dict[str, object]:

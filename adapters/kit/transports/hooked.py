@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-import schemas
 from adapters.kit import declared_hook
 from adapters.kit.base import Kit, NotConfigured, as_of
 from adapters.kit.callback import record_schema_of
@@ -22,6 +21,7 @@ from adapters.kit.contract import (
 )
 from adapters.kit.declared_hook import DeclaredAnswer, Webhook
 from adapters.kit.declared_request import sent
+from adapters.kit.fitting import check_fits
 from adapters.kit.manifest import answer_validator
 from adapters.kit.mapping import MappingError
 from adapters.kit.meanings import meant
@@ -65,8 +65,7 @@ class HookedRest(DeclaredRest):
             record = self.kit.mapping[name](told)
         except (MappingError, HookRefused) as error:
             raise AgencyAnswerMalformed(str(error)) from None
-        if fault := schemas.first_fault(record_schema_of(event.tells), record):
-            raise AgencyAnswerMalformed(f"the record breaks {event.tells} at {fault}")
+        check_fits(record, record_schema_of(event.tells), f"the record breaks {event.tells}")
         return record
 
     def _told(self, name: str, told: object) -> Told:
@@ -83,10 +82,8 @@ class HookedRest(DeclaredRest):
         reference = declared_hook.word_at(told, declared.reference)
         service = self.kit.manifest.services[name]
         try:
-            if service.answer_schema:
-                fault = schemas.first_fault(answer_validator(self.kit.folder, service.answer_schema), told)
-                if fault is not None:
-                    raise AgencyAnswerMalformed(f"the answer breaks {service.answer_schema} at {fault}")
+            if schema := service.answer_schema:
+                check_fits(told, answer_validator(self.kit.folder, schema), f"the answer breaks {schema}")
             said = meant(service, told)
         except AgencyError as error:
             return AnsweredLater(reference, error)

@@ -64,7 +64,8 @@ class Session:
 
         Raises:
             AgencyRefused: the database does not let us in, or wants the password itself.
-            AgencyUnavailable: not reachable, or broken off.
+            AgencyUnavailable: not reachable, or broken off; or it took us in without proving that it knows the password
+                (code `server_proof`): SCRAM-SHA-256 is what tells the agency's database from another one.
         """
         session = Session(await dialler.stream(account.host, account.port, usual=PORT, before=_asked_for_tls), most)
         try:
@@ -105,6 +106,17 @@ class Session:
             raise failed
         return found
 
+    async def quiet(self) -> bool:
+        """Whether it may be asked again: since the last answer came neither an end nor what nobody asked for."""
+        try:
+            async with asyncio.timeout(0):
+                await self._reader.readexactly(1)
+        except TimeoutError:
+            return True
+        except (OSError, asyncio.IncompleteReadError):
+            pass  # hung up
+        return False
+
     def close(self) -> None:
         """Say good-bye, without waiting for anything."""
         self._write(b"X", b"")
@@ -132,6 +144,8 @@ class Session:
                 proof.check(body[4:])
             elif asked != SIGNED_IN:
                 raise AgencyRefused("the database wants another sign-in than SCRAM-SHA-256", code="sign_in")
+        if not proof.shown:  # "signed in" without a proof: anybody on the way can say that
+            raise _no_proof()
 
     async def _answer(self) -> AsyncIterator[tuple[bytes, bytes]]:
         """Messages up to ReadyForQuery."""
@@ -167,6 +181,7 @@ class _Scram:
         self._password = password.encode()
         self._bare = f"n=,r={secrets.token_urlsafe(18)}"
         self._expected = b""
+        self.shown = False  # the server proved that it knows the password
 
     @property
     def first(self) -> bytes:
@@ -199,7 +214,12 @@ class _Scram:
         """
         shown = b"v=" + b64encode(self._expected)
         if not self._expected or not hmac.compare_digest(server_final, shown):
-            raise AgencyUnavailable("the server could not prove that it is the agency's database", code="server_proof")
+            raise _no_proof()
+        self.shown = True
+
+
+def _no_proof() -> AgencyUnavailable:
+    return AgencyUnavailable("the server could not prove that it is the agency's database", code="server_proof")
 
 
 async def _asked_for_tls(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-import schemas
 from adapters.kit import strict_json
 from adapters.kit.base import BaseAdapter, Kit, as_of
 from adapters.kit.carrying import carried
@@ -25,6 +24,7 @@ from adapters.kit.contract import (
 from adapters.kit.declared_auth import signed_in
 from adapters.kit.declared_request import Sent, sent
 from adapters.kit.egress import HttpAnswer
+from adapters.kit.fitting import check_fits
 from adapters.kit.manifest import answer_validator
 from adapters.kit.meanings import meant, meant_by_status
 from adapters.kit.transports.xroad_rest import through
@@ -48,9 +48,8 @@ def read_json(answer: HttpAnswer, schema: str = "", folder: Path = Path()) -> ob
         value = strict_json.loads(answer.body)
     except strict_json.StrictError as error:
         raise AgencyAnswerMalformed(f"the answer is {error}", code=str(answer.status)) from None
-    fault = schemas.first_fault(answer_validator(folder, schema), value) if schema else None
-    if fault is not None:
-        raise AgencyAnswerMalformed(f"the answer breaks {schema} at {fault}", code=str(answer.status))
+    if schema:
+        check_fits(value, answer_validator(folder, schema), f"the answer breaks {schema}", code=str(answer.status))
     return value
 
 

@@ -71,7 +71,7 @@ class Sftp:
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator["Session"]:
-        """A logged-in session, within the account's deadline for everything done in it.
+        """A logged-in session, within the account's deadline for everything done in it, waiting for a place included.
 
         Raises:
             AgencyTimeout: not done in time.
@@ -85,17 +85,17 @@ class Sftp:
 
     @asynccontextmanager
     async def _opened(self) -> AsyncIterator["Session"]:
-        async with self._slots:
-            try:
-                with _translated():
-                    async with (
-                        asyncio.timeout(self._limits.timeout_s),
-                        self._connected() as connection,
-                        connection.start_sftp_client() as client,
-                    ):
-                        yield Session(client, self._limits.max_bytes)
-            except TimeoutError:
-                raise AgencyTimeout("the SFTP server was too slow") from None
+        try:
+            with _translated():
+                async with (
+                    asyncio.timeout(self._limits.timeout_s),
+                    self._slots,
+                    self._connected() as connection,
+                    connection.start_sftp_client() as client,
+                ):
+                    yield Session(client, self._limits.max_bytes)
+        except TimeoutError:
+            raise AgencyTimeout("the SFTP server was too slow") from None
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[asyncssh.SSHClientConnection]:
@@ -196,14 +196,19 @@ class Session:
 
         Raises:
             AgencyAnswerMalformed: larger than the byte cap.
+            AgencyUnavailable: it was written to while it was read (code `changing`), so it is not one state of it.
         """
         content = bytearray()
         async with self._client.open(path, "rb") as file:
+            before = await file.stat()
             while block := await file.read(_BLOCK):
                 assert isinstance(block, bytes), "opened in binary mode"
                 content += block
                 if len(content) > self._max_bytes:
                     raise AgencyAnswerMalformed(f"a file is larger than {self._max_bytes} bytes", code="too_large")
+            after = await file.stat()
+        if (before.size, before.mtime) != (after.size, after.mtime) or after.size != len(content):
+            raise AgencyUnavailable("a file changed while it was read; ask again", code="changing")
         return bytes(content)
 
     async def remove(self, path: str) -> None:

@@ -23,6 +23,7 @@ from adapters.kit.egress import Dialler, Stream
 SMTPS = 465
 LONGEST_LINE, MOST_LINES = 2048, 100
 _REPLY = re.compile(rb"([2-5][0-9]{2})([ -])[\x20-\x7e\x80-\xff]*\r\n")
+_BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n")  # RFC 5321, section 2.3.8
 _ADDRESS = re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9.-]{3,190}", re.ASCII)
 
 
@@ -61,6 +62,8 @@ class Smtp:
         """
         if not _ADDRESS.fullmatch(receiver) or not _ADDRESS.fullmatch(sender):
             raise AgencyRejectedMessage("the address cannot be written in an SMTP command", code="address")
+        if _BARE.search(message):  # some relays end a message there, and what follows would be the next one
+            raise AgencyRejectedMessage("a line of the message ends otherwise than with CRLF", code="lines")
         with self.breaker.guarding():
             return await self._handed(sender, receiver, message)
 

@@ -22,12 +22,10 @@ from typing import Any
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt
 from tenacity.wait import wait_exponential_jitter
 
-import schemas
 from adapters.kit.base import BaseAdapter, Kit, NotConfigured, as_of
 from adapters.kit.breaker import Breaker
 from adapters.kit.carrying import carried
 from adapters.kit.contract import (
-    AgencyAnswerMalformed,
     AgencyError,
     AgencyHasNoSuchPerson,
     AgencyTimeout,
@@ -37,6 +35,7 @@ from adapters.kit.contract import (
     Service,
 )
 from adapters.kit.declared_query import bound
+from adapters.kit.fitting import check_fits
 from adapters.kit.manifest import answer_validator
 from adapters.kit.meanings import meant
 from adapters.kit.transports.postgres import Account, Row, Session
@@ -86,16 +85,18 @@ class DeclaredSql(BaseAdapter):
             self._idle.pop().close()
 
     def _check(self, service: Service, payload: object) -> None:
-        if not service.answer_schema:
-            return
-        fault = schemas.first_fault(answer_validator(self.kit.folder, service.answer_schema), payload)
-        if fault is not None:
-            raise AgencyAnswerMalformed(f"the rows break {service.answer_schema} at {fault}", code="rows")
+        if schema := service.answer_schema:
+            check_fits(payload, answer_validator(self.kit.folder, schema), f"the rows break {schema}", code="rows")
 
     async def _rows(self, statement: str, values: Sequence[str]) -> list[Row]:
+        clock = asyncio.get_running_loop().time
+        begun = clock()
         try:
             async with asyncio.timeout(self.kit.limits().timeout_s), self._slots:
                 return await self._retrying(self._asked, statement, values)
+        except asyncio.CancelledError:
+            self._breaker.given_up(clock() - begun)
+            raise
         except TimeoutError:
             self._breaker.record(ok=False)
             raise AgencyTimeout("no answer of the database in time") from None
@@ -115,7 +116,7 @@ class DeclaredSql(BaseAdapter):
         self._breaker.check()
         session: Session | None = None
         try:
-            session = self._idle.pop() if self._idle else await self._opened()
+            session = await self._kept() or await self._opened()
             yield session
         except BaseException as error:
             if session is not None:
@@ -125,6 +126,14 @@ class DeclaredSql(BaseAdapter):
             raise
         self._breaker.record(ok=True)
         self._idle.append(session)
+
+    async def _kept(self) -> Session | None:
+        while self._idle:
+            session = self._idle.pop()
+            if await session.quiet():
+                return session
+            session.close()
+        return None
 
     async def _opened(self) -> Session:
         return await Session.opened(self.kit.dialler, self._account, self.kit.limits().max_bytes)

@@ -31,6 +31,8 @@ PROTOCOL = "4.0"
 _PARTS = ("xRoadInstance", "memberClass", "memberCode", "subsystemCode")
 _REFUSED = ("AccessDenied", "Forbidden", "Unauthorized")
 _FAULT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)  # no person's number
+_HEADER, _BODY = f"{{{SOAP}}}Header", f"{{{SOAP}}}Body"
+_CHARSET = re.compile(r"""charset\s*=\s*["']?([A-Za-z0-9._-]+)""", re.ASCII | re.IGNORECASE)
 _NAMES = {"soap": SOAP, "xrd": XROAD, "id": IDENTIFIERS}
 
 
@@ -119,7 +121,7 @@ class XRoad:
             user=user,
         )
         headers = {"content-type": "text/xml; charset=utf-8", "soapaction": '""'}
-        told = await self._http.request("POST", "/", headers=headers, content=content, faults=True)
+        told = await self._http.request("POST", "/", headers=headers, content=content, faults=is_outage)
         root, found = opened(told)
         self._check_header(root, message_id, asked.localname)
         return checked(found, answer or f"{{{asked.namespace}}}{asked.localname}Response", self._schema)
@@ -127,7 +129,8 @@ class XRoad:
     def _check_header(self, root: etree._Element, message_id: str, operation: str) -> None:
         """The provider must copy our header fields into its answer (PR-MESS 2.2)."""
         header = root.find("soap:Header", _NAMES)
-        found = () if header is None else (
+        names = () if header is None else [str(each.tag) for each in header]
+        found = () if header is None or len(set(names)) != len(names) else (
             header.findtext("xrd:protocolVersion", namespaces=_NAMES),
             header.findtext("xrd:id", namespaces=_NAMES),
             _codes(header.find("xrd:client", _NAMES)),
@@ -144,8 +147,11 @@ def opened(answer: HttpAnswer) -> tuple[etree._Element, etree._Element]:
         AgencyError: what a fault means, see `fault_of`; AgencyAnswerMalformed: not one element in a SOAP 1.1 body.
     """
     root = _parsed(answer)
-    body = root.find("soap:Body", _NAMES)
-    content = body[0] if body is not None and len(body) == 1 else None
+    parts = [str(each.tag) for each in root]
+    if parts not in ([_BODY], [_HEADER, _BODY]):  # WS-I Basic Profile 1.1, R1011 and R9981
+        raise AgencyAnswerMalformed("the answer has not one SOAP body after one header", code=str(answer.status))
+    body = root[-1]
+    content = body[0] if len(body) == 1 else None
     if content is None:
         raise AgencyAnswerMalformed("the answer has not one element in its SOAP body", code=str(answer.status))
     if content.tag == f"{{{SOAP}}}Fault":
@@ -153,6 +159,15 @@ def opened(answer: HttpAnswer) -> tuple[etree._Element, etree._Element]:
     if answer.status != 200:
         raise AgencyAnswerMalformed("an answer that is no fault has another status than 200", code=str(answer.status))
     return root, content
+
+
+def is_outage(answer: HttpAnswer) -> bool:
+    """Whether an answer of 5xx says that the other side is out: SOAP 1.1 sends every fault with 500, also a refusal."""
+    try:
+        opened(answer)
+    except AgencyError as error:
+        return isinstance(error, AgencyUnavailable | AgencyAnswerMalformed)
+    return True
 
 
 def checked(content: etree._Element, tag: str, schema: etree.XMLSchema) -> etree._Element:
@@ -225,6 +240,9 @@ def _parsed(answer: HttpAnswer) -> etree._Element:
         if answer.status >= 500:  # a proxy in between, not the provider
             raise AgencyUnavailable("the agency failed", code=str(answer.status))
         raise AgencyAnswerMalformed("the answer is not XML by its content type", code=str(answer.status))
+    charset = _CHARSET.search(answer.headers.get("content-type", ""))
+    if charset and charset[1].lower() not in {"utf-8", "us-ascii"}:  # goes before what the document says: RFC 7303, 3
+        raise AgencyAnswerMalformed("the answer is not UTF-8 by its content type", code=str(answer.status))
     try:
         root = strict_xml.parse(answer.body, limit=len(answer.body))  # the byte cap was the client's
     except strict_xml.StrictError as error:

@@ -11,8 +11,9 @@ from uuid import uuid4
 
 from adapters.kit import strict_json
 from adapters.kit.base import Kit, NotConfigured
-from adapters.kit.contract import AgencyRefused, AgencyRejectedMessage, AgencyUnavailable
+from adapters.kit.contract import AgencyError, AgencyRefused, AgencyRejectedMessage, AgencyUnavailable
 from adapters.kit.egress import HttpAnswer
+from adapters.kit.http_client import Faults
 from adapters.kit.transports.xroad import NotASystem, System, traced
 
 _REFUSED = ("AccessDenied", "Forbidden", "Unauthorized", "UnknownMember", "UnknownService")
@@ -20,11 +21,23 @@ _REFUSED = ("AccessDenied", "Forbidden", "Unauthorized", "UnknownMember", "Unkno
 
 @dataclass(frozen=True, slots=True)
 class Through:
-    """What lies between us and the agency. `faults`: answers of 5xx are handed over, because they say more."""
+    """What lies between us and the agency. `xroad`: answers of 5xx are handed over, because they say more."""
 
     target: Callable[[str], str] = str
     headers: Callable[[], Mapping[str, str]] = dict
-    faults: bool = False
+    xroad: bool = False
+
+    @property
+    def faults(self) -> Faults | None:
+        """Which of them are outages; None where they say nothing."""
+        return self._is_outage if self.xroad else None
+
+    def _is_outage(self, answer: HttpAnswer) -> bool:
+        try:
+            self.check(answer)
+        except AgencyError as error:
+            return isinstance(error, AgencyUnavailable)
+        return True
 
     def check(self, answer: HttpAnswer) -> None:
         """Raise what X-Road itself says, and what a 5xx means.
@@ -34,7 +47,7 @@ class Through:
             AgencyRejectedMessage: X-Road cannot read our message (`Client.`).
             AgencyUnavailable: the provider or its security server does not answer.
         """
-        if not self.faults or answer.status < 400:
+        if not self.xroad or answer.status < 400:
             return
         kind = answer.headers.get("x-road-error", "")[:120]
         code = traced(kind, _fault_id(answer)) if kind else str(answer.status)
@@ -59,9 +72,7 @@ def through(kit: Kit) -> Through:
     except NotASystem as error:
         raise NotConfigured(f"{kit.manifest.id}: {error}") from None
     before, us = "/r1/" + _path(provider), _path(client)
-    return Through(
-        lambda target: before + target, lambda: {"x-road-client": us, "x-road-id": str(uuid4())}, faults=True
-    )
+    return Through(lambda target: before + target, lambda: {"x-road-client": us, "x-road-id": str(uuid4())}, xroad=True)
 
 
 def _fault_id(answer: HttpAnswer) -> str:

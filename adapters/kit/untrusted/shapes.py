@@ -38,7 +38,7 @@ class Shapes:
 
     def __init__(self, roots: Sequence[etree._Element]) -> None:
         self._named = {
-            (_local(node), f"{{{root.get('targetNamespace', '')}}}{node.get('name')}"): node
+            (local_name(node), f"{{{root.get('targetNamespace', '')}}}{node.get('name')}"): node
             for root in roots
             for node in root.iterchildren(f"{{{XSD}}}*")
             if node.get("name")
@@ -54,24 +54,24 @@ class Shapes:
         return () if part.node is None else tuple(self._in(part.node, required=True, many=False))
 
     def _in(self, node: etree._Element, *, required: bool, many: bool, depth: int = 0) -> Iterator[Part]:
-        is_choice = _local(node) == "choice"
+        is_choice = local_name(node) == "choice"
         for at, child in enumerate(node.iterchildren(f"{{{XSD}}}*") if depth < DEEPEST else ()):
             for part in self._of(child, required=required and not is_choice, many=many, depth=depth):
-                yield replace(part, branch=(_line(node), at)) if is_choice and part.branch is None else part
+                yield replace(part, branch=(line_of(node), at)) if is_choice and part.branch is None else part
 
     def _of(self, child: etree._Element, *, required: bool, many: bool, depth: int) -> Iterator[Part]:
         """The element that a particle is, or those in it."""
         needed = required and child.get("minOccurs", "1") != "0"
         repeats = many or child.get("maxOccurs", "1") not in {"0", "1"}
-        if _local(child) == "element":
+        if local_name(child) == "element":
             yield replace(self._part(child), required=needed, many=repeats)
-        elif _local(child) in _MODELS or _local(child) == "group":
+        elif local_name(child) in _MODELS or local_name(child) == "group":
             yield from self._base(child, needed=needed, repeats=repeats, depth=depth)
             yield from self._in(child, required=needed, many=repeats, depth=depth + 1)
 
     def _base(self, node: etree._Element, *, needed: bool, repeats: bool, depth: int) -> Iterator[Part]:
         """What an extension adds to, or what a reference to a group means."""
-        meant = {"extension": ("complexType", "base"), "group": ("group", "ref")}.get(_local(node))
+        meant = {"extension": ("complexType", "base"), "group": ("group", "ref")}.get(local_name(node))
         if meant and (target := self._named.get((meant[0], full_name(node, node.get(meant[1], ""))))) is not None:
             yield from self._in(target, required=needed, many=repeats, depth=depth + 1)
 
@@ -95,7 +95,7 @@ class Shapes:
         if node is None or depth > DEEPEST:
             return replace(part, kind="string")
         based = next((each for each in node.iter(f"{{{XSD}}}restriction", f"{{{XSD}}}extension")), None)
-        if _local(node) == "simpleType" or node.find(f"{{{XSD}}}simpleContent") is not None:
+        if local_name(node) == "simpleType" or node.find(f"{{{XSD}}}simpleContent") is not None:
             return replace(part, kind="string") if based is None else self._typed(
                 part, full_name(based, based.get("base", "")), depth + 1
             )  # fmt: skip
@@ -104,7 +104,7 @@ class Shapes:
 
 def _tag(node: etree._Element, name: str) -> str:
     """A local element has its schema's namespace only where the schema, or the element itself, says `qualified`."""
-    root = next(each for each in (node, *node.iterancestors()) if _local(each) == "schema")
+    root = next(each for each in (node, *node.iterancestors()) if local_name(each) == "schema")
     is_global = node.getparent() is root
     form = node.get("form", root.get("elementFormDefault", "unqualified"))
     space = root.get("targetNamespace", "")
@@ -125,10 +125,12 @@ def _caption(node: etree._Element) -> str:
     return next((each[:120] for each in words if each), "")
 
 
-def _local(node: etree._Element) -> str:
+def local_name(node: etree._Element) -> str:
+    """A node's name without its namespace."""
     return etree.QName(node).localname
 
 
-def _line(node: etree._Element) -> int:
-    known: Any = node.sourceline
+def line_of(node: etree._Element) -> int:
+    """Where a node stands in its document; 0 if that is not known."""
+    known: Any = node.sourceline  # a number, or nothing; the type stubs know neither
     return int(known or 0)

@@ -11,17 +11,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
-from typing import Any
 
 from lxml import etree
 
 import schemas
-from adapters.kit import strict_xml
-from adapters.kit.strict_json import StrictError
 
 from .refused import ProgramRefused
-from .shapes import XSD, Shapes, full_name
-from .xsd import check_text, compiled_schema
+from .shapes import XSD, Shapes, full_name, line_of
+from .xsd import check_text, compiled_schema, read_root
 
 WSDL = "http://schemas.xmlsoap.org/wsdl/"
 SOAP = "http://schemas.xmlsoap.org/wsdl/soap/"
@@ -82,7 +79,8 @@ def checked_wsdl(text: bytes, where: str = "service.wsdl", *, trial: bool = True
     Raises:
         ProgramRefused: `xml`, `too_large`, `not_wsdl`, `outside`, or what `checked_xsd` refuses.
     """
-    root = _read(text, where)
+    otherwise = ("not_wsdl", "the root is not a WSDL 1.1 `definitions`")
+    root = read_root(text, where, f"{{{WSDL}}}definitions", limit=LIMIT, otherwise=otherwise)
     own = root.findall("wsdl:types/xs:schema", _NAMES)
     _check_outside(root, own, where)
     for schema in own:
@@ -98,20 +96,10 @@ def checked_wsdl(text: bytes, where: str = "service.wsdl", *, trial: bool = True
     return Wsdl(MappingProxyType(operations), joined, shapes)
 
 
-def _read(text: bytes, where: str) -> etree._Element:
-    try:
-        root = strict_xml.parse(text, limit=LIMIT)
-    except StrictError as error:
-        raise ProgramRefused("xml", str(error), where=where) from None
-    if root.tag != f"{{{WSDL}}}definitions":
-        raise ProgramRefused("not_wsdl", "the root is not a WSDL 1.1 `definitions`", where=where, line=_line(root))
-    return root
-
-
 def _check_outside(root: etree._Element, own: Sequence[etree._Element], where: str) -> None:
     if (found := root.find("wsdl:import", _NAMES)) is not None:
         told = "a WSDL that imports another is not followed: put both into one file"
-        raise ProgramRefused("outside", told, where=where, line=_line(found))
+        raise ProgramRefused("outside", told, where=where, line=line_of(found))
     known = {schema.get("targetNamespace", "") for schema in own} | set(STORED) | {XSD}
     for imported in (each for schema in own for each in schema.findall("xs:import", _NAMES)):
         space = imported.get("namespace", "")
@@ -119,7 +107,7 @@ def _check_outside(root: etree._Element, own: Sequence[etree._Element], where: s
             told = (
                 f"imports {space or 'a schema without a namespace'}, of which no copy is stored; nothing is fetched: "
             )
-            raise ProgramRefused("outside", f"{told}put it into wsdl:types", where=where, line=_line(imported))
+            raise ProgramRefused("outside", f"{told}put it into wsdl:types", where=where, line=line_of(imported))
 
 
 def _mapped(schema: etree._Element, places: Mapping[str, Sequence[str]], own: str = "") -> str:
@@ -184,8 +172,3 @@ def _bound(root: etree._Element, name: str) -> tuple[str, str]:
             version = next((each.text or "" for each in bound if str(each.tag).endswith("}version")), "")
             return ("" if soap is None else soap.get("soapAction", "")), version.strip()
     return "", ""
-
-
-def _line(node: etree._Element) -> int:
-    known: Any = node.sourceline  # a number, or nothing; the type stubs know neither
-    return int(known or 0)

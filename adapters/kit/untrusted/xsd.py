@@ -10,7 +10,6 @@ import sys
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from lxml import etree
 
@@ -20,6 +19,7 @@ from adapters.kit.strict_json import StrictError
 from . import patterns
 from .refused import ProgramRefused
 from .sealed_xsd import compiled
+from .shapes import XSD, line_of, local_name
 
 LIMIT = 1024 * 1024
 ELEMENTS = 20_000
@@ -29,7 +29,6 @@ MOST_MODEL = 20_000  # particles of one content model, with its groups written o
 DEEPEST_MODEL = 100  # groups within groups, and types that extend types
 TRIAL_S = 5.0
 
-XSD = "http://www.w3.org/2001/XMLSchema"
 _VERSIONING = "{http://www.w3.org/2007/XMLSchema-versioning}"
 _OUTSIDE = frozenset({"include", "override", "redefine"})
 _NEWER = frozenset({"alternative", "assert", "assertion", "defaultOpenContent", "explicitTimezone", "openContent"})
@@ -51,7 +50,8 @@ def checked_xsd(text: bytes, where: str = "schema.xsd", *, trial: bool = True) -
         ProgramRefused: `xml`, `too_large`, `not_xsd`, `outside`, `xsd_1_1`, `identity`, `occurs`, `enumeration`,
             `pattern`, `model` or `schema`, with the line.
     """
-    root = _read(text, where)
+    otherwise = ("not_xsd", "the root is not an XSD schema")
+    root = read_root(text, where, f"{{{XSD}}}schema", limit=LIMIT, otherwise=otherwise)
     check_text(root, where)
     for imported in root.findall(f"{{{XSD}}}import"):
         root.remove(imported)
@@ -85,29 +85,34 @@ def compiled_schema(text: str, copies: Mapping[str, str], where: str, *, trial: 
         raise _uncompiled(error, where) from None
 
 
-def _read(text: bytes, where: str) -> etree._Element:
+def read_root(text: bytes, where: str, tag: str, *, limit: int, otherwise: tuple[str, str]) -> etree._Element:
+    """The root of a stranger's XML document of at most `limit` bytes, if it is a `tag`.
+
+    Raises:
+        ProgramRefused: `xml`; or the code and text that `otherwise` gives, for another root.
+    """
     try:
-        root = strict_xml.parse(text, limit=LIMIT)
+        root = strict_xml.parse(text, limit=limit)
     except StrictError as error:
         raise ProgramRefused("xml", str(error), where=where) from None
-    if root.tag != f"{{{XSD}}}schema":
-        raise ProgramRefused("not_xsd", "the root is not an XSD schema", where=where, line=_line(root))
+    if root.tag != tag:
+        raise ProgramRefused(*otherwise, where=where, line=line_of(root))
     return root
 
 
 def _check(node: etree._Element, where: str) -> None:
     if fault := next(_faults(node), None):
-        raise ProgramRefused(*fault, where=where, line=_line(node))
-    if _name(node) == "pattern":
+        raise ProgramRefused(*fault, where=where, line=line_of(node))
+    if local_name(node) == "pattern":
         try:
             patterns.check(node.get("value", ""))
         except ProgramRefused as error:
-            raise ProgramRefused(error.code, error.detail, where=where, line=_line(node)) from None
+            raise ProgramRefused(error.code, error.detail, where=where, line=line_of(node)) from None
 
 
 def _faults(node: etree._Element) -> Iterator[tuple[str, str]]:
     """What one element breaks: code and text."""
-    name = _name(node)
+    name = local_name(node)
     if name in _OUTSIDE:
         yield "outside", f"{name} is not followed: put all definitions into one file"
     if name in _NEWER or any(str(each).startswith(_VERSIONING) for each in node.attrib):
@@ -128,9 +133,9 @@ class _Models:
     def __init__(self, root: etree._Element, where: str) -> None:
         self._root, self._where = root, where
         self._named = {
-            (_name(each), each.get("name", "")): each
+            (local_name(each), each.get("name", "")): each
             for each in root
-            if _name(each) in {"attributeGroup", "complexType", "group"}
+            if local_name(each) in {"attributeGroup", "complexType", "group"}
         }
         self._sizes: dict[etree._Element, int] = {}
 
@@ -147,9 +152,9 @@ class _Models:
         if depth > DEEPEST_MODEL:
             raise self._refused(node, f"groups and base types go more than {DEEPEST_MODEL} levels deep")
         self._sizes[node] = -1
-        inner = [each for each in node if _name(each) not in {"annotation", "element", "attribute"}]
+        inner = [each for each in node if local_name(each) not in {"annotation", "element", "attribute"}]
         total = 1 + sum(self._size(each, depth + 1) for each in inner)
-        total += sum(_name(each) in {"element", "attribute"} for each in node)
+        total += sum(local_name(each) in {"element", "attribute"} for each in node)
         if (meant := self._meant(node)) is not None:
             total += self._size(meant, depth + 1)
         if total > MOST_MODEL:
@@ -158,7 +163,7 @@ class _Models:
         return total
 
     def _meant(self, node: etree._Element) -> etree._Element | None:
-        name = _name(node)
+        name = local_name(node)
         if name in {"group", "attributeGroup"}:
             return self._named.get((name, node.get("ref", "").rpartition(":")[2]))
         if name == "extension":
@@ -166,7 +171,7 @@ class _Models:
         return None
 
     def _refused(self, node: etree._Element, told: str) -> ProgramRefused:
-        return ProgramRefused("model", told, where=self._where, line=_line(node))
+        return ProgramRefused("model", told, where=self._where, line=line_of(node))
 
 
 def _try_out(text: bytes, where: str) -> None:
@@ -187,12 +192,3 @@ def _uncompiled(error: etree.XMLSchemaParseError, where: str) -> ProgramRefused:
     last = error.error_log.last_error
     rule, line = (last.type_name, last.line) if last is not None else ("XMLSchemaParseError", 0)
     return ProgramRefused("schema", f"does not compile: {rule}", where=where, line=line)
-
-
-def _name(node: etree._Element) -> str:
-    return etree.QName(node).localname
-
-
-def _line(node: etree._Element) -> int:
-    known: Any = node.sourceline  # a number, or nothing; the type stubs know neither
-    return int(known or 0)

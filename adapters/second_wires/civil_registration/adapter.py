@@ -4,10 +4,8 @@ The same rules as over the first wire: a death that only name and date connect i
 number never counts. Events are not told over this wire.
 """
 
-import re
 from collections.abc import Iterable
 from typing import Any
-from urllib.parse import urlencode
 
 import schemas
 from adapters.kit.base import BaseAdapter, Kit, as_of
@@ -21,23 +19,15 @@ from adapters.kit.contract import (
     Service,
     Subject,
 )
-from adapters.kit.egress import HttpAnswer, NotAllowed
+from adapters.kit.fitting import check_fits
 from adapters.kit.matching import Match, Traits, matched, traits
-from adapters.kit.nic import new_form
-from adapters.kit.transports.oauth import ClientCredentials
-from adapters.kit.transports.rest import error_of, read_json
+from adapters.kit.nic import NEW_FORM, new_form
+from adapters.kit.transports.fhir import FhirSearches, next_page
 
 from . import fhir
 from .fhir import Person
 
 PAGES = 20  # a day with more births than this many pages is not searched through, as over the first wire
-_ACCEPT = {"accept": "application/fhir+json"}
-_SEARCH = {
-    **_ACCEPT,
-    "content-type": "application/x-www-form-urlencoded",
-    "prefer": "handling=strict",  # else a server passes over what it does not know, and gives everybody
-}
-_NIC = re.compile(r"[0-9]{12}", re.ASCII)
 
 
 class CivilRegistration(BaseAdapter):
@@ -45,9 +35,7 @@ class CivilRegistration(BaseAdapter):
 
     def __init__(self, kit: Kit) -> None:
         super().__init__(kit)
-        self._http = kit.http()
-        form = {"client_id": kit.setting("client_id"), "client_secret": kit.setting("client_secret")}
-        self._tokens = ClientCredentials(self._http, "/oauth2/token", {**form, "scope": fhir.SCOPE})
+        self._searches = FhirSearches(kit, fhir.SCOPE)
 
     async def ask(self, question: Question) -> RawAnswer:
         """Find the birth and the death of one person.
@@ -60,7 +48,7 @@ class CivilRegistration(BaseAdapter):
         service, subject = self.service(question.service), question.subject
         number = new_form(subject.identifier("NIC") or "")
         searchable = subject.birth_date is not None and bool(subject.names)
-        if number and not _NIC.fullmatch(number):
+        if number and not NEW_FORM.fullmatch(number):
             raise AgencyRejectedMessage("the register is asked by NIC number", code="identifier")
         if not number and not searchable:
             raise AgencyRejectedMessage("needs a national id, or names and a birth date", code="incomplete")
@@ -82,8 +70,7 @@ class CivilRegistration(BaseAdapter):
         told: Any = super().parse(service, body)
         name = self.service(service).answer_schema
         for bundle in told.values():
-            if (fault := schemas.first_fault(schemas.validator(name), bundle)) is not None:
-                raise AgencyAnswerMalformed(f"the answer breaks {name} at {fault}")
+            check_fits(bundle, schemas.validator(name), f"the answer breaks {name}")
         return _payload(fhir.people(told["by_number"]), fhir.people(told["by_name"]))
 
     async def _numbered(self, service: Service, number: str) -> list[Person]:
@@ -99,32 +86,16 @@ class CivilRegistration(BaseAdapter):
 
     async def _search(self, service: Service, parameters: list[tuple[str, str]]) -> list[Person]:
         """All pages of one search."""
-        bundle = await self._sent(service, "POST", "/Patient/_search", urlencode(parameters).encode())
+        bundle = await self._searches.found("Patient", parameters, service.answer_schema)
         found = fhir.people(bundle)
         for _ in range(PAGES - 1):
-            address = fhir.next_page(bundle)
-            if not address:
+            if not (address := next_page(bundle)):
                 return found
-            bundle = await self._sent(service, "GET", address)
+            bundle = await self._searches.page(address, service.answer_schema)
             found += fhir.people(bundle)
-        if fhir.next_page(bundle):
+        if next_page(bundle):
             raise AgencyCannotTell("too many people were born on that day", code="too_many")
         return found
-
-    async def _sent(self, service: Service, method: str, address: str, content: bytes | None = None) -> Any:
-        async def call(token: str) -> HttpAnswer:
-            headers = {**(_SEARCH if content is not None else _ACCEPT), "authorization": f"Bearer {token}"}
-            return await self._http.request(method, address, headers=headers, content=content)
-
-        try:
-            answer = await self._tokens.authorised(call)
-        except NotAllowed:
-            raise AgencyAnswerMalformed("the next page lies elsewhere, at /link", code="next") from None
-        if answer.status in {404, 410}:  # a search finds nothing or something: its address is wrong
-            raise AgencyRejectedMessage("the register has no search or page at this address", code=str(answer.status))
-        if answer.status != 200:
-            raise error_of(answer)
-        return read_json(answer, service.answer_schema, self.kit.folder)
 
 
 def build(kit: Kit) -> CivilRegistration:

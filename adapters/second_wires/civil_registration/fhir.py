@@ -4,12 +4,11 @@ R4's spelling, and what servers have sent instead: `name.family` as a list, a fu
 `deceasedBoolean` alone. Source: FHIR R4 (4.0.1) Bundle, Patient, search 3.1.1; `schemas/agency/fhir-r4/`.
 """
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
-from typing import Any
 
 from adapters.kit.contract import AgencyAnswerMalformed
+from adapters.kit.transports.fhir import Node, child, objects
 
 SCOPE = "system/Patient.rs"
 NIC = "urn:sandhi:fhir:nic"
@@ -17,8 +16,6 @@ ELEMENTS = "identifier,name,birthDate,deceased,link"
 PAGE = 100
 _ZONE = timezone(timedelta(hours=5, minutes=30))  # days are those of the profile's country
 _FAILURES = {"error", "fatal"}
-
-Node = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +51,9 @@ def people(bundle: Node) -> list[Person]:
             the server says went wrong.
     """
     found = []
-    for entry in _objects(bundle.get("entry")):
-        resource, mode = _object(entry.get("resource")), _object(entry.get("search")).get("mode", "match")
-        if mode == "outcome" and _FAILURES & {str(each.get("severity")) for each in _objects(resource.get("issue"))}:
+    for entry in objects(bundle.get("entry")):
+        resource, mode = child(entry.get("resource")), child(entry.get("search")).get("mode", "match")
+        if mode == "outcome" and _FAILURES & {str(each.get("severity")) for each in objects(resource.get("issue"))}:
             raise AgencyAnswerMalformed("the server says that the search went wrong, at /entry", code="outcome")
         if mode != "match":
             continue
@@ -64,23 +61,17 @@ def people(bundle: Node) -> list[Person]:
             raise AgencyAnswerMalformed("a match that is no Patient at /entry", code="resource")
         if resource.get("modifierExtension") or resource.get("implicitRules"):
             raise AgencyAnswerMalformed("a Patient whose meaning something unknown changes, at /entry", code="modifier")
-        if not any(each.get("type") == "replaced-by" for each in _objects(resource.get("link"))):
+        if not any(each.get("type") == "replaced-by" for each in objects(resource.get("link"))):
             found.append(_person(resource))
     return found
 
 
-def next_page(bundle: Node) -> str:
-    """The address of the next page, empty if this is the last."""
-    links = (each.get("url") for each in _objects(bundle.get("link")) if each.get("relation") == "next")
-    return str(next(links, ""))
-
-
 def _person(patient: Node) -> Person:
-    numbers = (each.get("value") for each in _objects(patient.get("identifier")) if each.get("system") == NIC)
+    numbers = (each.get("value") for each in objects(patient.get("identifier")) if each.get("system") == NIC)
     birth = patient.get("birthDate")
     return Person(
         frozenset(each for each in numbers if isinstance(each, str)),
-        frozenset(filter(None, (_full(each).strip() for each in _objects(patient.get("name"))))),
+        frozenset(filter(None, (_full(each).strip() for each in objects(patient.get("name"))))),
         birth if isinstance(birth, str) else None,
         _death(patient),
     )
@@ -105,11 +96,3 @@ def _full(name: Node) -> str:
 
 def _texts(value: object) -> list[str]:
     return [each for each in (value if isinstance(value, list) else [value]) if isinstance(each, str)]
-
-
-def _objects(value: object) -> Iterator[Node]:
-    return (each for each in value if isinstance(each, dict)) if isinstance(value, list) else iter(())
-
-
-def _object(value: object) -> Node:
-    return value if isinstance(value, dict) else {}

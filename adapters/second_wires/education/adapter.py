@@ -25,6 +25,7 @@ from adapters.kit.contract import (
     Service,
 )
 from adapters.kit.egress import HttpAnswer
+from adapters.kit.fitting import check_fits
 from adapters.kit.transports.oauth import ClientCredentials
 from adapters.kit.transports.rest import error_of, read_json
 
@@ -75,8 +76,7 @@ class Education(BaseAdapter):
             AgencyAnswerMalformed: not JSON, or not what the schema allows.
         """
         value: Any = super().parse(service, body)
-        if (fault := schemas.first_fault(schemas.validator(STUDENTS), value)) is not None:
-            raise AgencyAnswerMalformed(f"the answer breaks {STUDENTS} at {fault}")
+        check_fits(value, schemas.validator(STUDENTS), f"the answer breaks {STUDENTS}")
         return _payload(value["data"], Period(EARLIEST, date.max))
 
     def mapped(self, service: Service, raw: RawAnswer) -> dict[str, object]:

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-import schemas
 from adapters.kit.base import BaseAdapter, Kit
 from adapters.kit.breaker import Breaker
 from adapters.kit.codes import own_lists
@@ -72,9 +71,8 @@ class Messaging(BaseAdapter):
             AgencyRejectedMessage: another channel than SMS, or the provider does not take the text or the number.
             AgencyUnavailable: nothing was sent; code `breaker_open` while the provider is left alone for a moment.
         """
-        service, alert = self.service(item.service), item.record
-        if (fault := schemas.first_fault(schemas.validator(service.record_schema), alert)) is not None:
-            raise AgencyRejectedMessage(f"the record breaks {service.record_schema} at {fault}", code="record")
+        self.service_for(item)
+        alert = item.record
         if alert["channel"] != "sms":
             raise AgencyRejectedMessage("SMPP carries SMS only; WhatsApp and calls need the first wire", code="channel")
         self._reference = (self._reference + 1) % 256

@@ -3,7 +3,6 @@
 What this contract cannot say is not provided: pensions in payment, and whether the board knows somebody at all.
 """
 
-import re
 from datetime import date
 from typing import Any
 
@@ -20,14 +19,13 @@ from adapters.kit.contract import (
     RawAnswer,
     Service,
 )
-from adapters.kit.nic import new_form
+from adapters.kit.nic import NEW_FORM, new_form
 from adapters.kit.transports.xroad import System, XRoad, load_schema
 
 from . import wire
 
 XSD = schemas.FOLDER / "agency/estonia-xtee/tsd.xsd"
 MONTHS = 60  # asked about, unless the question has a period: as many as the first wire's answer holds
-_NIC = re.compile(r"[0-9]{12}", re.ASCII)
 
 
 class Pension(BaseAdapter):
@@ -47,7 +45,7 @@ class Pension(BaseAdapter):
         """
         service = self.service(question.service)
         number = new_form(question.subject.identifier("NIC") or "")
-        if not _NIC.fullmatch(number):
+        if not NEW_FORM.fullmatch(number):
             raise AgencyRejectedMessage("the board is asked by NIC number", code="identifier")
         day = as_of(service, question.as_at)
         start, end = _period(question, day)
