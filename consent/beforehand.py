@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from .decide import RULES, Rule
+from .covering import RULES, Rule
 from .model import Agreement, Facts, Request, State
 
 NOBODY = Facts()

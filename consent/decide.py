@@ -30,26 +30,14 @@ Refusal codes (`Decision.refusal`), the furthest point that any agreement came t
 Codes of withheld fields: `not_in_agreement`, `not_in_basis`, `objection`, `restriction`, or the refusal's.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
-from typing import NamedTuple
 
-from .model import (
-    ASSURANCES,
-    HANDED_OVER,
-    Agreement,
-    Consent,
-    Decision,
-    Facts,
-    LegalBasis,
-    Objection,
-    Quota,
-    Request,
-    member_of,
-)
+from .carrying import Offer, offers_of, rank
+from .covering import covering_agreements
+from .model import HANDED_OVER, Agreement, Decision, Facts, Objection, Quota, Request, member_of
 
-Rule = Callable[[Agreement, Request, Facts, datetime], str]
 NO_QUOTA = Quota()
 
 
@@ -61,14 +49,14 @@ def decide(request: Request, facts: Facts, now: datetime) -> Decision:
     reasons: list[str] = []
     if not request.fields:
         return _refused(request, "nothing_asked", ["deny request: no field is asked for"])
-    covering, missed = _covering(request, facts, now, reasons)
+    covering, missed = covering_agreements(request, facts, now, reasons)
     if not covering:
         return _refused(request, missed.code if missed else "no_agreement", reasons, missed and missed.agreement)
-    offers = _offers(request, covering, facts, now, reasons)
+    offers = offers_of(request, covering, facts, now, reasons)
     if not offers:
-        unbound = _offers(replace(request, numbers=frozenset(), things=frozenset()), covering, facts, now, [])
+        unbound = offers_of(replace(request, numbers=frozenset(), things=frozenset()), covering, facts, now, [])
         return _refused(request, "number_not_bound" if unbound else "no_legal_basis", reasons, covering[0])
-    chosen, *others = sorted(offers, key=_rank)
+    chosen, *others = sorted(offers, key=rank)
     reasons.append(f"allow agreement {chosen.agreement.name}: {chosen.says}")
     reasons.extend(f"allow agreement {each.agreement.name}: {each.says} (not used)" for each in others)
     subtracted = _subtracted(request, chosen.fields, facts.objections, reasons)
@@ -76,254 +64,6 @@ def decide(request: Request, facts: Facts, now: datetime) -> Decision:
         return _refused(request, "objection", reasons, chosen.agreement)
     granted = _granted(request, chosen, subtracted, reasons)
     return replace(granted, contested=True) if _contested(request, granted.fields, facts.objections) else granted
-
-
-# --- which agreements cover the request -------------------------------------------------------------
-
-
-def _parties(agreement: Agreement, request: Request, _facts: Facts, _now: datetime) -> str:
-    if request.consumer in agreement.consumer.systems and request.provider in agreement.provider.systems:
-        return ""
-    return "other parties"
-
-
-def _standing(agreement: Agreement, _request: Request, _facts: Facts, now: datetime) -> str:
-    standing = agreement.standing(now)
-    return "" if standing == "in force" else f"not in force ({standing})"
-
-
-def _service(agreement: Agreement, request: Request, _facts: Facts, _now: datetime) -> str:
-    return "" if request.service in agreement.grants else "service not granted"
-
-
-def _action(agreement: Agreement, request: Request, _facts: Facts, _now: datetime) -> str:
-    return "" if request.action in agreement.grants[request.service].actions else "action not granted"
-
-
-def _purpose(agreement: Agreement, request: Request, _facts: Facts, _now: datetime) -> str:
-    return "" if request.purpose in agreement.purposes else "other purpose"
-
-
-def _sends(agreement: Agreement, request: Request, _facts: Facts, _now: datetime) -> str:
-    excess = request.sent - agreement.grants[request.service].sends
-    return f"may not send {', '.join(sorted(excess))}" if excess else ""
-
-
-def _stopped(_agreement: Agreement, request: Request, facts: Facts, _now: datetime) -> str:
-    return "stopped by the provider" if any("stop" in said for said in _said(request, facts)) else ""
-
-
-def _approved(_agreement: Agreement, request: Request, facts: Facts, _now: datetime) -> str:
-    wanting = any("approve_each" in said and "approval" not in said for said in _said(request, facts))
-    return "not approved by the provider" if wanting else ""
-
-
-def _said(request: Request, facts: Facts) -> Iterator[set[str]]:
-    """The kinds of controls that count, for each way in which data would go."""
-    if facts.controls:
-        for owner, recipient in request.flows:
-            yield {each.kind for each in facts.controls if each.concerns(owner, recipient, request.service)}
-
-
-def _case(agreement: Agreement, request: Request, _facts: Facts, _now: datetime) -> str:
-    return "case reference required" if agreement.requires_case and not request.case else ""
-
-
-def _relationship(agreement: Agreement, request: Request, facts: Facts, now: datetime) -> str:
-    if not agreement.requires_relationship:
-        return ""
-    holders = {request.consumer, member_of(request.consumer)}
-    declared = any(
-        each.subject_ref == request.subject_ref
-        and each.holder in holders
-        and each.case in {None, request.case}
-        and each.standing(now) == "in force"
-        for each in facts.relationships
-    )
-    return "" if declared else "no declared relationship"
-
-
-def _some_field(agreement: Agreement, request: Request, _facts: Facts, _now: datetime) -> str:
-    return "" if request.fields & agreement.grants[request.service].fields else "none of the asked fields"
-
-
-RULES: tuple[tuple[str, Rule], ...] = (
-    ("no_agreement", _parties),
-    ("no_agreement", _standing),
-    ("no_agreement", _service),
-    ("no_agreement", _action),
-    ("no_agreement", _purpose),
-    ("stopped", _stopped),
-    ("not_approved", _approved),
-    ("sends_not_granted", _sends),
-    ("case_required", _case),
-    ("not_in_agreement", _some_field),
-    ("no_relationship", _relationship),
-)
-"""The order in which an agreement is looked at: what it grants first, the person last."""
-
-
-class _Missed(NamedTuple):
-    """How far an agreement came: the rule it broke, and the agreement itself once its parties and purpose fit."""
-
-    rule: int
-    code: str
-    agreement: Agreement | None
-
-
-def _covering(
-    request: Request, facts: Facts, now: datetime, reasons: list[str]
-) -> tuple[list[Agreement], _Missed | None]:
-    """The agreements that cover the request, the one with most of the asked fields first; and the nearest miss."""
-    covering: list[Agreement] = []
-    nearest: _Missed | None = None
-    for agreement in sorted(facts.agreements, key=_by_id):
-        broken = next(_broken(agreement, request, facts, now), None)
-        if broken is None:
-            covering.append(agreement)
-            continue
-        rule, words = broken
-        reasons.append(f"deny agreement {agreement.name}: {words}")
-        if nearest is None or rule > nearest.rule:
-            code = RULES[rule][0]
-            nearest = _Missed(rule, code, agreement if code != "no_agreement" else None)
-    covering.sort(key=lambda each: -len(request.fields & each.grants[request.service].fields))  # keeps ties by id
-    return covering, nearest
-
-
-def _broken(agreement: Agreement, request: Request, facts: Facts, now: datetime) -> Iterator[tuple[int, str]]:
-    for position, (_, rule) in enumerate(RULES):
-        words = rule(agreement, request, facts, now)
-        if words:
-            yield position, words
-
-
-def _by_id(agreement: Agreement) -> tuple[str, int]:
-    return agreement.id, -agreement.version
-
-
-# --- which legal bases carry it ---------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Offer:
-    """One agreement on one legal basis, and what the two together would grant."""
-
-    agreement: Agreement
-    position: int  # of the basis in the document
-    basis: LegalBasis
-    consent: str
-    fields: frozenset[str]
-    times_per_day: int | None = None
-
-    @property
-    def says(self) -> str:
-        return f"consent {self.consent}" if self.consent else f"{self.basis.kind} {self.basis.reference}"
-
-
-def _rank(offer: _Offer) -> tuple[int, str, int, int, str]:
-    return -len(offer.fields), *_by_id(offer.agreement), offer.position, offer.consent
-
-
-def _in_force(request: Request, consents: Iterable[Consent], now: datetime, reasons: list[str]) -> list[Consent]:
-    """The consents that count for this person, purpose, service and recipient at this moment."""
-    standing: list[Consent] = []
-    for consent in sorted(consents, key=lambda each: each.id):
-        words = _void(consent, request, now)
-        if words:
-            reasons.append(f"deny consent {consent.id}: {words}")
-            continue
-        standing.append(consent)
-    return standing
-
-
-def _void(consent: Consent, request: Request, now: datetime) -> str:
-    recipients = {request.recipient, member_of(request.recipient)}
-    checks = (
-        (consent.subject_ref == request.subject_ref, "another person's"),
-        (consent.standing(now) == "in force", consent.standing(now)),
-        (request.purpose in consent.purposes, "other purpose"),
-        (request.service in consent.services, "other service"),
-        (not recipients.isdisjoint(consent.recipients), "other recipient"),
-        (request.numbers <= consent.numbers, "another person's number"),
-        (request.things <= consent.numbers, "other things"),
-    )
-    return next((words for holds, words in checks if not holds), "")
-
-
-def _bound(request: Request, consents: Iterable[Consent], now: datetime) -> bool:
-    """Whether the numbers in the question are this person's, by any one consent in force, whatever it is for."""
-    return not request.numbers or any(
-        each.subject_ref == request.subject_ref and each.standing(now) == "in force" and request.numbers <= each.numbers
-        for each in consents
-    )
-
-
-def _offers(
-    request: Request, covering: list[Agreement], facts: Facts, now: datetime, reasons: list[str]
-) -> list[_Offer]:
-    by_consent = any(basis.kind == "consent" for agreement in covering for basis in agreement.bases)
-    consents = _in_force(request, facts.consents, now, reasons) if by_consent else []
-    bound = _bound(request, facts.consents, now)
-    offers: list[_Offer] = []
-    for agreement in covering:
-        for position, basis in enumerate(agreement.bases):
-            found, words = _carried(request, agreement, position, basis, consents, bound)
-            offers.extend(found)
-            reasons.extend(f"deny agreement {agreement.name}: {each}" for each in words)
-    return offers
-
-
-def _carried(
-    request: Request, agreement: Agreement, position: int, basis: LegalBasis, consents: list[Consent], bound: bool
-) -> tuple[list[_Offer], list[str]]:
-    """What one basis of one agreement carries, or in words why it carries nothing."""
-    fields = request.fields & agreement.grants[request.service].fields
-    if basis.services:
-        fields &= basis.services.get(request.service, frozenset())
-    if words := _carries_nothing(request, basis, fields, bound):
-        return [], [words]
-    if basis.kind != "consent":
-        return [_Offer(agreement, position, basis, "", fields)], []
-    offers: list[_Offer] = []
-    words_of: list[str] = [] if consents else ["no consent in force"]
-    for consent in consents:
-        consented = consent.services[request.service]
-        granted = fields if consented is None else fields & consented
-        if words := _does_not_count(consent, agreement, basis, request.purpose, granted):
-            words_of.append(f"consent {consent.id} {words}")
-            continue
-        offers.append(_Offer(agreement, position, basis, consent.id, granted, consent.times_per_day))
-    return offers, words_of
-
-
-def _carries_nothing(request: Request, basis: LegalBasis, fields: frozenset[str], bound: bool) -> str:
-    if basis.purposes and request.purpose not in basis.purposes:
-        return f"{basis.kind} is not for this purpose"
-    if not fields:
-        return f"{basis.kind} carries none of the asked fields"
-    if basis.emergency and not request.emergency:
-        return f"{basis.kind} counts in an emergency only"
-    return "" if bound or basis.kind == "consent" else "number not bound to the person"
-
-
-def _does_not_count(
-    consent: Consent, agreement: Agreement, basis: LegalBasis, purpose: str, granted: frozenset[str]
-) -> str:
-    """Why a consent in force does not count for this agreement; empty if it does."""
-    if consent.controller not in basis.controllers:
-        return "has another controller"
-    if not _assured(consent, agreement, purpose):
-        return f"was given with assurance {consent.assurance} only"
-    return "" if granted else "has none of the asked fields"
-
-
-def _assured(consent: Consent, agreement: Agreement, purpose: str) -> bool:
-    least = agreement.assurance.get(purpose, ASSURANCES[0])
-    return ASSURANCES.index(consent.assurance) >= ASSURANCES.index(least)
-
-
-# --- what is taken off, and the outcome -------------------------------------------------------------
 
 
 def _subtracted(
@@ -364,7 +104,7 @@ def _applies(objection: Objection, request: Request) -> bool:
     )
 
 
-def _granted(request: Request, chosen: _Offer, subtracted: dict[str, str], reasons: list[str]) -> Decision:
+def _granted(request: Request, chosen: Offer, subtracted: dict[str, str], reasons: list[str]) -> Decision:
     fields = chosen.fields.difference(subtracted)
     agreed = chosen.agreement.grants[request.service].fields
     withheld = {name: "not_in_basis" if name in agreed else "not_in_agreement" for name in request.fields - fields}

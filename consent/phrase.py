@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
+NOTHING = "nothing"  # what a list without values is called; translated like every text
 Wire = str | int | dict[str, object] | list[object]
 
 
@@ -38,7 +39,9 @@ def wired(phrases: Iterable[Phrase]) -> list[dict[str, object]]:
 
 
 def english(value: object) -> str:
-    """A value, or several of them, as it is read in English."""
+    """A value, or several of them, as it is read in English; none of several is `nothing`."""
+    if value == ():
+        return NOTHING
     if isinstance(value, tuple):
         *most, last = map(english, value)
         return f"{', '.join(most)} and {last}" if most else last

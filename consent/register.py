@@ -119,6 +119,13 @@ async def withdraw_consent(connection: AsyncConnection, id_: str, now: datetime)
     return False
 
 
+async def still_given(connection: AsyncConnection, id_: str) -> bool:
+    """Whether nobody has withdrawn it; and nobody does before the caller's transaction ends."""
+    open_ = (tables.consent.c.id == id_, tables.consent.c.withdrawn_at.is_(None))
+    query = select(tables.consent.c.id).where(*open_).with_for_update(read=True)
+    return (await connection.execute(query)).scalar_one_or_none() is not None
+
+
 async def withdraw_consents_of(
     connection: AsyncConnection,
     subject_ref: str,
