@@ -1,5 +1,6 @@
 """All agencies over one population, each made from its own records, settings and folder, and the control surface."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -39,6 +40,8 @@ from .programme_side import ProgrammeSide
 from .second_side import AGENCIES as SECOND_AGENCIES
 from .second_side import SecondSide
 from .world import Registers
+
+TOLD_LOOKS = 600  # at tenths of a second, whether what the treasury alerted has come to the board
 
 AGENCIES = (
     *("national_id", "civil_registration", "tax", "pension", "education", "driving_licence", "health"),
@@ -116,7 +119,7 @@ class Assembly:
         self._apps |= self.local.apps(self.faults) | second.apps(self.faults)
         self._apps |= self.money.apps(self._keys, self.faults)
         routes = [Mount(prefix(name), app=app) for name, app in self._apps.items()]
-        routes.append(Mount("/control", app=control.build(self.steps, self.faults, self.money.steps())))
+        routes.append(Mount("/control", app=control.build(self.steps, self.faults, self.later_steps())))
         desk = self._counsel_desk()
         self.app = Starlette(
             routes=[*routes, *desk.routes],
@@ -196,6 +199,21 @@ class Assembly:
         return control.Steps(
             self._ess, self._alerts, self._counsellors, hooks, self._deaths, self._registers.registrations, day
         )
+
+    def later_steps(self) -> Mapping[str, control.Step]:
+        """The steps outside seed A, by the names that `/control/steps/<name>` takes."""
+        board = self.programmes.registry.subscribe_to_late_reports
+        return {**self.money.steps(), "board": board, "late_reports": self._late_reports}
+
+    async def _late_reports(self) -> dict[str, object]:
+        """The treasury alerts; the board has seen each report that is late, or said how many within a minute."""
+        alerted = await self.money.late_reports()
+        registry = self.programmes.registry
+        for _ in range(TOLD_LOOKS):
+            if len(registry.late_reports()) >= alerted["overdue"]:
+                break
+            await asyncio.sleep(0.1)
+        return {**alerted, "the board was told of": len(registry.late_reports())}
 
     def _real(self, nic: str) -> World:
         return self._registers.reality(nic).world

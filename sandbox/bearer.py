@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 import schemas
 from sandbox import strict
-from sandbox.nic import NEW, OLD, normal
+from sandbox.nic import normal
 
 MOST_BYTES = 16384
 Handled = Callable[[Request], Awaitable[Response]]
@@ -40,11 +40,11 @@ def refusing(handled: Handled) -> Handled:
     return route
 
 
-async def asked(request: Request, token: str, members: frozenset[str]) -> dict[str, Any]:
-    """The body of the one partner: an object of just these members, `nic` in its new form, `asOf` as a day.
+async def body_of(request: Request, token: str, *, most_bytes: int = MOST_BYTES) -> dict[str, Any]:
+    """The JSON object that the one partner sent.
 
     Raises:
-        Refused: no token, another content type, too long, no strict JSON, other members, no number, no day.
+        Refused: no token, another content type, too long, no strict JSON, or no object.
     """
     shown = request.headers.get("authorization", "")
     if not secrets.compare_digest(shown.encode(), f"Bearer {token}".encode()):
@@ -52,14 +52,39 @@ async def asked(request: Request, token: str, members: frozenset[str]) -> dict[s
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise Refused(415, "REQUEST_INVALID", "send application/json")
     try:
-        body = strict.loads(await strict.bounded(request.stream(), MOST_BYTES))
+        body = strict.loads(await strict.bounded(request.stream(), most_bytes))
     except strict.BodyTooLarge as error:
         raise Refused(413, "REQUEST_INVALID", str(error)) from None
     except strict.NotStrictJson as error:
         raise Refused(400, "REQUEST_INVALID", f"the body is not acceptable JSON: {error}") from None
-    if not isinstance(body, dict) or set(body) != members:
-        raise Refused(400, "REQUEST_INVALID", f"send {', '.join(sorted(members))}, and nothing else")
-    return {**body, **{name: READ[name](body[name]) for name in members & set(READ)}}
+    if not isinstance(body, dict):
+        raise Refused(400, "REQUEST_INVALID", "send a JSON object")
+    return body
+
+
+async def asked(request: Request, token: str, shape: str, *, most_bytes: int = MOST_BYTES) -> dict[str, Any]:
+    """The body of the one partner as its profile has it: `nic` in its new form, `asOf` as a day.
+
+    Args:
+        shape: a part of a document of `schemas/agency/own`: `grievance.json#/$defs/open`.
+
+    Raises:
+        Refused: no token, another content type, too long, no strict JSON, or not of the shape.
+    """
+    body = shaped(await body_of(request, token, most_bytes=most_bytes), shape)
+    return {**body, **{name: READ[name](body[name]) for name in body.keys() & READ.keys()}}
+
+
+def shaped(body: dict[str, Any], shape: str) -> dict[str, Any]:
+    """A body that fits the request schema of its profile.
+
+    Raises:
+        Refused: it does not; the text says where, not what.
+    """
+    fault = schemas.first_fault(schemas.validator(f"agency/own/{shape}"), body)
+    if fault is not None:
+        raise Refused(400, CODES.get(fault.partition(":")[0], "REQUEST_INVALID"), f"the body breaks {shape} at {fault}")
+    return body
 
 
 def fits(record: object, schema: str) -> Mapping[str, Any]:
@@ -74,26 +99,5 @@ def fits(record: object, schema: str) -> Mapping[str, Any]:
     return record
 
 
-def _number(told: object) -> str:
-    if not isinstance(told, str) or not (OLD.fullmatch(told) or NEW.fullmatch(told)):
-        raise Refused(400, "NIC_INVALID", "nic is no national number")
-    return normal(told)
-
-
-def _day(told: object) -> date:
-    try:
-        found = date.fromisoformat(told if isinstance(told, str) else "")
-    except ValueError:
-        raise Refused(400, "DAY_INVALID", "asOf is a day, YYYY-MM-DD") from None
-    if found.isoformat() != told:
-        raise Refused(400, "DAY_INVALID", "asOf is a day, YYYY-MM-DD")
-    return found
-
-
-def _item(told: object) -> str:
-    if not isinstance(told, str) or not 0 < len(told) <= 80:
-        raise Refused(400, "REQUEST_INVALID", "item is the sender's own id, of 1 to 80 characters")
-    return told
-
-
-READ: Mapping[str, Callable[[object], object]] = {"nic": _number, "asOf": _day, "item": _item}
+CODES = {"/nic": "NIC_INVALID", "/asOf": "DAY_INVALID", "/record": "RECORD_INVALID"}
+READ: Mapping[str, Callable[[str], object]] = {"nic": normal, "asOf": date.fromisoformat}

@@ -46,6 +46,7 @@ class Registered:
     partner_callback: str
     token_valid_s: int = 600
     skew_s: float = 300.0
+    scopes: frozenset[str] = SCOPES
 
 
 class Subscribers(Protocol):
@@ -62,7 +63,7 @@ class DciAgency:
         self._own, self._subscribers = own, subscribers
         self.client = clients.named(own.client)
         self.door = Door(own.own_id, own.sender_id, keys, skew_s=own.skew_s, schema=own.schema)
-        partner = {own.partner_client: Client(own.partner_secret, SCOPES)}
+        partner = {own.partner_client: Client(own.partner_secret, own.scopes)}
         self._tokens = TokenIssuer(own.name, partner, own.token_secret, lifetime_s=own.token_valid_s)
         self._confirming: set[asyncio.Task[None]] = set()
 

@@ -142,6 +142,11 @@ class GatewayClient:
             raise GatewayRefused(200, _code(answer))
         return str(acknowledged.get("correlation_id", ""))
 
+    async def subscribe(self, provider: str, event: str, purpose: str) -> None:
+        """Ask to be told events of a provider; again changes nothing. Raises as `deliver`."""
+        body = {"provider": provider, "event_type": event, "purpose": purpose}
+        await self._called("POST", "/v1/subscriptions", lambda: json.dumps(body).encode())
+
     async def exchange(self, body: Mapping[str, object]) -> dict[str, Any]:
         """Ask one question about one person; the record as it was released. Raises as `deliver`."""
         answer = await self._called("POST", "/v1/exchanges", lambda: json.dumps(body).encode())

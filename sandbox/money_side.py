@@ -69,8 +69,8 @@ class MoneySide:
         }
 
     def steps(self) -> Mapping[str, Callable[[], Awaitable[dict[str, object]]]]:
-        """What banks, posts and treasuries do by the calendar, by the names that `/control/steps/<name>` takes."""
-        return {"bank_day": self.bank_day, "post_months": self.post_months, "late_reports": self.late_reports}
+        """What banks and posts do by the calendar, by the names that `/control/steps/<name>` takes."""
+        return {"bank_day": self.bank_day, "post_months": self.post_months}
 
     async def bank_day(self) -> dict[str, object]:
         """The bank closes one day after the other: what was ordered is booked, what nobody came for comes back."""
@@ -86,7 +86,7 @@ class MoneySide:
             self.post.close_month(month)
         return {"months": len(months)}
 
-    async def late_reports(self) -> dict[str, object]:
+    async def late_reports(self) -> dict[str, int]:
         """The treasury alerts the gateway of every overdue report."""
         answers = await treasury.app.alert(self.treasury, self._reports, self._hook)
         return {"overdue": len(answers), "taken": answers.count(200)}

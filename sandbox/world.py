@@ -124,10 +124,6 @@ class Registers:
         """The employment support record at the start, before anybody is pushed."""
         return self._ess.get(nic)
 
-    def ess_enrolments(self) -> Mapping[str, EssRecord]:
-        """All of them, by number."""
-        return MappingProxyType(self._ess)
-
     def district_of(self, nic: str) -> str | None:
         """The district that a registered person lives in, as the registry has it."""
         return self._districts.get(nic)

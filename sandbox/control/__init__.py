@@ -2,6 +2,6 @@
 
 from .app import build
 from .deaths import Deaths
-from .steps import Steps
+from .steps import Step, Steps
 
-__all__ = ["Deaths", "Steps", "build"]
+__all__ = ["Deaths", "Step", "Steps", "build"]

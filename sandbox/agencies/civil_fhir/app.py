@@ -1,13 +1,11 @@
 """The FHIR endpoint: a search for Patients by POST, its further pages by GET, and a refusal for everything else."""
 
-import json
 import secrets
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final, Protocol
-from urllib.parse import parse_qsl
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -15,19 +13,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sandbox.client_tokens import TokenIssuer, TokenRefused
-from sandbox.faults import Faults, Faulty, WrongAnswers
+from sandbox.client_tokens import TokenIssuer
+from sandbox.faults import Faults, Faulty
+from sandbox.fhir import TOKEN_LIFETIME_S, WRONG, Refused, check_access, fhir, form_of, only_post, outcome
 from sandbox.person import CivilRecord
-from sandbox.strict import BodyTooLarge, bounded
 
 from .patients import NIC, Patient, patients, searchset
 from .settings import SCOPE, CivilFhirSettings
 
-FHIR: Final = "application/fhir+json"
-MOST_BYTES: Final = 8192
 KNOWN: Final = {"identifier", "birthdate", "_elements", "_count", "_format"}
 KEPT: Final = 1000  # searches whose further pages can still be fetched
-TOKEN_LIFETIME_S: Final = 600
 
 
 class Records(Protocol):
@@ -38,14 +33,6 @@ class Records(Protocol):
 
     def civil_by_birth_date(self, day: date) -> Sequence[CivilRecord]:
         """Records of people born on this day."""
-
-
-class Refused(Exception):
-    """An interaction that is not served: HTTP status and issue code. The text never repeats what was sent."""
-
-    def __init__(self, status: int, code: str, text: str) -> None:
-        super().__init__(code)
-        self.status, self.code, self.text = status, code, text
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,40 +51,34 @@ def build(records: Records, settings: CivilFhirSettings, faults: Faults) -> Star
 
     async def search(request: Request) -> Response:
         try:
-            _check_access(request, tokens)
-            return _fhir(pages.first(_found(records, await _asked(request), settings.page)))
+            check_access(request, tokens, SCOPE)
+            return fhir(pages.first(_found(records, await form_of(request, KNOWN), settings.page)))
         except Refused as refusal:
-            return _outcome(refusal)
+            return outcome(refusal)
 
     async def further(request: Request) -> Response:
         try:
-            _check_access(request, tokens)
-            return _fhir(pages.further(request.query_params.get("_getpages", "")))
+            check_access(request, tokens, SCOPE)
+            return fhir(pages.further(request.query_params.get("_getpages", "")))
         except Refused as refusal:
-            return _outcome(refusal)
+            return outcome(refusal)
 
     async def other(request: Request) -> Response:
         try:
-            _check_access(request, tokens)
+            check_access(request, tokens, SCOPE)
         except Refused as refusal:
-            return _outcome(refusal)
-        return _outcome(Refused(403, "forbidden", "only the search for Patients is open"))
+            return outcome(refusal)
+        return outcome(Refused(403, "forbidden", "only the search for Patients is open"))
 
-    wrong = WrongAnswers(
-        FHIR,
-        b'{"resourceType": "Patient", "name": [{"text": "somebody"}]}',
-        lambda _path: _outcome(Refused(403, "forbidden", "the register does not answer this client")),
-        always_right=("/oauth2/token",),
-    )
     return Starlette(
         routes=[
             Route("/oauth2/token", tokens.endpoint, methods=["POST"]),
             Route("/Patient/_search", search, methods=["POST"]),
-            Route("/Patient/_search", _only_post, methods=["GET", "PUT", "DELETE", "PATCH"]),
+            Route("/Patient/_search", only_post, methods=["GET", "PUT", "DELETE", "PATCH"]),
             Route("/", further, methods=["GET"]),
             Route("/{path:path}", other, methods=["GET", "POST", "PUT", "DELETE", "PATCH"]),
         ],
-        middleware=[Middleware(Faulty, faults=faults, answers=wrong)],
+        middleware=[Middleware(Faulty, faults=faults, answers=WRONG)],
     )
 
 
@@ -133,40 +114,6 @@ class _Pages:
                 self._kept.popitem(last=False)
         shown, total = search.found[start:end], len(search.found)
         return searchset(shown, search.elements, self._base, own=own, more=more, total=total)
-
-
-async def _only_post(_: Request) -> Response:
-    return _outcome(Refused(405, "not-supported", "search by POST: a GET has numbers of people in its address"))
-
-
-def _check_access(request: Request, tokens: TokenIssuer) -> None:
-    try:
-        grant = tokens.check(request.headers.get("authorization", ""))
-    except TokenRefused as error:
-        raise Refused(401, "login", str(error)) from None
-    if SCOPE not in grant.scopes:
-        raise Refused(403, "forbidden", f"the scope {SCOPE} is missing")
-
-
-async def _asked(request: Request) -> Mapping[str, str]:
-    """The parameters of a search, each once."""
-    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
-        raise Refused(415, "not-supported", "send application/x-www-form-urlencoded")
-    if FHIR not in request.headers.get("accept", ""):
-        raise Refused(406, "not-supported", f"accept {FHIR}")
-    try:
-        body = await bounded(request.stream(), MOST_BYTES)
-        pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, strict_parsing=True) if body else []
-    except BodyTooLarge:
-        raise Refused(413, "too-long", f"send at most {MOST_BYTES} bytes") from None
-    except ValueError:
-        raise Refused(400, "invalid", "the form cannot be read") from None
-    asked = dict(pairs)
-    if len(asked) != len(pairs):
-        raise Refused(400, "invalid", "a parameter is there twice")
-    if "handling=strict" in request.headers.get("prefer", "") and not asked.keys() <= KNOWN:
-        raise Refused(400, "not-supported", "a parameter that this search does not have")
-    return asked
 
 
 def _found(records: Records, asked: Mapping[str, str], largest: int) -> Search:
@@ -207,12 +154,3 @@ def _day(text: str) -> date:
         return date.fromisoformat(text.removeprefix("eq"))
     except ValueError:
         raise Refused(400, "invalid", "birthdate is one day, YYYY-MM-DD") from None
-
-
-def _outcome(refusal: Refused) -> Response:
-    issue = {"severity": "error", "code": refusal.code, "diagnostics": refusal.text}
-    return _fhir({"resourceType": "OperationOutcome", "issue": [issue]}, refusal.status)
-
-
-def _fhir(content: Mapping[str, object], status: int = 200) -> Response:
-    return Response(json.dumps(content, ensure_ascii=False).encode(), status, media_type=FHIR)

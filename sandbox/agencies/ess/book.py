@@ -1,16 +1,13 @@
 """What ESS knows, in SQLite: people referred, what became of them, subscriptions, messages seen. Restart-safe."""
 
-import hashlib
 import json
-import sqlite3
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from sandbox.dci import Received, Refused
+from sandbox.answered import AgencyBook
 
 TABLES = """
 create table if not exists member (
@@ -21,7 +18,6 @@ create index if not exists member_nic on member (nic);
 create table if not exists said (
     member_id text not null, kind text not null, reference text primary key, record text not null
 );
-create table if not exists seen (message_id text primary key, digest text not null, correlation_id text not null);
 create table if not exists subscriber (event_type text primary key, code text not null);
 create table if not exists own_subscription (event_type text primary key, correlation_id text not null);
 create table if not exists confirmed (correlation_id text primary key, code text not null);
@@ -49,21 +45,11 @@ class Member:
     programme: str = ""
 
 
-class Book:
-    """One connection, used from one event loop. Writing methods belong to the caller's `with book.transaction():`."""
+class Book(AgencyBook):
+    """Members, what was said of them, and subscriptions."""
 
     def __init__(self, path: Path) -> None:
-        self.database = sqlite3.connect(path, check_same_thread=False)
-        self.database.execute("pragma journal_mode = wal")
-        self.database.execute("pragma synchronous = normal")  # a killed process loses nothing, a power cut may
-        self.database.executescript(TABLES)
-
-    def close(self) -> None:
-        self.database.close()
-
-    def transaction(self) -> AbstractContextManager[object]:
-        """All or nothing; committed at the end of the block."""
-        return self.database
+        super().__init__(path, TABLES)
 
     def add(self, member: Member) -> None:
         """A person referred for the first time; a repeated referral changes nothing."""
@@ -104,29 +90,6 @@ class Book:
         query = "select member_id, record from said where kind = ? order by rowid"
         return {member_id: json.loads(record) for member_id, record in self.database.execute(query, (kind,))}
 
-    def answered_before(self, message: Received) -> str | None:
-        """The correlation id a repeated message was answered with; None for a new message.
-
-        Raises:
-            Refused: another message came under this id.
-        """
-        query = "select digest, correlation_id from seen where message_id = ?"
-        row = self.database.execute(query, (message.message_id,)).fetchone()
-        if row is None:
-            return None
-        if row[0] != _digest(message):
-            text = "another message came under this message_id"
-            raise Refused(400, "err.request.bad", text, reject="rjct.message_id.duplicate")
-        return str(row[1])
-
-    def answer(self, message: Received) -> str:
-        """Remember a message; gives the correlation id to acknowledge it with."""
-        correlation_id = str(uuid4())
-        self.database.execute(
-            "insert into seen values (?, ?, ?)", (message.message_id, _digest(message), correlation_id)
-        )
-        return correlation_id
-
     def subscribe(self, event_type: str) -> str:
         """The code of the partner's subscription to our events; a repeated one keeps its code."""
         self.database.execute("insert or ignore into subscriber values (?, ?)", (event_type, str(uuid4())))
@@ -155,7 +118,3 @@ class Book:
 def _member(row: tuple[Any, ...]) -> Member:
     member_id, nic, office, record, *rest = row
     return Member(member_id, nic, office, json.loads(record), *rest)
-
-
-def _digest(message: Received) -> str:
-    return hashlib.sha256(message.content).hexdigest()

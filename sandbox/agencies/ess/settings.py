@@ -3,10 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox.client_tokens import Client
+from sandbox.dci_agency import SCOPES, Registered
 from sandbox.kept import Kept
-
-SCOPES = frozenset({"registry.notify", "registry.search", "registry.subscribe", "registry.on-search"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +41,22 @@ class EssSettings:
         return f"{self.url}/registry/on-subscribe"
 
     @property
-    def clients(self) -> dict[str, Client]:
-        """Who may have a token."""
-        return {self.partner_client: Client(self.partner_secret, SCOPES)}
+    def registered(self) -> Registered:
+        """ESS and its partner, as every DCI registry has them."""
+        return Registered(
+            name="ess",
+            schema="dci/ess.json",
+            own_id=self.own_id,
+            client=self.client,
+            sender_id=self.sender_id,
+            partner_client=self.partner_client,
+            partner_secret=self.partner_secret,
+            token_secret=self.token_secret,
+            partner_callback=self.partner_callback,
+            token_valid_s=self.token_valid_s,
+            skew_s=self.skew_s,
+            scopes=SCOPES | {"registry.on-search"},
+        )
 
     def exported(self) -> dict[str, str]:
         """What the partner is given, by the names of the sandbox settings file."""

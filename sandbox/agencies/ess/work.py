@@ -12,6 +12,7 @@ from datetime import date, timedelta
 from typing import Any, Protocol
 
 from sandbox import dci
+from sandbox.at_work import AtWork
 from sandbox.gateway_client import Clients, GatewayUnreachable, NoCredentials
 from sandbox.nic import normal
 from sandbox.person import EssRecord
@@ -49,7 +50,7 @@ class Records(Protocol):
         """The record under this number (new form)."""
 
 
-class Ess:
+class Ess(AtWork):
     """The agency's work on its book. Used from one event loop.
 
     Args:
@@ -66,38 +67,11 @@ class Ess:
         places: Container[str],
         day: date,
     ) -> None:
+        super().__init__(book.answered)
         self.book, self.settings, self.day = book, settings, day
         self.post = Post(book.database, clients)
         self._records, self._clients, self._places = records, clients, places
-        self._wake, self._confirmed, self._mourning = asyncio.Event(), asyncio.Event(), asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Send what an earlier process left, and from now on what comes up."""
-        self._task = asyncio.create_task(self._telling())
-        self._wake.set()
-
-    async def close(self) -> None:
-        """Stop sending; what is unsent stays in the post."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-
-    def take(self, message: dci.Received) -> str:
-        """Store a notify; gives the correlation id to acknowledge it with, the same for the same message.
-
-        Raises:
-            Refused: an item is not what it says; nothing of the message is stored.
-        """
-        known = self.book.answered_before(message)
-        if known is not None:
-            return known
-        with self.book.transaction():
-            for item in message.items:
-                self._take(item)
-            correlation_id = self.book.answer(message)
-        self._wake.set()
-        return correlation_id
+        self._confirmed, self._mourning = asyncio.Event(), asyncio.Event()
 
     def subscribed(self, event_types: set[str]) -> dict[str, str]:
         """The partner wants to be told; gives code by event type. What waited for it is sent."""
@@ -279,7 +253,7 @@ class Ess:
         """Kinds of post to send now: events only to a partner who subscribed to them."""
         return (*sorted(self.book.subscribed()), FINDING, PROGRESS)
 
-    async def _telling(self) -> None:
+    async def _working(self) -> None:
         while True:
             await self._wake.wait()
             self._wake.clear()

@@ -12,14 +12,14 @@ from sandbox.faults import Faults, Faulty, WrongAnswers
 from .book import Book
 from .settings import FieldSettings
 
-HANDING, SEARCHING = frozenset({"item", "nic", "record"}), frozenset({"nic", "asOf"})
+SHAPES = "field-verification.json#/$defs"
 
 
 def build(book: Book, settings: FieldSettings, faults: Faults) -> Starlette:
     """The agency as an ASGI app, to be mounted where its settings' `url` points."""
 
     async def listed(request: Request) -> Response:
-        told = await asked(request, settings.token, HANDING)
+        told = await asked(request, settings.token, f"{SHAPES}/visit")
         visit = fits(told["record"], "canonical/verification-visit.v1.json")
         if visit["position"] > visit["of"] or visit["gn_division"][:7] != visit["list"][:7]:
             raise Refused(400, "RECORD_INVALID", "the line is no place of this list, or in another division")
@@ -27,13 +27,13 @@ def build(book: Book, settings: FieldSettings, faults: Faults) -> Starlette:
         return JSONResponse({"reference": f"{found.list}#{found.position}", "state": "listed"}, 201)
 
     async def revised(request: Request) -> Response:
-        told = await asked(request, settings.token, HANDING)
+        told = await asked(request, settings.token, f"{SHAPES}/revision")
         revision = fits(told["record"], "canonical/verification-revision.v1.json")
         found = book.revised(told["item"], told["nic"], revision)
         return JSONResponse({"reference": f"{found.list}#{found.position}", "state": "revised"}, 201)
 
     async def searched(request: Request) -> Response:
-        told = await asked(request, settings.token, SEARCHING)
+        told = await asked(request, settings.token, f"{SHAPES}/search")
         if told["asOf"] > settings.day:
             raise Refused(400, "DAY_INVALID", "visits are known up to today")
         found = book.of(told["nic"])

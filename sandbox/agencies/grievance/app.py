@@ -1,4 +1,4 @@
-"""The two routes: a case comes in, and the cases of a person are asked."""
+"""The three routes: a case comes in, so does what was done about it, and the cases of a person are asked."""
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -12,20 +12,27 @@ from sandbox.faults import Faults, Faulty, WrongAnswers
 from .desk import Desk
 from .settings import DeskSettings
 
-OPENING, SEARCHING = frozenset({"item", "nic", "record"}), frozenset({"nic", "asOf"})
-SHAPE = "canonical/grievance.v1.json"
+SHAPE, ACTION = "canonical/grievance.v1.json", "canonical/action-taken.v1.json"
 
 
 def build(desk: Desk, settings: DeskSettings, faults: Faults) -> Starlette:
     """The agency as an ASGI app, to be mounted where its settings' `url` points."""
 
     async def opened(request: Request) -> Response:
-        told = await asked(request, settings.token, OPENING)
+        told = await asked(request, settings.token, "grievance.json#/$defs/open")
         case = desk.opened(told["item"], told["nic"], fits(told["record"], SHAPE), settings.day)
         return JSONResponse({"reference": case.number, "state": "taken", "office": case.office}, 201)
 
+    async def acted(request: Request) -> Response:
+        told = await asked(request, settings.token, "grievance.json#/$defs/act")
+        record = fits(told["record"], ACTION)
+        if record["acted_on"] > settings.day.isoformat():
+            raise Refused(400, "DAY_INVALID", "what was done was done by today")
+        desk.acted(told["item"], told["nic"], record)
+        return JSONResponse({"reference": record["case"], "state": "noted"}, 201)
+
     async def searched(request: Request) -> Response:
-        told = await asked(request, settings.token, SEARCHING)
+        told = await asked(request, settings.token, "grievance.json#/$defs/search")
         if told["asOf"] > settings.day:
             raise Refused(400, "DAY_INVALID", "cases are known up to today")
         cases = [case.wire() for case in desk.of(told["nic"]) if case.opened <= told["asOf"].isoformat()]
@@ -39,6 +46,7 @@ def build(desk: Desk, settings: DeskSettings, faults: Faults) -> Starlette:
     app = Starlette(
         routes=[
             Route("/v1/cases", refusing(opened), methods=["POST"]),
+            Route("/v1/actions", refusing(acted), methods=["POST"]),
             Route("/v1/cases/search", refusing(searched), methods=["POST"]),
         ],
         middleware=[Middleware(Faulty, faults=faults, answers=wrong)],

@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ create table if not exists cases (
     state text not null, outcome text not null, score_after text not null, opened text not null, changed text not null
 );
 create index if not exists cases_nic on cases (nic);
+create table if not exists actions (item text primary key, number text not null, record text not null);
 """
 DAYS = {"grievance": 21, "appeal": 30}  # within which the person is to have an answer
 NEXT = {"NEW": frozenset({"ASG"}), "ASG": frozenset({"INV"}), "INV": frozenset({"DEC"}), "DEC": frozenset({"CLO"})}
@@ -36,6 +37,7 @@ class Case:
         outcome: UPH | PAR | REJ, or empty.
         score_after: of an appeal that was upheld; else empty.
         opened, changed: days.
+        action: what was done about it as last reported, canonical; empty for nothing.
     """
 
     number: str
@@ -48,6 +50,7 @@ class Case:
     score_after: str
     opened: str
     changed: str
+    action: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def due(self) -> str:
@@ -59,7 +62,8 @@ class Case:
         told = {name: self.record[name] for name in ("kind", "category", "programme")}
         scores = {"scoreBefore": self.record.get("score"), "scoreAfter": self.score_after}
         days = {"openedOn": self.opened, "changedOn": self.changed, "dueOn": self.due}
-        found = {"outcome": self.outcome, **scores}
+        done = {"action": self.action.get("action"), "actedOn": self.action.get("acted_on")}
+        found = {"outcome": self.outcome, **scores, **done}
         return (
             {"number": self.number, **told, "office": self.office, "state": self.state}
             | {name: value for name, value in found.items() if value}
@@ -104,7 +108,21 @@ class Desk:
     def of(self, nic: str) -> list[Case]:
         """The cases of one person, the oldest first."""
         rows = self._database.execute("select * from cases where nic = ? order by number", (nic,))
-        return [_case(row) for row in rows]
+        return [replace(case, action=self._action(case.number)) for case in map(_case, rows)]
+
+    def acted(self, item: str, nic: str, record: Mapping[str, Any]) -> None:
+        """What was done about a case, reported by who did it; the same item again changes nothing.
+
+        Raises:
+            Refused: no such case of this person, or another report came under this item.
+        """
+        case, told = self._one("number", str(record["case"])), json.dumps(dict(record), sort_keys=True)
+        if case is None or case.nic != nic:
+            raise Refused(404, "CASE_UNKNOWN", "this person has no such case")
+        self._database.execute("insert or ignore into actions values (?, ?, ?)", (item, case.number, told))
+        (known,) = self._database.execute("select record from actions where item = ?", (item,)).fetchone()
+        if known != told:
+            raise Refused(409, "ITEM_DIFFERS", "another report came under this item")
 
     def moved(self, number: str, state: str, day: date, *, outcome: str = "", score: str = "") -> Case:
         """A case goes on; what is decided has an outcome, and only an appeal that was upheld a new score.
@@ -131,6 +149,11 @@ class Desk:
         """Close the store."""
         self._database.close()
 
+    def _action(self, number: str) -> Mapping[str, Any]:
+        query = "select record from actions where number = ? order by rowid desc limit 1"
+        row = self._database.execute(query, (number,)).fetchone()
+        return dict(json.loads(row[0])) if row else {}
+
     def _one(self, column: str, value: str) -> Case | None:
         query = {"item": "select * from cases where item = ?", "number": "select * from cases where number = ?"}
         row = self._database.execute(query[column], (value,)).fetchone()
@@ -143,5 +166,5 @@ class Desk:
 
 
 def _case(row: tuple[str, ...]) -> Case:
-    number, item, nic, record, *rest = row
-    return Case(number, item, nic, json.loads(record), *rest)
+    number, item, nic, record, office, state, outcome, score_after, opened, changed = row
+    return Case(number, item, nic, json.loads(record), office, state, outcome, score_after, opened, changed)

@@ -21,7 +21,6 @@ from sandbox import strict
 from .errors import refused
 
 _IV = 16
-_TAG = 16
 _OAEP = padding.OAEP(mgf=padding.MGF1(hashes.SHA256()), algorithm=hashes.SHA256(), label=None)
 
 

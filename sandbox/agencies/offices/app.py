@@ -56,7 +56,7 @@ class _Offices:
             return refused.response()
 
     def _take(self, district: str, message: Received) -> str:
-        known = self._book.answered_before(district, message)
+        known = self._book.answered.before(message, district)
         if known is not None:
             return known
         clients = [_client(district, item["data"]) for item in message.items]
@@ -67,7 +67,7 @@ class _Offices:
         with self._book.transaction():
             for client in clients:
                 self._book.add(client)
-            return self._book.answer(district, message)
+            return self._book.answered.now(message, district)
 
 
 def _client(district: str, data: Mapping[str, Any]) -> Client:

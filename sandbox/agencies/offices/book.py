@@ -1,25 +1,17 @@
 """What the offices know, in SQLite: their people, how outreach went, messages seen. Restart-safe."""
 
-import hashlib
 import json
-import sqlite3
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
-from sandbox.dci import Received, Refused
+from sandbox.answered import AgencyBook
 
 TABLES = """
 create table if not exists person (
     office text not null, member_id text not null, nic text not null, record text not null, contact text not null,
     why text not null, primary key (office, member_id)
-);
-create table if not exists seen (
-    office text not null, message_id text not null, digest text not null, correlation_id text not null,
-    primary key (office, message_id)
 );
 create table if not exists sent_away (office text primary key, people integer not null);
 """
@@ -43,21 +35,11 @@ class Client:
     why: str = ""
 
 
-class Book:
-    """One connection, used from one event loop."""
+class Book(AgencyBook):
+    """The offices' people, and how outreach to them went."""
 
     def __init__(self, path: Path) -> None:
-        self.database = sqlite3.connect(path, check_same_thread=False)
-        self.database.execute("pragma journal_mode = wal")
-        self.database.execute("pragma synchronous = normal")  # a killed process loses nothing, a power cut may
-        self.database.executescript(TABLES)
-
-    def close(self) -> None:
-        self.database.close()
-
-    def transaction(self) -> AbstractContextManager[object]:
-        """All or nothing; committed at the end of the block."""
-        return self.database
+        super().__init__(path, TABLES)
 
     def add(self, client: Client) -> None:
         """A person referred to an office; a repeated referral changes nothing."""
@@ -100,33 +82,7 @@ class Book:
         """How often that happened, by office."""
         return dict(self.database.execute("select office, people from sent_away order by office").fetchall())
 
-    def answered_before(self, office: str, message: Received) -> str | None:
-        """The correlation id a repeated message was answered with; None for a new one.
-
-        Raises:
-            Refused: another message came under this id.
-        """
-        query = "select digest, correlation_id from seen where office = ? and message_id = ?"
-        row = self.database.execute(query, (office, message.message_id)).fetchone()
-        if row is None:
-            return None
-        if row[0] != _digest(message):
-            text = "another message came under this message_id"
-            raise Refused(400, "err.request.bad", text, reject="rjct.message_id.duplicate")
-        return str(row[1])
-
-    def answer(self, office: str, message: Received) -> str:
-        """Remember a message; gives the correlation id to acknowledge it with."""
-        correlation_id = str(uuid4())
-        values = (office, message.message_id, _digest(message), correlation_id)
-        self.database.execute("insert into seen values (?, ?, ?, ?)", values)
-        return correlation_id
-
 
 def _client(row: Sequence[Any]) -> Client:
     office, member_id, nic, record, *rest = row
     return Client(office, member_id, nic, json.loads(record), *rest)
-
-
-def _digest(message: Received) -> str:
-    return hashlib.sha256(message.content).hexdigest()

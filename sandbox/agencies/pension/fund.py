@@ -4,9 +4,8 @@ import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-import asyncssh
-
 from sandbox.faults import Fault, Faults
+from sandbox.sftp_server import Channel, listening, publish
 
 from .answer import Answer, Books, Records, answered, error_file, late_file
 from .dropbox import Dropbox, Shelf
@@ -39,15 +38,7 @@ class Fund:
         """Listen, and begin to work."""
         for number in self._shelf.waiting():
             self._begun.put_nowait(number)
-        self._listener = await asyncssh.create_server(
-            lambda: _Door(self.settings, self._faults),
-            self.settings.host,
-            self.settings.port,
-            server_host_keys=[asyncssh.import_private_key(self.settings.host_key)],
-            sftp_factory=lambda chan: Dropbox(chan, self._shelf, self._begun.put_nowait),
-            allow_scp=False,
-            agent_forwarding=False,
-        )
+        self._listener = await listening(self.settings, self._faults, self._session)
         self.settings = replace(self.settings, port=self._listener.get_port())
         self._worker = asyncio.create_task(self._work())
         self._worker.add_done_callback(_fell)
@@ -59,6 +50,9 @@ class Fund:
         await asyncio.gather(self._worker, return_exceptions=True)
         await self._listener.wait_closed()
 
+    def _session(self, chan: Channel) -> Dropbox:
+        return Dropbox(chan, self._shelf, self._begun.put_nowait)
+
     async def _work(self) -> None:
         while True:
             number = await self._begun.get()
@@ -68,13 +62,13 @@ class Fund:
                 await self._late(number)
             files = await asyncio.to_thread(self._answer, number, fault)
             for name, content in files.items():
-                self._shelf.publish(name, content)
+                publish(self._shelf.drop, name, content)
             self._shelf.done(number)
 
     async def _late(self, number: str) -> None:
         expected = datetime.now(UTC) + timedelta(seconds=self._faults.seconds)
         late = late_file(number, self.settings.sender, expected.strftime("%Y-%m-%dT%H:%M:%SZ"))
-        self._shelf.publish(f"LATE-{number}.txt", late)
+        publish(self._shelf.drop, f"LATE-{number}.txt", late)
         await asyncio.sleep(self._faults.seconds)
 
     def _answer(self, number: str, fault: Fault) -> dict[str, bytes]:
@@ -113,22 +107,3 @@ def _fell(worker: "asyncio.Task[None]") -> None:
     if not worker.cancelled() and (error := worker.exception()):
         told = {"message": "the sandbox's pension fund stopped: restart it", "exception": error}
         asyncio.get_running_loop().call_exception_handler(told)
-
-
-class _Door(asyncssh.SSHServer):
-    """One connection: the known user with the known key, nothing but SFTP behind it."""
-
-    def __init__(self, settings: PensionSettings, faults: Faults) -> None:
-        self._user = settings.user
-        self._key = asyncssh.import_private_key(settings.client_key).convert_to_public()
-        self._faults = faults
-
-    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
-        if self._faults.fault is Fault.DOWN and self._faults.take() is Fault.DOWN:
-            conn.abort()
-
-    def public_key_auth_supported(self) -> bool:
-        return True
-
-    def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
-        return username == self._user and key == self._key

@@ -4,9 +4,8 @@ from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 
-import asyncssh
-
 from sandbox.kept import Kept
+from sandbox.sftp_server import exported, new_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +32,7 @@ class PensionSettings:
 
     def exported(self) -> dict[str, str]:
         """What the sender is given, by the names of the sandbox settings file."""
-        host_key = asyncssh.import_private_key(self.host_key).export_public_key()
-        return {
-            "PENSION_HOST": self.host,
-            "PENSION_PORT": str(self.port),
-            "PENSION_USER": self.user,
-            "PENSION_CLIENT_KEY": self.client_key,
-            "PENSION_HOST_KEY": host_key.decode("ascii").strip(),
-            "PENSION_SENDER": self.sender,
-        }
+        return exported(self, "PENSION") | {"PENSION_SENDER": self.sender}
 
 
 def make_settings(
@@ -49,9 +40,5 @@ def make_settings(
 ) -> PensionSettings:
     """Make or read the settings; `data_dir` is the agency's own folder."""
     kept = Kept(data_dir)
-    host_key, client_key = kept.text("host_key", _new_key), kept.text("client_key", _new_key)
+    host_key, client_key = kept.text("host_key", new_key), kept.text("client_key", new_key)
     return PensionSettings(host, port, "sandhi", "SANDHI", closed_month, host_key, client_key, data_dir, locked)
-
-
-def _new_key() -> str:
-    return asyncssh.generate_private_key("ssh-ed25519").export_private_key().decode("ascii")

@@ -1,15 +1,13 @@
 """What one programme knows, in SQLite: people, vacancies, confirmations, messages seen. Restart-safe."""
 
 import json
-import sqlite3
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from sandbox.answered import Answered
+from sandbox.answered import AgencyBook
 
 TABLES = """
 create table if not exists person (
@@ -58,22 +56,11 @@ class Vacancy:
     filled_by: str = ""
 
 
-class Book:
-    """One connection, used from one event loop. Writing methods belong to the caller's `with book.transaction():`."""
+class Book(AgencyBook):
+    """The programme's people, vacancies, confirmations, grievances and subscriptions."""
 
     def __init__(self, path: Path) -> None:
-        self.database = sqlite3.connect(path, check_same_thread=False)
-        self.database.execute("pragma journal_mode = wal")
-        self.database.execute("pragma synchronous = normal")  # a killed process loses nothing, a power cut may
-        self.database.executescript(TABLES)
-        self.answered = Answered(self.database)
-
-    def close(self) -> None:
-        self.database.close()
-
-    def transaction(self) -> AbstractContextManager[object]:
-        """All or nothing; committed at the end of the block."""
-        return self.database
+        super().__init__(path, TABLES)
 
     def put(self, person: Person) -> None:
         """A person as they are now."""

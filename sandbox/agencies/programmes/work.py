@@ -14,6 +14,7 @@ from typing import Any
 
 import schemas
 from sandbox import dci
+from sandbox.at_work import AtWork
 from sandbox.gateway_client import Clients, GatewayUnreachable, NoCredentials
 from sandbox.nic import normal
 from sandbox.post import Post
@@ -35,7 +36,7 @@ AGAIN_S = 5.0
 log = logging.getLogger(__name__)
 
 
-class Mis:
+class Mis(AtWork):
     """One programme's work on its book. Used from one event loop.
 
     Args:
@@ -43,12 +44,11 @@ class Mis:
     """
 
     def __init__(self, book: Book, settings: ProgrammeSettings, clients: Clients, day: date) -> None:
+        super().__init__(book.answered)
         self.book, self.settings, self.day = book, settings, day
         self.post = Post(book.database, clients)
         self._telling = Telling(self.post, settings, day)
         self._client = clients.named(settings.registered.client)
-        self._wake = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
 
     @property
     def programme(self) -> Programme:
@@ -62,33 +62,6 @@ class Mis:
             GatewayRefused, GatewayUnreachable, NoCredentials.
         """
         await self._client.tell("subscribe", CIVIL, death_subscription())
-
-    def start(self) -> None:
-        """Go on with what an earlier process left, and from now on with what comes up."""
-        self._task = asyncio.create_task(self._working())
-        self._wake.set()
-
-    async def close(self) -> None:
-        """Stop; what is unsent stays in the post."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-
-    def take(self, message: dci.Received) -> str:
-        """Store a notify; gives the correlation id to acknowledge it with, the same for the same message.
-
-        Raises:
-            Refused: an item is not what it says; nothing of the message is stored.
-        """
-        known = self.book.answered.before(message)
-        if known is not None:
-            return known
-        with self.book.transaction():
-            for item in message.items:
-                self._take(item)
-            correlation_id = self.book.answered.now(message)
-        self._wake.set()
-        return correlation_id
 
     def subscribed(self, event_types: set[str]) -> dict[str, str]:
         """The partner wants our events; the codes of its subscriptions.

@@ -11,7 +11,8 @@ from uuid import uuid4
 import schemas
 from sandbox import dci
 from sandbox.answered import Answered
-from sandbox.dci import Received, Refused
+from sandbox.at_work import AtWork
+from sandbox.dci import Refused
 from sandbox.gateway_client import Clients, GatewayUnreachable, NoCredentials
 from sandbox.nic import normal
 from sandbox.post import DELIVERY, Letter, Post
@@ -21,6 +22,7 @@ from .records import Households
 from .settings import RegistrySettings
 
 PURPOSE = "social-protection.enrolment"
+TREASURY, LATE, REPORTING = "LK/GOV/TREASURY/REPORTS", "late-report", "public-finance.reporting"
 IBR = "ns:org:RegistryType:IBR"
 EVENTS = ("enrollement", "enrollement_status_change")  # spelt so in the published API
 KINDS = ("beneficiary-event", "vacancy", "beneficiary-notice", "report-state")
@@ -39,7 +41,7 @@ create table if not exists handed (
 log = logging.getLogger(__name__)
 
 
-class Registry:
+class Registry(AtWork):
     """The registry's side of the programmes. Used from one event loop."""
 
     def __init__(
@@ -49,22 +51,13 @@ class Registry:
         self.database = sqlite3.connect(settings.store, check_same_thread=False)
         self.database.execute("pragma journal_mode = wal")
         self.database.executescript(TABLES)
-        self._answered = Answered(self.database)
+        super().__init__(Answered(self.database))
         self.post = Post(self.database, clients)
         self._client = clients.named(settings.registered.client)
-        self._wake = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Send what an earlier process left, and from now on the replacements that come up."""
-        self._task = asyncio.create_task(self._sending())
-        self._wake.set()
 
     async def close(self) -> None:
         """Stop; what is unsent stays in the post."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await super().close()
         self.database.close()
 
     async def subscribe(self, programme_id: str) -> None:
@@ -76,6 +69,19 @@ class Registry:
         items = [_subscription(event) for event in EVENTS]
         message = {"transaction_id": str(uuid4()), "subscribe_request": items}
         await self._client.tell("subscribe", programme_id, message)
+
+    async def subscribe_to_late_reports(self) -> dict[str, object]:
+        """Ask to be told of every report to the treasury that is late; safe to call again.
+
+        Raises:
+            GatewayRefused, GatewayUnreachable, NoCredentials.
+        """
+        await self._client.subscribe(TREASURY, LATE, REPORTING)
+        return {"subscribed": LATE}
+
+    def late_reports(self) -> set[str]:
+        """References of the reports that we were told are late."""
+        return {str(each["report"]) for each in self.told("report-state")}
 
     def list_for(self, programme: str) -> list[Place]:
         """The list of potential beneficiaries of one programme, as the rule has it today."""
@@ -89,22 +95,6 @@ class Registry:
                     self._hand(programme, place, {})
         await self.post.settle([programme], seconds=seconds)
         return self.post.counts(programme)
-
-    def take(self, message: Received) -> str:
-        """Keep what a programme tells; a vacancy is answered with the next of the list.
-
-        Raises:
-            Refused: an item is not what it says; nothing of the message is stored.
-        """
-        known = self._answered.before(message)
-        if known is not None:
-            return known
-        with self.database:
-            for item in message.items:
-                self._take(item)
-            correlation_id = self._answered.now(message)
-        self._wake.set()
-        return correlation_id
 
     def told(self, kind: str) -> list[Mapping[str, Any]]:
         """Records of one kind, in the order they came."""
@@ -153,7 +143,7 @@ class Registry:
         key = f"candidate:{programme}:{member.member_id}{':replacement' if more else ''}"
         self.post.put(Letter(key, self.settings.registered.client, programme, DELIVERY, body))
 
-    async def _sending(self) -> None:
+    async def _working(self) -> None:
         while True:
             await self._wake.wait()
             self._wake.clear()

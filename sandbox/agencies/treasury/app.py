@@ -1,10 +1,11 @@
-"""The two routes of the profile, and the alerts that the treasury sends."""
+"""The routes of the profile, and the alerts that the treasury sends."""
 
 import json
 import secrets
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from decimal import Decimal
+from typing import Any
 
 import httpx
 import jsonschema
@@ -14,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from sandbox import strict
+from sandbox.bearer import Handled, Refused, asked, refusing
 from sandbox.faults import Faults, Faulty, WrongAnswers
 from sandbox.jcs import canonical
 from sandbox.jose import KeySet
@@ -24,40 +25,32 @@ from .book import TOO_FEW, Book, expected
 from .settings import TreasurySettings
 
 MOST_BYTES = 256 * 1024
-REPORT: Final = jsonschema.Draft202012Validator(json.loads((SCHEMAS / "canonical/unit-report.v1.json").read_text()))
-
-
-class Refused(Exception):
-    """The request is not answered; `code` is one of the profile's."""
-
-    def __init__(self, status: int, code: str, text: str) -> None:
-        super().__init__(text)
-        self.status, self.code, self.text = status, code, text
-
-    def response(self) -> Response:
-        return JSONResponse({"code": self.code, "message": self.text}, self.status)
+SHAPES = "treasury-reports.json#/$defs"
+REPORT, LETTER = (
+    jsonschema.Draft202012Validator(json.loads((SCHEMAS / f"canonical/{each}.v1.json").read_text()))
+    for each in ("unit-report", "allocation-letter")
+)
 
 
 def build(book: Book, settings: TreasurySettings, faults: Faults) -> Starlette:
     """The agency as an ASGI app, to be mounted where its settings' `url` points."""
     keys = settings.reporters
 
-    def guarded(answer: Callable[[Mapping[str, Any]], dict[str, object]]) -> Callable[[Request], Awaitable[Response]]:
+    def guarded(shape: str, answer: Callable[[dict[str, Any]], dict[str, object]]) -> Handled:
         async def route(request: Request) -> Response:
-            try:
-                _check_token(request, settings.token)
-                return JSONResponse(answer(await _body(request)))
-            except Refused as refused:
-                return refused.response()
+            return JSONResponse(
+                answer(await asked(request, settings.token, f"{SHAPES}/{shape}", most_bytes=MOST_BYTES))
+            )
 
-        return route
+        return refusing(route)
 
-    def report(body: Mapping[str, Any]) -> dict[str, object]:
+    def report(body: dict[str, Any]) -> dict[str, object]:
         return book.receive(_signed_report(body, keys))
 
-    def state(body: Mapping[str, Any]) -> dict[str, object]:
-        if body.keys() != {"report"} or not isinstance(body["report"], str):
-            raise Refused(400, "REQUEST_INVALID", "send report, and nothing else")
+    def letter(body: dict[str, Any]) -> dict[str, object]:
+        return book.allot(_signed_letter(body, keys))
+
+    def state(body: dict[str, Any]) -> dict[str, object]:
         try:
             return book.state(body["report"])
         except KeyError:
@@ -70,8 +63,9 @@ def build(book: Book, settings: TreasurySettings, faults: Faults) -> Starlette:
     )
     return Starlette(
         routes=[
-            Route("/v1/reports", guarded(report), methods=["POST"]),
-            Route("/v1/reports/state", guarded(state), methods=["POST"]),
+            Route("/v1/reports", guarded("report", report), methods=["POST"]),
+            Route("/v1/reports/state", guarded("state", state), methods=["POST"]),
+            Route("/v1/allocations", guarded("allocation", letter), methods=["POST"]),
         ],
         middleware=[Middleware(Faulty, faults=faults, answers=wrong)],
     )
@@ -99,8 +93,6 @@ async def _alerted(
 
 def _signed_report(body: Mapping[str, Any], keys: KeySet) -> Mapping[str, Any]:
     """The report of a request that fits the profile in every respect."""
-    if body.keys() != {"report", "signature"} or not isinstance(body["signature"], str):
-        raise Refused(400, "REQUEST_INVALID", "send report and signature, and nothing else")
     report = body["report"]
     if not REPORT.is_valid(report):
         raise Refused(400, "REPORT_INVALID", "the report breaks the schema of the profile")
@@ -118,21 +110,17 @@ def _signed_report(body: Mapping[str, Any], keys: KeySet) -> Mapping[str, Any]:
     return dict(report)
 
 
-def _check_token(request: Request, token: str) -> None:
-    shown = request.headers.get("authorization", "")
-    if not secrets.compare_digest(shown.encode(), f"Bearer {token}".encode()):
-        raise Refused(401, "TOKEN_INVALID", "send Authorization: Bearer <token>")
-
-
-async def _body(request: Request) -> Mapping[str, Any]:
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise Refused(415, "REQUEST_INVALID", "send application/json")
-    try:
-        body = strict.loads(await strict.bounded(request.stream(), MOST_BYTES))
-    except strict.BodyTooLarge as error:
-        raise Refused(413, "REQUEST_INVALID", str(error)) from None
-    except strict.NotStrictJson as error:
-        raise Refused(400, "REQUEST_INVALID", f"the body is not acceptable JSON: {error}") from None
-    if not isinstance(body, Mapping):
-        raise Refused(400, "REQUEST_INVALID", "send a JSON object")
-    return body
+def _signed_letter(body: Mapping[str, Any], keys: KeySet) -> Mapping[str, Any]:
+    """The allocation letter of a request that fits the profile in every respect."""
+    letter = body["letter"]
+    if not LETTER.is_valid(letter) or sum(Decimal(each["amount"]) for each in letter["zones"]) != Decimal(
+        letter["total"]
+    ):
+        raise Refused(400, "LETTER_INVALID", "the letter breaks the schema of the profile, or its total is not the sum")
+    if not keys.signed(canonical(letter), body["signature"]):
+        raise Refused(403, "SIGNATURE_INVALID", "the letter is not signed with the registered key")
+    if not letter["letter"].endswith(f"-{letter['unit']}-{letter['month']}"):
+        raise Refused(400, "REFERENCE_INVALID", "the reference says another unit or month")
+    if not all(each["zone"].startswith(letter["unit"]) for each in letter["zones"]):
+        raise Refused(400, "LETTER_INVALID", "a zone of another unit")
+    return dict(letter)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
+from sandbox.bearer import Refused
+
 REFERENCE = re.compile(r"RPT-([A-Z]+)-(LK(?:-[0-9]{1,7})?)-([0-9]{4}-(?:0[1-9]|1[0-2]))", re.ASCII)
 CODES = {
     "CASH": "cash_forecast",
@@ -57,6 +59,7 @@ class Book:
     def __init__(self, day: date) -> None:
         self.day = day
         self.reports: dict[str, Mapping[str, Any]] = {}
+        self.letters: dict[str, tuple[Mapping[str, Any], date]] = {}
         self._received: dict[str, date] = {}
         self._wanted: dict[str, Expected] = {}
 
@@ -77,6 +80,18 @@ class Book:
         self.reports[reference] = report
         self._received.setdefault(reference, self.day)
         return self.state(reference)
+
+    def allot(self, letter: Mapping[str, Any]) -> dict[str, object]:
+        """Keep an allocation letter; the same one again is the same letter.
+
+        Raises:
+            Refused: another letter has this reference.
+        """
+        reference = str(letter["letter"])
+        known, day = self.letters.setdefault(reference, (letter, self.day))
+        if known != letter:
+            raise Refused(409, "LETTER_DIFFERS", "another letter came under this reference")
+        return {"letter": reference, "state": "RECEIVED", "receivedOn": day.isoformat()}
 
     def state(self, reference: str) -> dict[str, object]:
         """The state of a report with a known reference.
