@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from . import bundle, bundle_check, lookup
 from .databases import in_database
+from .derived import with_search_tables
 from .errors import AuditError
 from .export import export
 from .note import Verifier
@@ -42,7 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _fsck(given: argparse.Namespace) -> int:
     kept, bar = [Path(path).read_bytes() for path in given.checkpoint], Bar("checking")
-    reports = checked(given.where, given.vkey, kept, bar, processes=os.cpu_count() or 1)
+    checks = checked(given.where, given.vkey, kept, bar, processes=os.cpu_count() or 1)
+    reports = with_search_tables(given.where, checks)
     bar.end()
     if given.json:
         sys.stdout.write(json.dumps([report.wire() for report in reports], indent=1) + "\n")

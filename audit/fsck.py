@@ -88,6 +88,7 @@ def fsck(
     kept: Iterable[bytes] = (),
     progress: Progress = silent,
     looking: Looking = alone,
+    remembered: Sequence[Checkpoint] = (),
 ) -> Report:
     """Check everything.
 
@@ -97,12 +98,13 @@ def fsck(
         kept: signed checkpoints the auditor kept from earlier: the log must still contain them.
         progress: is told how far it is.
         looking: in this process, or in several.
+        remembered: what the signer itself says it signed last, from where it remembers; confirms nothing by itself.
 
     Raises:
         NoteInvalid: a verifier key cannot be read.
     """
     verifiers = [Verifier.from_vkey(vkey) for vkey in tuple(vkeys) or source.vkeys()]
-    walk = _Walk(source, verifiers, kept)
+    walk = _Walk(source, verifiers, kept, remembered)
     walk.run(progress, looking)
     origin = verifiers[0].name if verifiers else ""
     root = base64.b64encode(walk.tree.root()).decode()
@@ -112,7 +114,9 @@ def fsck(
 class _Walk:
     """One pass over the entries. `signed`: the largest size that a signature confirms."""
 
-    def __init__(self, source: Source, verifiers: Sequence[Verifier], kept: Iterable[bytes]) -> None:
+    def __init__(
+        self, source: Source, verifiers: Sequence[Verifier], kept: Iterable[bytes], remembered: Sequence[Checkpoint]
+    ) -> None:
         self.findings: list[Finding] = []
         self.tree = CompactRange()
         self.signed = 0
@@ -122,7 +126,8 @@ class _Walk:
         self._torn = False
         self._tile: tuple[int, int, Sequence[bytes]] = (0, 0, ())
         stored = self._opened(source.notes(), "a stored checkpoint")
-        own = sorted(self._opened(kept, "a checkpoint of yours"), key=_size)
+        own = sorted([*self._opened(kept, "a checkpoint of yours"), *remembered], key=_size)
+        self._remembered = remembered
         self._checkpoints = heapq.merge(stored, own, key=_size)
         self._due = next(self._checkpoints, None)
 
@@ -170,7 +175,7 @@ class _Walk:
         while self._due and self._due.size <= self.tree.size:
             if self._due.root != self.tree.root():
                 self._differs(self._due.size, "signed checkpoint")
-            elif not self._torn:
+            elif not self._torn and not any(each is self._due for each in self._remembered):
                 self.signed = self._due.size
             self._due = next(self._checkpoints, None)
 

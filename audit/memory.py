@@ -38,10 +38,7 @@ class FileMemory:
     def _last(self, name: str) -> Head | None:
         if not self._path.exists():
             return None
-        try:
-            known = Checkpoint.from_text(self._path.read_text(encoding="utf-8"))
-        except (NoteInvalid, UnicodeDecodeError):
-            raise SignerRefused(f"the signer's memory {self._path} is damaged; restore it from a backup") from None
+        known = _read(self._path)
         if known.origin != name:
             raise SignerRefused(f"the signer's memory {self._path} belongs to {known.origin}, not to {name}")
         return Head(known.size, known.root)
@@ -72,6 +69,22 @@ class FileMemory:
         with self._path.with_name(self._path.name + ".lock").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
+
+
+def remembered(folder: Path) -> list[Checkpoint]:
+    """What the signers whose files (`log*.signed`) are in a folder signed last, for `fsck` to hold the log against.
+
+    Raises:
+        SignerRefused: a file is damaged.
+    """
+    return [_read(path) for path in sorted(folder.glob("log*.signed"))]
+
+
+def _read(path: Path) -> Checkpoint:
+    try:
+        return Checkpoint.from_text(path.read_text(encoding="utf-8"))
+    except (NoteInvalid, UnicodeDecodeError):
+        raise SignerRefused(f"the signer's memory {path} is damaged; restore it from a backup") from None
 
 
 class TableMemory:

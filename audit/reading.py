@@ -1,7 +1,5 @@
 """Reading the log out of its tables: tiles, bundles, nodes, proofs. Synchronous; only committed rows are served."""
 
-from uuid import UUID
-
 from sqlalchemy import BindParameter, Connection, bindparam, select
 
 from .errors import NotInLog
@@ -69,19 +67,6 @@ def entries(connection: Connection, log_id: int, n: int, width: int) -> bytes:
     rows = select(log_entry.c.body).where(log_entry.c.log_id == log_id)
     rows = rows.where(place >= n * WIDTH, place < n * WIDTH + width).order_by(place)
     return bundle(_complete([bytes(row[0]) for row in connection.execute(rows)], width))
-
-
-def seq_of(connection: Connection, log_id: int, entry_id: UUID) -> int:
-    """Where an entry stands.
-
-    Raises:
-        NotInLog: no such entry.
-    """
-    rows = select(log_entry.c.seq).where(log_entry.c.log_id == log_id, log_entry.c.entry_id == entry_id.bytes)
-    found = connection.execute(rows).scalar()
-    if found is None:
-        raise NotInLog("no entry of the log has this id")
-    return int(found)
 
 
 def inclusion(connection: Connection, log_id: int, index: int, size: int) -> list[bytes]:

@@ -8,7 +8,7 @@ from .entry import Entry
 from .errors import EntryInvalid, SourceUnreadable
 from .merkle import CompactRange
 from .rows import plain_rows
-from .shards import OPENED
+from .shards import CLOSED, OPENED
 from .sources import Page
 from .tables import audit_search, log_checkpoint, log_entry, log_head, log_key, log_node
 from .tiles import WIDTH
@@ -63,6 +63,16 @@ class StoredLog:
         except EntryInvalid:
             return None  # fsck names it
         return str(first.facts.get("checkpoint", "")).encode() if first.kind == OPENED else None
+
+    def goes_on_as(self) -> str | None:
+        """The origin of the shard after, which the last entry names; None: this log is open."""
+        size = self._head.size
+        body = next((body for page in self.pages(size - 1, size) for body in page.bodies), b"") if size else b""
+        try:
+            last = Entry.from_body(body)
+        except EntryInvalid:
+            return None
+        return str(last.facts.get("next", "")) if last.kind == CLOSED else None
 
     def vkeys(self) -> Sequence[str]:
         """See `Source`."""

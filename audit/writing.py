@@ -184,9 +184,9 @@ def indexing(dialect: Dialect, log_id: int, first: int, fresh: Sequence[Pending]
         at = microseconds(entry.at)
         rows.append((log_id, seq, key, at, entry.kind, *map(entry.facts.get, INDEXED)))
         if entry.kind == INTENT:
-            opened.append((_exchange(entry), key, at))
+            opened.append((exchange_of(entry), key, at))
         elif entry.kind == OUTCOME:
-            closed.append(_exchange(entry))
+            closed.append(exchange_of(entry))
     yield from inserting(dialect, audit_search, rows)
     still_open = [row for row in opened if row[0] not in closed]  # the two statements do not see one another
     yield from inserting(dialect, audit_open, still_open, skip=True)
@@ -223,6 +223,6 @@ def _head_id(connection: Connection, origin: str) -> int:
     return int(found)
 
 
-def _exchange(entry: Entry) -> str:
-    """Intents without an exchange id open an exchange named like themselves."""
+def exchange_of(entry: Entry) -> str:
+    """Of an intent or an outcome. Intents without an exchange id open an exchange named like themselves."""
     return str(entry.facts.get("exchange_id") or entry.id)

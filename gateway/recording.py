@@ -21,6 +21,7 @@ from .db import Database
 from .delivery import jobs
 from .erasing import Erasing
 from .gate import utc_now
+from .kept_answers import forget_people
 
 MemberKeys = Callable[[str], Awaitable[Sequence[Mapping[str, str]]]]
 CHANGES = {
@@ -74,7 +75,7 @@ class Recording:
         async with self.db.write() as connection:
             held = await _widened(connection, signed.agreement)
             recorded = await store.record_agreement(connection, signed, by=by, now=self.clock(), held=bool(held))
-            facts = _facts(recorded, by) | ({"widened": held} if held else {})
+            facts = recorded_facts(recorded, by) | ({"widened": held} if held else {})
             return recorded, await self._entry(connection, "agreement.recorded", facts)
 
     async def agreement_change(self, verb: str, id_: str, *, by: str) -> tuple[RecordedAgreement, str]:
@@ -86,7 +87,7 @@ class Recording:
         change, kind = CHANGES[verb]
         async with self.db.write() as connection:
             changed = await change(connection, id_, by=by, now=self.clock())
-            receipt = await self._entry(connection, kind, _facts(changed, by))
+            receipt = await self._entry(connection, kind, recorded_facts(changed, by))
             ref, at = receipt.rpartition(":")[2], self.clock().timestamp()
             await jobs.add(connection, "agreement", ref, now=at, lane=jobs.LIVE)  # see oversight.ending
             return changed, receipt
@@ -146,6 +147,7 @@ class Recording:
                 connection, subject_ref, self.clock(), controller=controller, purposes=purposes
             )
             given = [await people.read_consent(connection, id_) for id_ in ids]
+            await forget_people(connection, [each.subject_ref for each in given])
             receipts = await self._about_people(connection, "consent.withdrawn", given, controller)
         await self.ended(given)
         return [Told(id_, "withdrawn", receipt) for id_, receipt in zip(ids, receipts, strict=True)]
@@ -164,7 +166,10 @@ class Recording:
         consent = await people.read_consent(connection, id_)
         if consent.controller != controller:
             raise ConsentUnknown
-        return [consent] if await people.withdraw_consent(connection, id_, self.clock()) else []
+        if not await people.withdraw_consent(connection, id_, self.clock()):
+            return []
+        await forget_people(connection, [consent.subject_ref])
+        return [consent]
 
     async def ended(self, consents: Sequence[Consent]) -> None:
         """After the commit of a withdrawal: wait for what was decided before it, then list who has to erase."""
@@ -236,7 +241,8 @@ async def _widened(connection: AsyncConnection, agreement: Agreement) -> list[st
     return sorted({each.place for each in changes if each.effect == WIDENED})
 
 
-def _facts(recorded: RecordedAgreement, by: str) -> dict[str, object]:
+def recorded_facts(recorded: RecordedAgreement, by: str) -> dict[str, object]:
+    """What an entry says of an agreement: whose, which version, in which state, and the digest of what was signed."""
     agreement = recorded.agreement
     return {
         "by": by,

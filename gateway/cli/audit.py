@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +16,10 @@ from sqlalchemy import Connection
 
 from adapters.kit.contract import Identifier, Subject
 from audit import Wanted, bundle, bundle_check, views
+from audit.databases import in_database
+from audit.derived import with_search_tables
 from audit.fsck import Report
+from audit.memory import remembered
 from audit.places import checked, checked_database
 from audit.progress import Bar
 from audit.wording import sentence
@@ -24,6 +28,7 @@ from ..gate import utc_now
 from ..log_keeper import tsa_certificates
 from ..proved_lines import entries_around, proved_lines
 from ..review.evidence import check_reason, note_reading
+from ..review.permissions import beyond_the_log
 from ..settings import Settings
 from ..trust.person import PersonRef
 from ..wiring import Services, open_services
@@ -74,7 +79,11 @@ def verify(
     policy: Annotated[Path | None, typer.Option(help="For a bundle: keys and witnesses you trust.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Rehash every entry, rebuild the tree, check every signature. Exit code 1 on any finding."""
+    """Rehash every entry, rebuild the tree, check every signature. Exit code 1 on any finding.
+
+    A database is also asked whether its search tables say what the entries say; the gateway's own, whether its signer
+    remembers more than it holds, and whether agreements and consents allow what the log does not.
+    """
     if sum(each is not None for each in (evidence, db, url)) > 1:
         raise typer.BadParameter("give a bundle, --db or --url, not several")
     with told_plainly():
@@ -83,9 +92,12 @@ def verify(
                 bundle_check.checked(evidence, policy.read_text("utf-8") if policy else None), as_json=as_json
             )
             return
-        bar = Bar("checking")
+        bar, own = Bar("checking"), Settings.read() if db is None and url is None else None
         where, kept = url or db or Settings.read().database_url, [path.read_bytes() for path in checkpoint or ()]
-        reports = checked(where, vkey or (), kept, bar, processes=os.cpu_count() or 1)
+        signer = remembered(own.data_dir / "keys") if own else []  # before the log is read: it only grows
+        reports = checked(where, vkey or (), kept, bar, processes=os.cpu_count() or 1, remembered=signer)
+        reports = with_search_tables(where, reports)
+        reports = _with_permissions(where, reports) if own else reports
         bar.end()
     if as_json:
         typer.echo(json.dumps([report.wire() for report in reports], indent=1))
@@ -93,6 +105,14 @@ def verify(
         typer.echo("\n\n".join(map(str, reports)))
     if not all(report.ok for report in reports):
         raise typer.Exit(1)
+
+
+def _with_permissions(where: str, reports: list[Report]) -> list[Report]:
+    """What the log says counts once the log is right."""
+    if not all(each.ok for each in reports):
+        return reports
+    found = asyncio.run(in_database(where, beyond_the_log))
+    return [*reports[:-1], replace(reports[-1], findings=tuple(found))]
 
 
 def _show_verdict(verdict: bundle_check.Verdict, *, as_json: bool) -> None:

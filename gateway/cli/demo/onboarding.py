@@ -12,6 +12,7 @@ from consent import sign_agreement, verify_agreement
 from consent import store as agreement_store
 from consent.errors import AgreementUnknown
 
+from ...recording import recorded_facts
 from ...settings import Settings
 from ...trust import register
 from ...trust.jose import Key
@@ -114,8 +115,8 @@ async def _agreement(services: Services, document: Mapping[str, object], keys: M
             await agreement_store.read_agreement(connection, signed.agreement.id)
         except AgreementUnknown:
             by = signed.agreement.consumer.member
-            await agreement_store.record_agreement(connection, signed, by=by, now=now)
-            facts = {"agreement": signed.agreement.id, "version": signed.agreement.version, "by": by}
+            recorded = await agreement_store.record_agreement(connection, signed, by=by, now=now)
+            facts = recorded_facts(recorded, by)
             await services.log.append_in(connection, Entry(new_id(now), "agreement.recorded", now, facts))
 
 

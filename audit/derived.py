@@ -1,0 +1,114 @@
+"""The search tables held against the evidence they were derived from.
+
+A verifier never reads them; people do, in every search, finding and statement. Who may write to the database and
+takes out a line there hides an exchange from everybody who looks, though each of its bytes still verifies.
+`audit_subject` cannot be held against anything: no entry says whom it is about.
+"""
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+
+from .databases import in_database
+from .entry import INDEXED, INTENT, OUTCOME, Entry
+from .errors import EntryInvalid
+from .fsck import Finding, Report
+from .rows import MOST_ROWS
+from .sources import Page
+from .stored import StoredLog, logs_in
+from .tables import audit_open, audit_search
+from .writing import exchange_of, microseconds
+
+MOST_FINDINGS = 20
+"""Told one by one; whoever took out more is found by these."""
+
+MEND = "`python -m audit rebuild` makes the search tables again"
+HIDDEN = f"searches do not find it, for its line of the search table was taken out; {MEND}"
+ANOTHER = f"searches find another thing than it says, for its line of the search table was changed; {MEND}"
+OPEN = f"nobody is told that its exchange has no outcome: its line among the open ones was taken out; {MEND}"
+
+_LINE = (audit_search.c.seq, audit_search.c.entry_id, audit_search.c.ts, audit_search.c.kind)
+_LINES = select(*_LINE, *(audit_search.c[name] for name in INDEXED))
+
+
+def with_search_tables(where: str, reports: Sequence[Report]) -> list[Report]:
+    """The reports of `places.checked`, with what is wrong with the search tables where `where` is a database.
+
+    Raises:
+        SourceUnreadable: it cannot be read.
+    """
+    if where.startswith(("http://", "https://")) or Path(where).is_dir():
+        return [*reports]
+    found = asyncio.run(in_database(where, lambda connection: strayed(connection, logs_in(connection))))
+    return [replace(each, findings=(*each.findings, *found.get(each.origin, ()))) for each in reports]
+
+
+def strayed(connection: Connection, logs: Sequence[StoredLog]) -> dict[str, list[Finding]]:
+    """Origin -> what is wrong with the search tables of that log. Entries that cannot be read are left to fsck."""
+    opened: dict[str, tuple[str, int]] = {}  # exchange -> the log and place of its intent, while no outcome was met
+    found: dict[str, list[Finding]] = {log.origin: [] for log in logs}
+    for log in logs:
+        for page in log.pages(0, log.size()):
+            entries = list(_entries(page))
+            _follow(opened, log.origin, entries)
+            found[log.origin] += _of_page(connection, log.log_id, page, entries)
+            if len(found[log.origin]) >= MOST_FINDINGS:
+                return _fewer(found)
+    for origin, seq in _unlisted(connection, opened):
+        found[origin].append(Finding(OPEN, seq))
+    return _fewer(found)
+
+
+def _fewer(found: Mapping[str, list[Finding]]) -> dict[str, list[Finding]]:
+    return {origin: each[:MOST_FINDINGS] for origin, each in found.items()}
+
+
+def _entries(page: Page) -> Iterator[tuple[int, Entry]]:
+    for seq, body in enumerate(page.bodies, page.first):
+        try:
+            yield seq, Entry.from_body(body)
+        except EntryInvalid:
+            continue
+
+
+def _follow(opened: dict[str, tuple[str, int]], origin: str, entries: Sequence[tuple[int, Entry]]) -> None:
+    for seq, entry in entries:
+        if entry.kind == INTENT:
+            opened[exchange_of(entry)] = origin, seq
+        elif entry.kind == OUTCOME:
+            opened.pop(exchange_of(entry), None)
+
+
+def _of_page(
+    connection: Connection, log_id: int, page: Page, entries: Sequence[tuple[int, Entry]]
+) -> Iterator[Finding]:
+    table, stop = audit_search.c, page.first + len(page.bodies)
+    query = _LINES.where(table.log_id == log_id, table.seq >= page.first, table.seq < stop)
+    lines = {row.seq: row for row in connection.execute(query)}
+    for seq, entry in entries:
+        if seq not in lines:
+            yield Finding(HIDDEN, seq)
+        elif not _says(lines[seq], entry):
+            yield Finding(ANOTHER, seq)
+
+
+def _says(line: Row[Any], entry: Entry) -> bool:
+    facts = tuple(entry.facts.get(name) for name in INDEXED)
+    said = (bytes(line.entry_id), line.ts, line.kind, tuple(getattr(line, name) for name in INDEXED))
+    return said == (entry.id.bytes, microseconds(entry.at), entry.kind, facts)
+
+
+def _unlisted(connection: Connection, opened: dict[str, tuple[str, int]]) -> Iterator[tuple[str, int]]:
+    """The open exchanges that are not listed as such, and were not closed while we looked."""
+    exchanges, table = sorted(opened), audit_search.c
+    for at in range(0, len(exchanges), MOST_ROWS):
+        some = exchanges[at : at + MOST_ROWS]
+        listed = select(audit_open.c.exchange_id).where(audit_open.c.exchange_id.in_(some))
+        known = set(connection.execute(listed).scalars())
+        ended = select(table.exchange_id).where(table.kind == OUTCOME, table.exchange_id.in_(some))
+        known |= set(connection.execute(ended).scalars())
+        yield from (opened[each] for each in some if each not in known)
