@@ -14,7 +14,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from tests.dci_recorded import recording
+from tests.dci_recorded import Elsewhere, elsewhere, recording
 
 MEMORY = Path("/dev/shm")
 ROOM = 4 * 2**30  # bytes that must be free there
@@ -65,12 +65,22 @@ def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket.socket, "connect_ex", connect_ex)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def dci_elsewhere() -> Iterator[Elsewhere]:
+    """What gateways in processes that tests start say of their DCI messages; also those that no test waited for."""
+    with elsewhere() as written:
+        yield written
+        assert not written.read().faults, written.faults
+
+
 @pytest.fixture(autouse=True)
-def dci_is_valid() -> Iterator[None]:
+def dci_is_valid(dci_elsewhere: Elsewhere) -> Iterator[None]:
     """A test in which a gateway answers or sends a DCI message that no published file allows fails."""
     with recording() as recorded:
         yield
-    assert not recorded.faults, recorded.faults
+    faults = recorded.faults + dci_elsewhere.read().faults
+    dci_elsewhere.faults.clear()
+    assert not faults, faults
 
 
 @pytest.fixture(scope="session")

@@ -43,6 +43,7 @@ PEOPLE: dict[str, dict[str, Any]] = {
     OTHER: {"enrolled": False, "status": "Inactive", "birth_date": "1980-05-02", "death_date": "2026-01-31"},
     THIRD: {"enrolled": True, "status": "Suspended", "birth_date": "1970-05-02", "death_date": None},
 }
+ANSWERING = "DCI-1"  # the agreement on what registries answer
 REGISTRIES = {**PROVIDERS, "LATER": LATER}
 NOTIFIED = "canonical/enrolment-event.v1.json"  # the record of what a client is notified of
 FOLDERS = Path(__file__).parent / "dci_registers"
@@ -153,6 +154,14 @@ class House:
     registries: Registries
     callbacks: CallbackPlace
     clients: dict[str, Client] = field(default_factory=dict)
+    answering: str = ANSWERING
+
+    async def grant(self, **fields: Sequence[str]) -> None:
+        """End what was agreed and agree anew: registries answer these fields of these, and all of the others."""
+        recording = Recording(self.services.db, self.services.log)
+        await recording.agreement_change("end", self.answering, by=CLIENT)
+        self.answering = f"{ANSWERING}-{uuid4().hex[:8]}"
+        await _answering(self.services, self.answering, fields)
 
     async def change(self, system: str, policy: Policy) -> None:
         async with self.services.db.write() as connection:
@@ -212,17 +221,28 @@ async def _party(here: Services, system: System, key: Any) -> str:
     return secret
 
 
-async def _agree(here: Services) -> None:
-    """What registries answer their clients, and what they notify them of."""
+async def _answering(here: Services, id_: str, fields: Mapping[str, Sequence[str]]) -> None:
+    """What registries answer their clients."""
     services = [
         {
             "service": f"dci_{name.lower()}.records",
             "actions": ["read"],
-            "fields": ["birth_date", "death_date"] if name == "CRVS" else ["enrolled", "status"],
+            "fields": fields.get(name, ["birth_date", "death_date"] if name == "CRVS" else ["enrolled", "status"]),
             "sends": ["NIC"],
         }
         for name in REGISTRIES
+        if fields.get(name) != []
     ]
+    await _agreed(here, id_, *_parties(), services)
+
+
+def _parties() -> tuple[Mapping[str, object], Mapping[str, object]]:
+    registries = {"member": REGISTRY, "systems": sorted(REGISTRIES.values())}
+    return registries, {"member": CLIENT, "systems": [f"{CLIENT}/{name}" for name in PROVIDERS]}
+
+
+async def _agree(here: Services) -> None:
+    """That, and what registries notify their clients of."""
     notified = [
         {
             "service": f"{CLIENT.replace('/', '.')}.{name}/enrolment",
@@ -232,9 +252,8 @@ async def _agree(here: Services) -> None:
         }
         for name in PROVIDERS
     ]
-    registries = {"member": REGISTRY, "systems": sorted(REGISTRIES.values())}
-    clients = {"member": CLIENT, "systems": [f"{CLIENT}/{name}" for name in PROVIDERS]}
-    await _agreed(here, "DCI-1", registries, clients, services)
+    registries, clients = _parties()
+    await _answering(here, ANSWERING, {})
     await _agreed(here, "DCI-2", clients, registries, notified)
 
 

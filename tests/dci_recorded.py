@@ -1,5 +1,6 @@
-"""Every DCI message of the run that a gateway in this process takes, answers or sends, held against the published file
-of its interface: the one that the path or the partner's policy names, else the asked registry's.
+"""Every DCI message of the run that a gateway takes, answers or sends, in this process or in one that a test started,
+held against the published file of its interface: the one that the path or the partner's policy names, else the asked
+registry's.
 
 A refusal has to fit every file that has the path: who is refused need not be known. What is sent to a partner of no
 interface about no registry has to fit one. Of what comes in only what is taken counts: of a partner in strict mode it
@@ -8,17 +9,21 @@ has to be valid as it came; in tolerant mode the listed coercions are made first
 
 import functools
 import json
+import os
 import sys
+import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 EDGE, WIRE = "gateway.edges.dci.routes", "gateway.wires"
 ASKED, ANSWERED = "request", "answer"
+HOOKS = Path(__file__).parent / "dci_elsewhere"
 _taken: ContextVar[Any] = ContextVar("taken", default=None)  # what the message being answered was read as
 
 
@@ -53,9 +58,11 @@ class Recorded:
         from gateway.edges.dci.operations import OPERATIONS, operation_at
 
         operation = operation_at(urlsplit(url).path)
-        if operation is None or operation.action != envelope["header"]["action"]:  # an address of the partner's own
-            action = envelope["header"]["action"]
-            operation = next(each for each in OPERATIONS.values() if each.action == action and not each.reply)
+        action = envelope["header"]["action"]
+        if operation is None or operation.action != action:  # an address of the partner's own
+            operation = next((each for each in OPERATIONS.values() if each.action == action and not each.reply), None)
+        if operation is None:  # sealed alike, but no message of DCI: payments by G2P Connect
+            return
         self._note(operation.path, ASKED, envelope, interface)
 
     def _note(self, path: str, way: str, value: Any, interface: str) -> None:
@@ -72,6 +79,56 @@ class Recorded:
             self.faults += broken
 
 
+class Written(Recorded):
+    """In another process: each judgement is a line of a file of its own in `folder`, whenever that process ends."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._folder = folder
+
+    def _note(self, path: str, way: str, value: Any, interface: str) -> None:
+        super()._note(path, way, value, interface)
+        line = json.dumps({"seen": list(self.seen), "faults": self.faults})
+        self.seen.clear()
+        self.faults.clear()
+        with (self._folder / f"{os.getpid()}.jsonl").open("a", encoding="utf-8") as file:
+            file.write(f"{line}\n")
+
+
+@dataclass
+class Elsewhere(Recorded):
+    """What gateways in processes of the test run wrote. `read` adds what is new."""
+
+    folder: Path = Path()
+    read_to: dict[str, int] = field(default_factory=dict)
+
+    def read(self) -> "Elsewhere":
+        for path in sorted(self.folder.glob("*.jsonl")):
+            written = path.read_bytes()
+            whole = written[: written.rfind(b"\n") + 1]
+            for line in whole[self.read_to.get(path.name, 0) :].splitlines():
+                found = json.loads(line)
+                self.seen.update((only, name, way) for only, name, way in found["seen"])
+                self.faults += found["faults"]
+            self.read_to[path.name] = len(whole)
+        return self
+
+
+@contextmanager
+def elsewhere() -> Iterator[Elsewhere]:
+    """Let every Python that is started from here judge its DCI messages, and read what it says."""
+    before = {name: os.environ.get(name) for name in ("PYTHONPATH", "DCI_ELSEWHERE")}
+    with tempfile.TemporaryDirectory(prefix="dci-elsewhere-") as folder:
+        os.environ["DCI_ELSEWHERE"] = folder
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(HOOKS), before["PYTHONPATH"]]))
+        try:
+            yield Elsewhere(folder=Path(folder))
+        finally:
+            for name, value in before.items():
+                os.environ.pop(name, None)
+                os.environ |= {name: value} if value is not None else {}
+
+
 @contextmanager
 def recording() -> Iterator[Recorded]:
     """Listen at the DCI edge and at the wire to partners, where this process has loaded them."""
@@ -79,6 +136,15 @@ def recording() -> Iterator[Recorded]:
     if EDGE not in sys.modules or WIRE not in sys.modules:
         yield recorded
         return
+    end = listen(recorded)
+    try:
+        yield recorded
+    finally:
+        end()
+
+
+def listen(recorded: Recorded) -> Callable[[], None]:
+    """Hear what a gateway in this process takes, answers and sends; gives what ends it."""
     edge: Any = sys.modules[EDGE]
     wire: Any = vars(sys.modules[WIRE])["SystemWire"]
     read, answer, seal = edge.received, edge._answered, wire.sealed
@@ -106,11 +172,11 @@ def recording() -> Iterator[Recorded]:
         recorded.sent(url, json.loads(sent.body), agreed or _registry_of(envelope) or self._interface)
         return sent
 
-    edge.received, edge._answered, wire.sealed = received, answered, sealed
-    try:
-        yield recorded
-    finally:
+    def end() -> None:
         edge.received, edge._answered, wire.sealed = read, answer, seal
+
+    edge.received, edge._answered, wire.sealed = received, answered, sealed
+    return end
 
 
 def _asks_graphql(envelope: Any) -> bool:

@@ -141,6 +141,7 @@ class Waiting:
         """Let those end whose agency did not answer in time; gives how many."""
         now = self.gate.clock().timestamp()
         late = select(waiting.c.id).where(waiting.c.state == "waiting", waiting.c.due < now).limit(1000)
+        late = late.with_for_update()  # an answer may come at this moment
         async with self.db.write() as connection:
             ids = (await connection.execute(late)).scalars().all()
             for id_ in ids:
@@ -262,15 +263,17 @@ class Waiting:
         async with self.db.write() as connection:
             asked = update(waiting).where(waiting.c.id == row.id, waiting.c.state == "asking")
             if (await connection.execute(asked.values(state="waiting", updated=now))).rowcount:
-                await jobs.finish(connection, KIND, row.id)  # else it has answered already, and that is work to do
+                await jobs.finish(connection, KIND, row.id)
+            else:  # it has answered already, and that is work to do
+                await jobs.release(connection, KIND, [row.id])
 
     async def _decide(self, row: Row[Any], opened: Opened, ask: Ask) -> None:
         """Steps 4 to 6 on the rules as they are now."""
         permit: Permit | None = None
         answer: Answer | None = None
         try:
+            permit = await self.gate.permit(ask)  # first: who may know what the agency says depends on it
             raw = self._raw(row)
-            permit = await self.gate.permit(ask)
             raw = fresh(raw, ask.as_at, permit)
             record = self.gate.normalise(ask, permit, raw)
             answer = answered(ask, opened, permit, raw, minimised(ask, record, permit))

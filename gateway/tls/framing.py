@@ -14,9 +14,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import orjson
 from fastapi import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ..edges.dci.failure import BAD, failed, speaks_dci
 from ..edges.v1.problems import problem
 from ..trust.binding import CERTIFICATE
 from .client_cert import NAME, ClientCertRefused, presented
@@ -68,6 +70,13 @@ class Framing:
         return await app(scope, answering.receive, answering.send)
 
     def _fault(self, scope: Scope, named: Named) -> Response | None:
+        """The refusal, in the surface's own shape."""
+        found = self._odd(scope, named)
+        if found is None or not speaks_dci(scope["path"]):
+            return found
+        return failed(scope["path"], found.status_code, BAD, str(orjson.loads(found.body)["detail"]))
+
+    def _odd(self, scope: Scope, named: Named) -> Response | None:
         headers = scope["headers"]
         return (
             _size(headers)

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import subprocess
+import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,10 +17,12 @@ import schemas
 from gateway.trust.jwks import public_key
 from gateway.trust.keys import private_key
 from gateway.trust.signatures import signed, verify
+from tests.dci_recorded import Elsewhere, elsewhere
 
 NIC = "199012304567"
 AUTHORIZE = {"purpose": {"code": "employment-support.eligibility", "text": "checks"}}
 SEARCH = "/dci/registry/sync/search"
+WAYS = ("request", "answer")
 
 
 def stamp(at: datetime | None = None) -> str:
@@ -298,3 +302,25 @@ async def test_a_message_that_comes_again_with_a_new_time_is_the_same_message(ru
         found = await posted(running, path, {**head, "message_ts": stamp()}, {**message, "subscribe_request": items})
         codes.add(found["message"]["correlation_id"])
     assert len(codes) == 1
+
+
+async def test_a_gateway_in_a_process_of_its_own_is_judged_like_one_in_this(
+    running: Running, dci_elsewhere: Elsewhere
+) -> None:
+    dci_elsewhere.seen.clear()
+    await posted(running, SEARCH, header("search"), search(item()))
+    seen = dci_elsewhere.read().seen
+    assert {way: sum(seen[each] for each in seen if each[1:] == ("sync/search", way)) for way in WAYS} == {
+        "request": 1,
+        "answer": 1,
+    }
+
+
+def test_a_fault_in_another_process_is_found() -> None:
+    asked = "import gateway.wires, gateway.edges.dci.routes, sitecustomize as here; "
+    asked += """here.watching.heard.answered("search", b'{"message": {"ack_status": "FINE"}}', "SR")"""
+    with elsewhere() as found:
+        subprocess.run([sys.executable, "-c", asked], check=True, timeout=60)
+        (fault,) = found.read().faults
+    assert fault.startswith("answer of search breaks dci/social.json")
+    assert "FINE" not in fault

@@ -5,7 +5,7 @@ from what was released. `Answered` is plain JSON, so that an answer may wait sea
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -27,50 +27,70 @@ from .query import QueryRefused, purpose_of, read_query
 
 REFUSED = "rjct.search_criteria.invalid"  # DCI has no code for a refusal by agreement or consent (docs/divergences.md)
 EMPTY_OUTCOMES = frozenset({"no_data", "unknown_person"})  # the register answered, and has nothing
+SAID = EMPTY_OUTCOMES | {"answered", "ambiguous"}  # says something of the person
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A record that was released. `person` is its place among those the item names."""
+    """What was released of the person at that place among those whom the item names; no record where there is none."""
 
     person: int
-    record: Mapping[str, Any]
+    record: Mapping[str, Any] | None
     evidence: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """One item's end. `status` is succ or rjct; `code` DCI's reason, `text` what is told beside it."""
+    """One item's end. `status` is succ or rjct; `code` DCI's reason, `text` what is told beside it.
+
+    Attributes:
+        about: reg_type and reg_record_type.
+        kept: everything that matched, in its order, and the proofs of those without a record.
+        people: what came of each person named, as the caller may know it.
+        page: which part of what matched is told, where it is paged.
+    """
 
     reference_id: str
     locale: str
     status: str
     code: str = ""
     text: str = ""
-    about: Mapping[str, str] = field(default_factory=dict)  # reg_type and reg_record_type
+    about: Mapping[str, str] = field(default_factory=dict)
     kept: tuple[Kept, ...] = ()
-    evidence: tuple[Mapping[str, Any], ...] = ()  # of people without a record
-    pagination: Mapping[str, int] | None = None
+    people: tuple[str, ...] = ()
+    page: Mapping[str, int] | None = None
+
+    @property
+    def found(self) -> list[Kept]:
+        """Those with a record."""
+        return [each for each in self.kept if each.record is not None]
 
     def wire(self, interface: Interface) -> dict[str, Any]:
         """The item as the interface's file has it."""
         shown: dict[str, Any] = {"reference_id": self.reference_id, "timestamp": stamp(), "status": self.status}
         shown |= {"status_reason_code": self.code} if self.code else {}
         shown |= {"status_reason_message": self.text[:LONGEST]} if self.text else {}
-        shown |= {"pagination": dict(self.pagination)} if self.pagination else {}
         if self.status == "succ":
+            shown |= {"pagination": {**self.page, "total_count": len(self.found)}} if self.page else {}
             shown |= self._data(one=interface.one_record)
         return shown | {"locale": self.locale}
 
     def _data(self, *, one: bool) -> dict[str, Any]:
-        records: list[Mapping[str, Any]] = [each.record for each in self.kept]
+        told = self._told()
+        records = [each.record for each in told]
         if one and not records:
             return {}  # the file has no shape for none
-        proofs = [*(each.evidence for each in self.kept), *self.evidence]
+        proofs = [each.evidence for each in (*told, *(one for one in self.kept if one.record is None))]
         evidence = {"evidence": proofs[0] if len(proofs) == 1 else proofs} if proofs else {}
         return {
             "data": {"version": "1.0.0", **self.about, "reg_records": records[0] if one else records, **evidence},
         }
+
+    def _told(self) -> list[Kept]:
+        if not self.page:
+            return self.found
+        size, number = self.page["page_size"], self.page["page_number"]
+        return self.found[(number - 1) * size : number * size]
 
     def document(self) -> dict[str, Any]:
         """As JSON, to be kept sealed until it is told."""
@@ -78,9 +98,21 @@ class Answered:
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> "Answered":
-        """From `document`."""
+        """From `document`. What an older version kept cannot be decided again, so it has to be asked for again."""
+        if "people" not in document:
+            return cls(document["reference_id"], document["locale"], "rjct", REFUSED, "not_available: ask again")
         kept = tuple(Kept(**each) for each in document["kept"])
-        return cls(**{**document, "kept": kept, "evidence": tuple(document["evidence"])})
+        return cls(**{**document, "kept": kept, "people": tuple(document["people"])})
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """What came of the question about one person: `code` is the outcome, `withheld` says by field why."""
+
+    code: str
+    record: Mapping[str, Any] | None
+    evidence: Mapping[str, Any]
+    withheld: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +135,7 @@ async def answered(item: Mapping[str, Any], consumer: str, message: Asking, here
     try:
         wish = await read_wish(item["search_criteria"], consumer, message, here)
         ends = [await _one(ask, consumer, here) for ask in wish.asks]
-        return replace(_told(shown, wish, ends), about=wish.about)
+        return told(shown, wish, ends)
     except QueryRefused as error:
         return replace(shown, code=error.code, text=f"bad_request.query: {error}.")
     except ProblemError as error:
@@ -203,45 +235,51 @@ def _claim(claim: object) -> ClaimAsked:
     return ClaimAsked(claim["name"], parameters)
 
 
-async def _one(ask: Ask, consumer: str, here: Services) -> Answer | ExchangeError:
+async def _one(ask: Ask, consumer: str, here: Services) -> End | ExchangeError:
     try:
         with between(here, consumer, ask.service):
-            return await exchange(ask, here.gate)
+            answer = await exchange(ask, here.gate)
     except NoEvidence:
         raise  # 503 for the whole message, which may then come again
     except ExchangeError as error:
         return error
+    record = dict(answer.released) if answer.outcome == "answered" else None
+    return End(answer.outcome, record, proof_of(answer), {each.field: each.reason for each in answer.withheld})
 
 
-def _told(shown: Answered, wish: Wish, ends: Sequence[Answer | ExchangeError]) -> Answered:
+def told(shown: Answered, wish: Wish, ends: Sequence[End | ExchangeError]) -> Answered:
+    """The item's end from that of each question.
+
+    Raises:
+        QueryRefused: a condition or the sort is on what was withheld.
+    """
+    shown = replace(shown, about=wish.about)
     if len(ends) == 1 and isinstance(ends[0], ExchangeError):
         return refused(shown, ends[0])
-    answers = [(place, each) for place, each in enumerate(ends) if isinstance(each, Answer)]
-    _check_granted(wish, [each for _, each in answers])
+    answers = [(place, each) for place, each in enumerate(ends) if isinstance(each, End)]
+    check_granted(wish, {name for _, each in answers for name in each.withheld})
     found = [
-        Kept(place, dict(each.released), proof_of(each))
+        Kept(place, each.record, each.evidence)
         for place, each in answers
-        if each.outcome == "answered" and wish.people[place].fits(each.released)
+        if each.record is not None and wish.people[place].fits(each.record)
     ]
-    page = wish.order.page(found, lambda each: each.record)
-    others = [proof_of(each) for _, each in answers if each.outcome != "answered"]
-    pagination = wish.order.told(len(found)) if wish.order.paged else None
-    codes = Counter(each.told[1] if isinstance(each, ExchangeError) else each.outcome for each in ends)
-    status = "succ" if answers or codes.keys() <= EMPTY_OUTCOMES else "rjct"
-    return replace(
-        shown,
-        status=status,
-        code="" if status == "succ" else REFUSED,
-        text=_said(codes, [each for _, each in answers], matched=len(found)),
-        kept=tuple(page),
-        evidence=tuple(others),
-        pagination=pagination if status == "succ" else None,
-    )
+    kept = (*wish.order.sorted(found, lambda each: each.record or {}),)
+    kept += tuple(Kept(place, None, each.evidence) for place, each in answers if each.record is None)
+    people = tuple(each.told[1] if isinstance(each, ExchangeError) else each.code for each in ends)
+    withheld = answers[0][1].withheld if answers else {}
+    return summed(replace(shown, kept=kept, people=people, page=wish.order.told), withheld)
 
 
-def _check_granted(wish: Wish, answers: Sequence[Answer]) -> None:
-    """A condition on what was withheld would tell it."""
-    withheld = {each.field for answer in answers for each in answer.withheld}
+def summed(end: Answered, withheld: Mapping[str, str]) -> Answered:
+    """The item's end with what its people come to; `withheld` of the only person, by field."""
+    said = set(end.people)
+    status = "succ" if said & {"answered", "no_data"} or said <= EMPTY_OUTCOMES else "rjct"
+    code = "" if status == "succ" else REFUSED
+    return replace(end, status=status, code=code, text=_said(end.people, withheld, matched=bool(end.found)))
+
+
+def check_granted(wish: Wish, withheld: Set[str]) -> None:
+    """A condition on what was withheld would tell it. Raises QueryRefused."""
     if any(each.attributes & withheld for each in wish.people):
         raise QueryRefused("a condition is on a field that the agreement or the legal basis does not grant")
     if wish.order.attributes & withheld:
@@ -251,21 +289,25 @@ def _check_granted(wish: Wish, answers: Sequence[Answer]) -> None:
 def refused(shown: Answered, error: ExchangeError) -> Answered:
     """The end of an item whose one exchange failed, as far as this caller may know."""
     _status, code, detail = error.told
+    return unanswered(shown, code, detail)
+
+
+def unanswered(shown: Answered, code: str, detail: str) -> Answered:
+    """The same, by the code and the text that the caller may know."""
+    shown = replace(shown, people=(code,), kept=(), page=None)
     if code in EMPTY_OUTCOMES:
-        return replace(shown, status="succ", text=code)
-    return replace(shown, status="rjct", code=REFUSED, text=f"{code}: {detail}", kept=(), evidence=(), pagination=None)
+        return replace(shown, status="succ", code="", text=code)
+    return replace(shown, status="rjct", code=REFUSED, text=f"{code}: {detail}")
 
 
-def _said(codes: Mapping[str, int], answers: Sequence[Answer], *, matched: int) -> str:
-    if len(answers) == 1 and sum(codes.values()) == 1:
-        (answer,) = answers
-        if answer.outcome != "answered":
-            return answer.outcome
-        if not matched:
-            return "no_match"
-        withheld = ", ".join(f"{each.field}: {each.reason}" for each in answer.withheld)
-        return f"withheld: {withheld}" if withheld else ""
-    return ", ".join(f"{code} {count}" for code, count in sorted(codes.items()))
+def _said(people: Sequence[str], withheld: Mapping[str, str], *, matched: bool) -> str:
+    if len(people) > 1:
+        return ", ".join(f"{code} {count}" for code, count in sorted(Counter(people).items()))
+    if people[0] != "answered":
+        return people[0]
+    if not matched:
+        return "no_match"
+    return f"withheld: {', '.join(f'{name}: {why}' for name, why in withheld.items())}" if withheld else ""
 
 
 def proof_of(answer: Answer) -> dict[str, Any]:

@@ -1,13 +1,15 @@
 """One DCI envelope in, checked; one envelope or error out, protected as agreed. Every failure has DCI's own shape.
 
-The order of checks: strict JSON, coercions where the partner is tolerated, schema of the interface, version, sender is
-the caller, callback address, time, signature (over what came), decryption, number of items, replay. The keys and the
-address come from the register, never from the message.
+The order of checks: strict JSON, the message itself (`reading`), version, sender is the caller, callback address, time,
+signature (over what came), decryption, number of items, replay. The keys and the address come from the register, never
+from the message.
 """
 
+import asyncio
 import hashlib
 import json
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -17,7 +19,6 @@ from uuid import uuid4
 import orjson
 from fastapi.responses import Response
 
-import schemas
 from adapters.kit import strict_json
 
 from ...trust.caller import Caller
@@ -28,9 +29,9 @@ from ...trust.policy import DciPolicy
 from ..downgrade import told
 from .failure import BAD, LONGEST, DciError, acknowledgement, stamp
 from .names import Names
-from .operations import GATEWAY_INTERFACE, INTERFACES, Interface, Operation, of_reg_type, of_schema, request_schema
+from .operations import GATEWAY_INTERFACE, INTERFACES, Interface, Operation, of_reg_type, of_schema
+from .reading import Reading, too_many
 from .seen import Duplicate, InWork, Seen, claim
-from .tolerance import coerced
 from .upload import LARGEST
 
 if TYPE_CHECKING:  # the wiring opens what reads envelopes
@@ -41,7 +42,8 @@ __all__ = ["DciError", "Received", "ack", "received", "reply", "stamp"]
 logger = logging.getLogger("sandhi.dci")
 
 VERSION = "1.0.0"
-MOST_ITEMS, MOST_LATER = 100, 1000  # in a message that is answered at once; in one that is answered later
+CORRELATION = re.compile(r"[A-Za-z0-9-]{1,99}", re.ASCII)
+LONG = 256 * 1024  # bytes of a body that others do not wait for
 REPEATABLE = frozenset({"subscribe", "on-subscribe", "notify", "unsubscribe", "on-unsubscribe", "on-search"})
 """Doing them again changes nothing."""
 
@@ -112,8 +114,9 @@ class Received:
     def facts(self) -> dict[str, object]:
         """How it was signed and what was tolerated, for the intent; with a commitment to the signature as it came."""
         told = self.proof.facts()
-        if isinstance(self.http.signature, str):
-            told["commitment"] = hashlib.sha256(self.http.signature.encode()).hexdigest()
+        signature = self.http.signature if self.http.signature is not None else self.http.field("signature")
+        if isinstance(signature, str):
+            told["commitment"] = hashlib.sha256(signature.encode()).hexdigest()
         told |= {"carried": dict(self.carried)} if self.carried else {}
         return told | ({"tolerated": list(self.tolerated)} if self.tolerated else {})
 
@@ -135,9 +138,9 @@ async def received(
     Raises:
         DciError: the first check that failed.
     """
-    sent = _parsed(http.body)
+    sent = await asyncio.to_thread(_parsed, http.body) if len(http.body) > LONG else _parsed(http.body)
     policy = here.trust.messages.policy(caller.system)
-    reading = _Reading(operation, _interface(sent, operation, caller, here), policy.dci.tolerant, Names(policy.dci))
+    reading = Reading(operation, _interface(sent, operation, caller, here), policy.dci.tolerant, Names(policy.dci))
     right, tolerated = reading.fitting(sent)
     header = right["header"]
     _check_version(header)
@@ -160,27 +163,6 @@ async def received(
     return Received(header, message, items, envelope, http, proof, seen, *given)
 
 
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    """How one message is read: by which file, how tolerantly, in whose words."""
-
-    operation: Operation
-    interface: Interface
-    tolerant: bool
-    names: Names
-
-    def fitting(self, sent: Mapping[str, Any]) -> tuple[Mapping[str, Any], tuple[str, ...]]:
-        """The envelope put right and in our words, and what had to be put right. Raises DciError."""
-        tolerated: tuple[str, ...] = ()
-        if self.tolerant:
-            sent, tolerated = coerced(sent, self.operation.action, one_record=self.interface.one_record)
-        checker = schemas.validator(request_schema(self.interface, self.operation.path))
-        fault = schemas.first_fault(checker, _screened(sent, self.operation))
-        if fault is not None:
-            raise DciError(400, BAD, f"The message breaks DCI 1.0.0 ({self.interface.name}) at {fault}.")
-        return self.names.inwards(sent), tolerated
-
-
 def _parsed(body: bytes) -> Mapping[str, Any]:
     try:
         envelope = strict_json.loads(body, limit=LARGEST)
@@ -189,22 +171,6 @@ def _parsed(body: bytes) -> Mapping[str, Any]:
     if not isinstance(envelope, dict) or not isinstance(envelope.get("header"), dict):
         raise DciError(400, BAD, "The message is an object with header and message.")
     return envelope
-
-
-def _screened(sent: Mapping[str, Any], operation: Operation) -> Mapping[str, Any]:
-    """For the schema alone: a GraphQL query is refused item by item, also where the file does not list the type."""
-    message = sent.get("message")
-    items = message.get(operation.items) if isinstance(message, Mapping) and operation.action == "search" else None
-    if not isinstance(items, list) or not isinstance(message, Mapping):
-        return sent
-    return {**sent, "message": {**message, operation.items: [_without_graphql(each) for each in items]}}
-
-
-def _without_graphql(item: object) -> object:
-    criteria = item.get("search_criteria") if isinstance(item, Mapping) else None
-    if not isinstance(item, Mapping) or not isinstance(criteria, Mapping) or criteria.get("query_type") != "graphql":
-        return item
-    return {**item, "search_criteria": {**criteria, "query_type": "expression", "query": {}}}
 
 
 def _interface(sent: Mapping[str, Any], operation: Operation, caller: Caller, here: "Services") -> Interface:
@@ -244,9 +210,8 @@ def _items(header: Mapping[str, Any], message: Mapping[str, Any], operation: Ope
     counts = {len(items), len(message.get("subscription_codes", items))}
     if stated is not None and stated not in counts:  # the file says where it must be stated
         raise DciError(400, "rjct.total_count.invalid", "total_count is not the number of items.")
-    most = MOST_ITEMS if operation.reply else MOST_LATER
-    if len(items) > most or not (items or operation.is_callback):
-        raise DciError(400, "rjct.total_count.limit_exceeded", f"A message has 1 to {most} items here.")
+    if not (items or operation.is_callback):
+        raise too_many(operation)
     return items
 
 
@@ -283,7 +248,7 @@ async def _proved(message: Message, caller: Caller, here: "Services", http: Veri
 
 
 def _opened(
-    right: Mapping[str, Any], reading: _Reading, caller: Caller, here: "Services"
+    right: Mapping[str, Any], reading: Reading, caller: Caller, here: "Services"
 ) -> tuple[Mapping[str, Any], tuple[str, ...]]:
     """In clear. That the answer can be encrypted, if it must be, is known before anything is asked."""
     try:
@@ -329,7 +294,11 @@ def _list(value: object) -> Sequence[object]:
 
 
 def ack(correlation_id: str, status: str = "ACK") -> Response:
-    """Taken: a callback will follow where the action has one (`ACK`), or nothing more will come (`NACK`)."""
+    """Taken: a callback will follow where the action has one (`ACK`), or nothing more will come (`NACK`).
+
+    `correlation_id` is the sender's where it can be one of ours: the file of ESS allows letters, digits and hyphens.
+    """
+    correlation_id = correlation_id if CORRELATION.fullmatch(correlation_id) else str(uuid4())
     return Response(orjson.dumps({"message": acknowledgement(status, correlation_id)}), media_type="application/json")
 
 

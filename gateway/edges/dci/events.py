@@ -1,5 +1,6 @@
 """`subscribe`, `unsubscribe`, `on-subscribe`, `on-unsubscribe` and `notify` coming in."""
 
+from collections.abc import Iterable
 from contextlib import suppress
 from uuid import uuid4
 
@@ -67,9 +68,9 @@ async def notified(message: Received, consumer: str, here: Services) -> Response
     Raises:
         DciError: this system tells no events, they cannot be read, or the log takes nothing.
     """
-    offers = [offer for offer in here.catalogue if offer.provider == consumer and offer.adapter]
-    adapter = offers[0].adapter if offers else None
-    if not isinstance(adapter, ReadsNotify):
+    offered: Iterable[object] = (offer.adapter for offer in here.catalogue if offer.provider == consumer)
+    adapter = next((each for each in offered if isinstance(each, ReadsNotify)), None)
+    if adapter is None:
         raise DciError(403, "err.request.forbidden", "This gateway takes no events from this system.")
     try:
         events = adapter.told(message.envelope)

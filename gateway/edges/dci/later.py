@@ -15,16 +15,30 @@ from audit import Entry, new_id, subject_pseudonym
 
 from ...delivery.deliveries import KeyReused
 from ...delivery.transactions import Later, Transaction, Wanted
-from ...errors import HIDDEN, ExchangeError, NoEvidence, RefusedByRules
+from ...errors import HIDDEN, ExchangeError, RefusedByRules
 from ...gate import utc_now
 from ...model import Ask, Permit
 from ...pipeline import minimised
 from ..refusal import ProblemError
-from .answering import REFUSED, Answered, Kept, answered, offer_for, read_wish, refused
+from .answering import (
+    SAID,
+    Answered,
+    End,
+    Kept,
+    Wish,
+    answered,
+    check_granted,
+    offer_for,
+    read_wish,
+    refused,
+    summed,
+    told,
+    unanswered,
+)
 from .envelope import Asking, Received, ack
 from .failure import BAD, DciError
 from .query import QueryRefused
-from .search import reference_faults, unasked
+from .search import reference_fault, unasked
 
 if TYPE_CHECKING:  # the wiring opens what these answer for
     from ...wiring import Services
@@ -92,8 +106,7 @@ class SearchAnswers:
 
     async def answer(self, taken: Transaction, place: int, item: Mapping[str, Any]) -> Mapping[str, Any] | Later:
         """One item's part: an exchange for each person it names, or one that waits for its agency."""
-        fault = reference_faults(taken.references[: place + 1])[place]
-        if fault:
+        if fault := reference_fault(taken.references, place, item):
             return unasked(item, fault).document()
         asking = self._asking(taken)
         waits = await self._waiting(taken, place, item, asking)
@@ -102,17 +115,23 @@ class SearchAnswers:
     async def told(self, taken: Transaction, item: Mapping[str, Any], exchange_id: str) -> Mapping[str, Any]:
         """The part of an item whose agency has answered by now."""
         waited = await self.here.waiting.show(taken.consumer, exchange_id)
-        shown = Answered(str(item["reference_id"]), item.get("locale", "eng"), "succ")
+        shown = Answered(str(item["reference_id"]), item.get("locale", "eng"), "rjct")
+        try:
+            wish = await read_wish(item["search_criteria"], taken.consumer, self._asking(taken), self.here, now=False)
+        except (QueryRefused, ProblemError):  # a service that is gone
+            return unanswered(shown, "not_available", "ask again").document()
         if waited.answer is None:
             code = waited.outcome if waited.may_know or waited.outcome not in HIDDEN else "not_available"
-            return replace(shown, status="rjct", code=REFUSED, text=f"{code}: see docs/errors.md").document()
-        wish = await read_wish(item["search_criteria"], taken.consumer, self._asking(taken), self.here, now=False)
+            return unanswered(replace(shown, about=wish.about), code, "see docs/errors.md").document()
         found: Mapping[str, Any] = waited.answer.get("record") or waited.answer.get("claims") or {}
         evidence = {name: waited.answer[name] for name in ("exchange_id", "as_of", "match", "receipt")}
-        kept = (Kept(0, found, evidence),) if waited.outcome == "answered" and wish.people[0].fits(found) else ()
-        text = "" if kept else waited.outcome if waited.outcome != "answered" else "no_match"
-        others = () if kept else (evidence,)
-        return replace(shown, about=wish.about, kept=kept, evidence=others, text=text).document()
+        evidence |= {"contested": True} if waited.answer.get("contested") else {}
+        withheld = {each["field"]: each["reason"] for each in waited.answer.get("withheld", ())}
+        end = End(waited.outcome, found if waited.outcome == "answered" else None, evidence, withheld)
+        try:
+            return told(shown, wish, [end]).document()
+        except QueryRefused as error:
+            return _query_refused(shown, error).document()
 
     def whole(self, taken: Transaction, answers: Sequence[Mapping[str, Any]]) -> tuple[str, Mapping[str, Any]]:
         """The SearchResponse."""
@@ -123,32 +142,50 @@ class SearchAnswers:
         return state, ids | {"search_response": [each.wire(asking.interface) for each in ends]}
 
     async def still(self, taken: Transaction, item: Mapping[str, Any], answer: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The item's part as it may be told now: each record decided again, with an entry for what is kept back.
+        """The item's part as it may be told now: what it says of anybody is decided again, with an entry for what is
+        kept back. That somebody was not there, or did not match, says something too.
 
         Raises:
             NoEvidence: the rules cannot be read now.
         """
         end = Answered.read(answer)
-        if not end.kept:
-            return answer
+        if SAID.isdisjoint(end.people):
+            return end.document()
         try:
             wish = await read_wish(item["search_criteria"], taken.consumer, self._asking(taken), self.here, now=False)
         except (QueryRefused, ProblemError):  # what could be asked then cannot be any more: a service that is gone
-            return replace(end, status="rjct", code=REFUSED, text="not_available: ask again", kept=()).document()
-        left: list[Kept] = []
-        gone: RefusedByRules | None = None
-        for each in end.kept:
+            return unanswered(end, "not_available", "ask again").document()
+        permits = await self._permits(end, wish)
+        left = [each for one in end.kept if (each := await self._left(one, wish, permits[one.person])) is not None]
+        gone = {place: each for place, each in permits.items() if isinstance(each, RefusedByRules)}
+        if len(end.people) == 1 and gone:
+            return refused(replace(end, about={}), gone[0]).document()
+        people = [gone[place].told[1] if place in gone else code for place, code in enumerate(end.people)]
+        return _again(replace(end, kept=tuple(left), people=tuple(people)), wish, permits).document()
+
+    async def _permits(self, end: Answered, wish: Wish) -> dict[int, Permit | RefusedByRules]:
+        """By the place of each person of whom something is said."""
+        permits: dict[int, Permit | RefusedByRules] = {}
+        for place, code in enumerate(end.people):
+            if code not in SAID:
+                continue
             try:
-                permit = await self.here.gate.permit(wish.asks[each.person])
-                left.append(await self._narrowed(each, wish.asks[each.person], permit))
-            except NoEvidence:
-                raise
+                permits[place] = await self.here.gate.permit(wish.asks[place])
             except RefusedByRules as error:
-                gone = error
-                await self._noted(each, wish.asks[each.person], "refused_by_rules")
-        if gone is not None and not left:
-            return refused(replace(end, pagination=None, about={}), gone).document()
-        return replace(end, kept=tuple(left)).document()
+                permits[place] = error
+        return permits
+
+    async def _left(self, kept: Kept, wish: Wish, permit: Permit | RefusedByRules) -> Kept | None:
+        ask = wish.asks[kept.person]
+        if isinstance(permit, RefusedByRules):
+            await self._noted(kept, ask, "refused_by_rules")
+            return None
+        if kept.record is None:
+            return kept
+        record = minimised(ask, kept.record, permit)
+        if record.keys() != kept.record.keys():
+            await self._noted(kept, ask, "narrowed")
+        return replace(kept, record=record)
 
     async def _waiting(self, taken: Transaction, place: int, item: Mapping[str, Any], asking: Asking) -> Later | None:
         """For an agency that answers later. None where it answers at once, or the item cannot be put."""
@@ -163,12 +200,6 @@ class SearchAnswers:
         except (QueryRefused, ProblemError, ExchangeError):
             return None  # `answered` says why
 
-    async def _narrowed(self, kept: Kept, ask: Ask, permit: Permit) -> Kept:
-        record = minimised(ask, kept.record, permit)
-        if record.keys() != kept.record.keys():
-            await self._noted(kept, ask, "narrowed")
-        return replace(kept, record=record)
-
     async def _noted(self, kept: Kept, ask: Ask, why: str) -> None:
         now, person = utc_now(), self.here.person_ref(ask.subject)
         id_ = new_id(now)
@@ -178,3 +209,23 @@ class SearchAnswers:
 
     def _asking(self, taken: Transaction) -> Asking:
         return Asking.read(taken.head, self.here.trust.messages.policy(taken.consumer).dci)
+
+
+def _again(end: Answered, wish: Wish, permits: Mapping[int, Permit | RefusedByRules]) -> Answered:
+    """The item's end once it was decided again: what it is sorted or chosen by must still be granted."""
+    granted = [each for each in permits.values() if isinstance(each, Permit)]
+    if wish.asks[0].claim is None:
+        try:
+            for each in granted:
+                check_granted(wish, wish.asks[0].fields - each.fields)
+        except QueryRefused as error:
+            return _query_refused(end, error)
+    if end.status == "rjct" and len(end.people) == 1:
+        return end  # "not surely one person" stays what it was
+    withheld = {each.field: each.reason for each in granted[0].withheld} if granted else {}
+    return summed(end, withheld)
+
+
+def _query_refused(end: Answered, error: QueryRefused) -> Answered:
+    text = f"bad_request.query: {error}."
+    return replace(end, status="rjct", code=error.code, text=text, kept=(), people=(), page=None)

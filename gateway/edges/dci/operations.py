@@ -8,7 +8,6 @@ Source: SPDCI OpenAPI 1.0.0 of each registry, `schemas/dci/*.json`; `schemas/dci
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-SYNC = "sync/"
 GATEWAY_INTERFACE = "ESS"  # of messages that name no registry that DCI knows: its reg_records are the freest
 
 
@@ -131,6 +130,18 @@ OPERATIONS: Mapping[str, Operation] = {
         Operation("sync/get-disability-details", "search", "", "on-search", "search_response", interface="DR"),
     )
 }
+
+
+def asked_of(interface: str) -> list[str]:
+    """The paths of messages to a provider whose register has this interface; empty: one that DCI does not know.
+
+    What tells the gateway something (`notify`, `on-search`) is none of a provider's.
+    """
+    return [
+        each.path
+        for each in OPERATIONS.values()
+        if each.interface in {"", interface} and each.action != "notify" and not each.is_callback
+    ]
 
 
 def operation_at(path: str) -> Operation | None:

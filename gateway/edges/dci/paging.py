@@ -30,16 +30,17 @@ class Order:
         """The fields that are sorted by."""
         return frozenset(name.partition(".")[0] for name, _ in self.keys)
 
-    def page(self, found: Sequence[Kept], record: Callable[[Kept], Mapping[str, Any]]) -> list[Kept]:
-        """This page, sorted; what has no value there comes last, either way."""
+    def sorted(self, found: Sequence[Kept], record: Callable[[Kept], Mapping[str, Any]]) -> list[Kept]:
+        """All of them in their order; what has no value there comes last, either way."""
         rows = list(found)
         for name, down in reversed(self.keys):
             rows = _sorted([(_key(record(each), name), each) for each in rows], down=down)
-        return rows[(self.number - 1) * self.size : self.number * self.size]
+        return rows
 
-    def told(self, total: int) -> dict[str, int]:
-        """The answer's `pagination`."""
-        return {"page_size": self.size, "page_number": self.number, "total_count": total}
+    @property
+    def told(self) -> Mapping[str, int] | None:
+        """The answer's `pagination` but for its total; None where it is not paged."""
+        return {"page_size": self.size, "page_number": self.number} if self.paged else None
 
 
 def read_order(criteria: Mapping[str, Any], *, one: bool) -> Order:

@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from ...errors import NoEvidence
 from ...trust.caller import Caller
@@ -27,10 +29,9 @@ from .operations import OPERATIONS, Operation
 from .places import places
 from .search import searched
 from .seen import finish
-from .upload import KIND, LARGEST, file_of, takes_files
+from .upload import KIND, LARGEST, file_of, parameter, takes_files
 
 Handler = Callable[[Received, str, Services], Awaitable[Response]]
-EVERY = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 
 
 async def _confirmed(message: Received, _consumer: str, _here: Services) -> Response:
@@ -76,7 +77,7 @@ def dci_routes() -> APIRouter:
     for path, handler in HANDLERS.items():
         for prefix in PREFIXES:
             routes.add_api_route(f"/dci{prefix}/{path}", _endpoint(OPERATIONS[path], handler), methods=["POST"])
-    routes.add_api_route("/dci/{rest:path}", _elsewhere, methods=EVERY, include_in_schema=False)
+    routes.routes.extend(Route(path, _Elsewhere()) for path in ("/dci", "/dci/{rest:path}"))
     return routes
 
 
@@ -97,11 +98,18 @@ def _endpoint(operation: Operation, handler: Handler) -> Callable[..., Awaitable
     return endpoint
 
 
-async def _elsewhere(
-    request: Request, who: Annotated[Caller, Depends(caller)], here: Annotated[Services, Depends(services)]
-) -> Response:
+class _Elsewhere:
+    """Everything else, as an application: a route of functions answers methods that it does not list by itself."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        answer = await _elsewhere(request, await caller(request), await services(request))
+        await answer(scope, receive, send)
+
+
+async def _elsewhere(request: Request, who: Caller, here: Services) -> Response:
     """Below the partner's own prefix, else 404 or 405 in DCI's shape."""
-    path = f"/{request.path_params['rest']}"
+    path = f"/{request.path_params.get('rest', '')}"
     prefix = here.trust.messages.policy(who.system).dci.prefix
     operation = OPERATIONS.get(path.removeprefix(f"{prefix}/")) if prefix and path.startswith(f"{prefix}/") else None
     if operation is None:
@@ -216,6 +224,8 @@ async def _body(request: Request, operation: Operation) -> bytes:
     if kind != "application/json" and not is_file:
         takes = "application/json, or multipart/form-data with the message as a file"
         raise DciError(415, BAD, f"Send Content-Type: {takes if takes_files(operation) else 'application/json'}.")
+    if not is_file and parameter(stated, "charset", "utf-8").lower() != "utf-8":
+        raise DciError(415, BAD, "Send the message in UTF-8.")
     try:
         if is_file:
             return file_of(stated, await read(request, largest=LARGEST), operation)

@@ -14,6 +14,7 @@ from .envelope import Received, reply
 AT_ONCE = 8
 DUPLICATE, INVALID = "rjct.reference_id.duplicate", "rjct.reference_id.invalid"
 LONGEST = 99  # characters of a reference
+UNFIT = "Give each item of a message a reference_id of its own, of 1 to 99 characters."
 
 
 async def searched(message: Received, consumer: str, here: Services) -> Response:
@@ -51,8 +52,13 @@ async def answers(message: Received, consumer: str, here: Services) -> list[Answ
 
 def unasked(item: Mapping[str, Any], fault: str) -> Answered:
     """The end of an item whose reference is not its own."""
-    text = "Give each item of a message a reference_id of its own, of 1 to 99 characters."
-    return Answered(str(item["reference_id"])[:LONGEST], item.get("locale", "eng"), "rjct", fault, text)
+    return Answered(str(item["reference_id"])[:LONGEST], item.get("locale", "eng"), "rjct", fault, UNFIT)
+
+
+def reference_fault(references: Sequence[str], place: int, item: Mapping[str, Any]) -> str:
+    """The same of an item of a message that was kept; `references` are cut where they are too long."""
+    invalid = not 0 < len(str(item["reference_id"])) <= LONGEST
+    return INVALID if invalid else DUPLICATE if references[place] in references[:place] else ""
 
 
 def reference_faults(references: Sequence[str]) -> list[str]:

@@ -81,7 +81,10 @@ async def _status(
 ) -> Mapping[str, Any]:
     """`txn_status`: the newest message of this sender that fits, with its answer; a rejected item where none does."""
     values, attribute, kind = _values(request), request["attribute_type"], request["txn_type"]
-    attribute = "correlation_id" if attribute == "subscription_code_list" else attribute
+    if attribute == "subscription_code_list":
+        if kind != "unsubscribe":
+            return _fitting(await _by_code(request, transaction_id, consumer, here), interface)
+        attribute = "reference_id_list"  # of what is to end each code is an item
     found = await here.transactions.find(consumer, attribute, values, kind=kind)
     if not found:
         return _unknown(request, transaction_id)
@@ -91,6 +94,21 @@ async def _status(
     answer = _fitting(await here.transactions.looked_at(newest.id), interface)
     wanted = frozenset(values) if attribute == "reference_id_list" else frozenset()
     return _shaped(answer, interface, wanted)
+
+
+async def _by_code(
+    request: Mapping[str, Any], transaction_id: str, consumer: str, here: "Services"
+) -> Mapping[str, Any]:
+    """Subscriptions of this sender as they stand now, by their codes."""
+    wanted = frozenset(_values(request))
+    mine = [each for each in await here.subscriptions.of_subscriber(consumer) if each.code in wanted]
+    if not mine:
+        return _unknown(request, transaction_id)
+    words = {"active": "subscribe"}
+    told = [{"code": each.code, "status": words.get(each.state, "unsubscribe"), "timestamp": stamp()} for each in mine]
+    item = {"reference_id": str(request["reference_id"]), "timestamp": stamp(), "status": "succ"}
+    ids = {"transaction_id": transaction_id, "correlation_id": str(uuid4())}
+    return ids | {"subscribe_response": [item | {"subscriptions": told}]}
 
 
 def _values(request: Mapping[str, Any]) -> list[str]:

@@ -19,6 +19,7 @@ from .envelope import Asking
 from .failure import stamp
 from .filtering import filter_of
 from .query import QueryRefused, purpose_of
+from .search import LONGEST, UNFIT, reference_fault
 
 SUBSCRIBE, UNSUBSCRIBE = "subscribe", "unsubscribe"
 NOT_CRITERIA, NOT_CODE = "rjct.notify_details.invalid", "rjct.subscription_code.invalid"
@@ -33,8 +34,10 @@ class SubscribeAnswers:
 
     async def answer(self, taken: Transaction, place: int, item: Mapping[str, Any]) -> Mapping[str, Any] | Later:
         """One item's part: the subscription with its code, or why there is none."""
-        del place
-        shown = {"reference_id": item["reference_id"], "timestamp": stamp(), "locale": item.get("locale", "eng")}
+        reference = str(item["reference_id"])[:LONGEST]
+        shown = {"reference_id": reference, "timestamp": stamp(), "locale": item.get("locale", "eng")}
+        if fault := reference_fault(taken.references, place, item):
+            return shown | rejected(fault, UNFIT)
         asking = Asking.read(taken.head, self.here.trust.messages.policy(taken.consumer).dci)
         try:
             wanted = wished(item["subscribe_criteria"], taken.consumer, asking, self.here)

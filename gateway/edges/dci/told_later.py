@@ -5,7 +5,7 @@ waits for it is decided again before anything of it is released (`delivery.waiti
 asked: an answer is looked for among the questions to the authenticated sender alone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import uuid4
 
@@ -24,8 +24,9 @@ async def found(message: Received, provider: str, here: Services) -> Response:
     Raises:
         DciError: no agency of ours answers searches under this system.
     """
-    adapter = next((each.adapter for each in here.catalogue if each.provider == provider and each.adapter), None)
-    if not isinstance(adapter, ReadsAnswers):
+    offered: Iterable[object] = (offer.adapter for offer in here.catalogue if offer.provider == provider)
+    adapter = next((each for each in offered if isinstance(each, ReadsAnswers)), None)
+    if adapter is None:
         raise DciError(403, "err.request.forbidden", "This gateway has asked this system nothing.")
     waited = [await _told(item, adapter, provider, here) for item in message.items]
     correlation = str(message.message.get("correlation_id") or uuid4())[:99]

@@ -3,13 +3,15 @@
     action: search          fileName: <the file>          fileFormat: json
 
 Only JSON: the specification names csv without saying what its columns are. The file is the message: it is what the
-signature covers, where that is over the envelope.
+signature covers, where that is over the envelope. It is read by looking for its boundary at most four times: a reader
+of mail builds whatever a form nests or repeats, and sixteen megabytes of that stop a process for minutes.
 
 Source: SPDCI OpenAPI 1.0.0 `FileInfo`; RFC 7578.
 """
 
-from email.parser import BytesParser
-from email.policy import HTTP
+from collections.abc import Iterator
+from email.message import Message
+from email.parser import BytesHeaderParser
 
 from .failure import BAD, DciError
 from .operations import Operation
@@ -17,11 +19,19 @@ from .operations import Operation
 KIND = "multipart/form-data"
 LARGEST = 16 * 1024 * 1024  # bytes of the whole body
 PARTS = frozenset({"action", "fileName", "fileFormat"})
+LONGEST_HEAD = 2048  # bytes of the headers of one part
+PLAIN = frozenset({"", "7bit", "8bit", "binary"})
 
 
 def takes_files(operation: Operation) -> bool:
     """Whether its file declares the media type."""
     return not operation.reply or operation.path == "sync/enrollment/updates"
+
+
+def parameter(content_type: str, name: str, otherwise: str = "") -> str:
+    """A parameter of a media type (`charset`, `boundary`); `otherwise` where it has none that is one text."""
+    found = _headers(b"Content-Type: " + content_type.encode("latin-1", "replace")).get_param(name, otherwise)
+    return found if isinstance(found, str) else otherwise
 
 
 def file_of(content_type: str, body: bytes, operation: Operation) -> bytes:
@@ -30,15 +40,11 @@ def file_of(content_type: str, body: bytes, operation: Operation) -> bytes:
     Raises:
         DciError: not the published parts, another action than the path's, or a format that is not JSON.
     """
-    head = b"Content-Type: " + content_type.encode("latin-1", "replace") + b"\r\n\r\n"
-    form = BytesParser(policy=HTTP).parsebytes(head + body)
     parts: dict[str, bytes] = {}
-    for part in form.iter_parts() if form.is_multipart() else ():
-        name = part.get_param("name", header="content-disposition")
-        if not isinstance(name, str) or name not in PARTS or name in parts:
+    for name, content in _parts(body, parameter(content_type, "boundary")):
+        if name not in PARTS or name in parts:
             raise _bad("its parts are action, fileName and fileFormat, each once")
-        content = part.get_payload(decode=True)
-        parts[name] = content if isinstance(content, bytes) else b""
+        parts[name] = content
     if not {"action", "fileName"} <= parts.keys():
         raise _bad("it has the parts action and fileName, the file itself")
     if parts["action"].strip() != operation.action.encode():
@@ -46,6 +52,34 @@ def file_of(content_type: str, body: bytes, operation: Operation) -> bytes:
     if parts.get("fileFormat", b"json").strip().lower() != b"json":
         raise _bad("fileFormat is json")
     return parts["fileName"]
+
+
+def _parts(body: bytes, boundary: str) -> Iterator[tuple[str, bytes]]:
+    """The name and the content of each part.
+
+    Raises:
+        DciError: it is no form, has more parts than can be meant, or one is not plain.
+    """
+    if not 1 <= len(boundary) <= 70:  # RFC 2046 section 5.1.1
+        raise _bad("its boundary has 1 to 70 characters")
+    between = b"\r\n--" + boundary.encode("latin-1", "replace")
+    _before, *pieces = (b"\r\n" + body).split(between, len(PARTS) + 1)
+    for piece in pieces:
+        if piece.startswith(b"--"):
+            return
+        head, blank, content = piece.partition(b"\r\n\r\n")
+        if not blank or len(head) > LONGEST_HEAD:
+            raise _bad("each part has a few headers, an empty line and its content")
+        headers = _headers(head.lstrip())
+        if str(headers.get("content-transfer-encoding", "")).lower() not in PLAIN:  # RFC 7578 section 4.7
+            raise _bad("its parts are sent as they are, without Content-Transfer-Encoding")
+        name = headers.get_param("name", "", header="content-disposition")
+        yield (name if isinstance(name, str) else ""), content
+    raise _bad("it ends with its boundary and two hyphens")
+
+
+def _headers(lines: bytes) -> Message:
+    return BytesHeaderParser().parsebytes(lines)
 
 
 def _bad(what: str) -> DciError:

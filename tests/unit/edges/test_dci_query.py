@@ -1,11 +1,14 @@
 """DCI's query dialects, read into one tree, and from there to people, conditions, order and pages."""
 
+import json
 import re
 from typing import Any
 
 import pytest
 
+from gateway.edges.dci.answering import Answered, Kept
 from gateway.edges.dci.names import Names
+from gateway.edges.dci.operations import INTERFACES
 from gateway.edges.dci.paging import read_order
 from gateway.edges.dci.people import MOST_PEOPLE, wanted
 from gateway.edges.dci.query import AllOf, AnyOf, Comparison, Not, QueryRefused, read_query
@@ -163,14 +166,18 @@ def test_records_are_sorted_by_several_keys_and_what_has_no_value_comes_last() -
     rows: list[dict[str, Any]] = [{"a": 2, "b": "x"}, {"b": "y"}, {"a": 1, "b": "z"}, {"a": 2, "b": "a"}]
     sort = [{"attribute_name": "a", "sort_order": "desc"}, {"attribute_name": "b"}]
     order = read_order({"sort": sort, "pagination": {"page_size": 3, "page_number": 1}}, one=False)
-    assert order.page(rows, lambda each: each) == [rows[3], rows[0], rows[2]]
-    second = read_order({"sort": sort, "pagination": {"page_size": 3, "page_number": 2}}, one=False)
-    assert second.page(rows, lambda each: each) == [rows[1]]
-    assert read_order({"pagination": {"page_size": 50}}, one=True).told(4) == {
-        "page_size": 1,
-        "page_number": 1,
-        "total_count": 4,
-    }
+    assert order.sorted(rows, lambda each: each) == [rows[3], rows[0], rows[2], rows[1]]
+    assert read_order({"pagination": {"page_size": 50}}, one=True).told == {"page_size": 1, "page_number": 1}
+
+
+@pytest.mark.parametrize(("number", "places"), [(1, [3, 0, 2]), (2, [1]), (3, [])])
+def test_a_page_is_that_part_of_what_was_found_and_its_total_is_all_of_it(number: int, places: list[int]) -> None:
+    found = [Kept(place, {"n": place}, {}) for place in (3, 0, 2, 1)]
+    kept = (*found, Kept(4, None, {"receipt": "r"}))
+    end = Answered("r1", "eng", "succ", kept=kept, page={"page_size": 3, "page_number": number})
+    shown = Answered.read(json.loads(json.dumps(end.document()))).wire(INTERFACES["SR"])
+    assert [each["n"] for each in shown["data"]["reg_records"]] == places
+    assert shown["pagination"] == {"page_size": 3, "page_number": number, "total_count": 4}
 
 
 @pytest.mark.parametrize("page", [{"page_size": 0}, {"page_size": 101}, {"page_size": 1.5}, {"page_size": True}, {}])
