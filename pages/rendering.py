@@ -61,13 +61,28 @@ def environment(code: str) -> Environment:
     made.globals["_text"] = language.said  # of a text that is no constant: escaped like any other value
     made.globals |= {"_phrase": phrased(language), "_moment": clocked(language)}
     made.globals["_day"] = lambda text: moments.day(text, language.said)
-    made.filters["pair"] = pair
+    made.filters |= {"pair": pair, "named": naming(language), "number": grouped}
     return made
 
 
 def pair(value: Mapping[str, object], first: str, second: str) -> tuple[object, object]:
     """Two members of a mapping: what a chart or a table takes."""
     return value[first], value[second]
+
+
+def naming(language: Language) -> Callable[..., str]:
+    """`ids | named(names)` of templates: what an id, or each of several, is called; one without a name stays itself."""
+
+    def named(ids: str | Iterable[str] | None, names: Mapping[str, str]) -> str:
+        several = [ids] if isinstance(ids, str) else ids or ()
+        return ", ".join(language.said(names.get(each, each)) for each in several)
+
+    return named
+
+
+def grouped(number: object) -> str:
+    """`1,000,000`, as all three languages write it in the country; what is no number stays as it is."""
+    return f"{number:,}" if isinstance(number, int) else str(number)
 
 
 def speaker(language: Language) -> Callable[..., Markup]:
@@ -113,6 +128,8 @@ def phrased(language: Language) -> Callable[..., str]:
     """
 
     def told(value: object, names: Mapping[str, str]) -> str:
+        if value == []:
+            return language.said("nothing")
         if isinstance(value, list):
             *most, last = (told(each, names) for each in value)
             return language.said("%(most)s and %(last)s") % {"most": ", ".join(most), "last": last} if most else last

@@ -25,7 +25,6 @@ from .tables import contest as table
 
 MARKED_BY = "person"  # no member's id: no agency lifts the mark but by resolving the case
 MOST_OPEN = 20
-RESOLUTIONS = frozenset({"corrected", "confirmed", "deleted"})
 WITHDRAWN = "withdrawn"
 FORGOTTEN = ""
 

@@ -131,11 +131,13 @@ class Reading:
         """What things are called, as far as they are registered."""
         here = self.services
         systems = (await here.trust.register()).systems
+        own = [(each, one.name) for each in systems.values() for one in each.services]
+        taken = {f"{each.dci_id}/{name}": f"{each.name}: {name.replace('-', ' ')}" for each, name in own}
         return Words(
             systems={each.id: each.name for each in systems.values()},
             members={each.id: each.name for each in await register.members(connection)},
             purposes=here.profile.purposes,
-            services={offer.service.id: offer.service.summary or offer.service.id for offer in here.catalogue},
+            services=taken | {offer.service.id: offer.service.summary or offer.service.id for offer in here.catalogue},
         )
 
     async def consents(self, person_ref: str) -> list[Consent]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from consent import Agreement, member_of
 from consent.model import HANDED_OVER
-from consent.phrase import Phrase, phrase
+from consent.phrase import Phrase, english, phrase
 from consent.sentences import BASIS_WORDS
 
 from .disclosure import Delay
@@ -148,6 +148,5 @@ class Told:
 
 
 def listed(names: Iterable[str]) -> str:
-    """`a, b and c`, as a person reads field names."""
-    *most, last = [name.removeprefix("claim:").replace("_", " ") for name in names]
-    return f"{', '.join(most)} and {last}" if most else last
+    """`a, b and c`, as a person reads field names; `nothing` where there are none."""
+    return english(tuple(name.removeprefix("claim:").replace("_", " ") for name in names))

@@ -10,14 +10,16 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from ..edges.refusal import ProblemError
-from ..edges.v1 import adapter_drafts, adapters, systems
+from ..edges.v1 import adapter_drafts, adapters, approvals, systems
 from ..edges.v1.party import Party
 from ..people import Right, SignedIn
+from ..registration import releasing
 from ..registration.errors import AdapterRefused
 from ..wiring import Services
 from . import manifest_form
-from .doing import party_with
+from .doing import officer_with, party_with
 from .forms import posted, shaped
+from .names import names_of
 from .page import done, page
 
 router = APIRouter(prefix="/console/agency/adapters", include_in_schema=False)
@@ -33,7 +35,7 @@ async def listed(request: Request) -> Response:
     who, party, here = await party_with(request, Right.AGENCY_RUN)
     found: dict[str, Any] = await adapters.get_adapters(who, here)
     own = [each for each in found["adapters"] if each["member"] == party.member]
-    return page(request, who, "console/adapters.html", found=own)
+    return page(request, who, "console/adapters.html", found=own, names=await names_of(here, who))
 
 
 @router.get("/new")
@@ -112,7 +114,16 @@ async def show(adapter: str, request: Request, fault: str = "") -> Response:
     found: dict[str, Any] = await adapters.get_adapter(adapter, who, here)
     needed = sorted({each for version in found["versions"][:1] for each in version["needed"]})
     values: dict[str, Any] = {"found": found, "needed": needed, "fault": fault}
+    values["waiting"] = await _waiting(adapter, request)
     return page(request, who, "console/adapter.html", status=400 if fault else 200, **values)
+
+
+async def _waiting(adapter: str, request: Request) -> list[dict[str, Any]]:
+    """What was handed in, and nobody has decided yet."""
+    who, here = await officer_with(request, Right.APPROVALS_READ)
+    found: dict[str, Any] = await approvals.get_approvals(who, here.people)
+    mine = [each for each in found["approvals"] if (each["kind"], each["subject"]) == (releasing.KIND, adapter)]
+    return [each for each in mine if each["state"] == "proposed"]
 
 
 async def _begin(request: Request, form: Mapping[str, str] | None = None, fault: str = "") -> Response:

@@ -116,7 +116,7 @@ async def everybodys_health(request: Request) -> Response:
 
 async def _health(request: Request, who: SignedIn, party: Party, here: Services, back: str) -> Response:
     found = await agency_health.get_agency_health(party, here)
-    values: dict[str, Any] = {"found": found["agencies"], "names": await names_of(here), "back": back}
+    values: dict[str, Any] = {"found": found["agencies"], "names": await names_of(here, who), "back": back}
     return page(request, who, "console/health.html", quotas=await quotas.get_quotas(party, here), **values)
 
 
@@ -127,7 +127,7 @@ async def _uses(request: Request, fault: str = "") -> Response:
         "control": await stops.get_consumers(party, here),
         "stops": [each for each in (await stops.get_stops(party, here))["stops"] if not each["ended_at"]],
         "systems": (await systems.get_systems(party, here.trust))["systems"],
-        "names": await names_of(here),
+        "names": await names_of(here, who),
         "fault": fault,
     }
     return page(request, who, "console/uses.html", status=400 if fault else 200, **values)
@@ -136,7 +136,7 @@ async def _uses(request: Request, fault: str = "") -> Response:
 async def _traffic(request: Request, fault: str = "") -> Response:
     who, party, here = await party_with(request, Right.AGENCY_RUN)
     found = await traffic.get_traffic(party, here)
-    values: dict[str, Any] = {"found": found, "names": await names_of(here), "fault": fault}
+    values: dict[str, Any] = {"found": found, "names": await names_of(here, who), "fault": fault}
     return page(request, who, "console/traffic.html", status=400 if fault else 200, **values)
 
 

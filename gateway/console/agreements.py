@@ -29,7 +29,7 @@ async def listed(request: Request) -> Response:
     versions: Any = found["agreements"]
     newest = {each["id"]: each for each in versions}
     shown = [each for each in newest.values() if all(value in {"", each[name]} for name, value in sides.items())]
-    return page(request, who, "console/agreements.html", found=shown, sides=sides, names=await names_of(here))
+    return page(request, who, "console/agreements.html", found=shown, sides=sides, names=await names_of(here, who))
 
 
 @router.get("/flows")
@@ -59,7 +59,9 @@ async def simulate(request: Request) -> Response:
         found = await audit_agreements.post_draft(body, reviewer, read)
     except (PeopleError, ProblemError) as error:
         return page(request, who, "console/draft.html", status=400, text=text, fault=error.detail, found=None)
-    return page(request, who, "console/draft.html", text=text, fault="", found=found, names=await names_of(read.here))
+    return page(
+        request, who, "console/draft.html", text=text, fault="", found=found, names=await names_of(read.here, who)
+    )
 
 
 @router.get("/{agreement_id}")
@@ -72,7 +74,7 @@ async def one(agreement_id: str, request: Request) -> Response:
     if before := _number(request.query_params, "before"):
         changed = await audit_agreements.get_changes(agreement_id, reviewer, here, before, found["version"])
         found["since_before"] = changed
-    values: dict[str, Any] = {"document": _text(found["document"]), "names": await names_of(here)}
+    values: dict[str, Any] = {"document": _text(found["document"]), "names": await names_of(here, who)}
     return page(request, who, "console/agreement.html", found=found, **values)
 
 

@@ -29,7 +29,8 @@ async def listed(request: Request) -> Response:
     wanted = request.query_params.get("state", "")
     state = wanted if wanted in SHOWN else SHOWN[0]
     shown = [each | {"title": _title(here, each)} for each in found["approvals"] if each["state"] == state]
-    return page(request, who, "console/approvals.html", found=shown, state=state, states=SHOWN, me=who.id)
+    values: dict[str, Any] = {"state": state, "states": SHOWN, "me": who.id, "names": await names_of(here, who, shown)}
+    return page(request, who, "console/approvals.html", found=shown, **values)
 
 
 @router.get("/{approval_id}")
@@ -84,7 +85,7 @@ async def _one(approval_id: str, request: Request, who: SignedIn, here: Services
         "mine": mine,
         "files": await _files(found, who, here),
         "version": await _version(found, who, here),
-        "names": await names_of(here),
+        "names": await names_of(here, who, found),
         "deciding": found["state"] == "proposed" and not mine and bool(who.giving(Right.APPROVALS_DECIDE)),
         "fault": fault,
     }

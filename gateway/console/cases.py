@@ -5,13 +5,12 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from ..edges.refusal import ProblemError
 from ..edges.v1 import audit_people
-from ..people import Right, SignedIn
-from ..people.errors import PeopleError
-from ..wiring import Services
+from ..people import Right
+from .doing import fault_of
 from .events import numbers
 from .forms import posted, shaped
+from .names import names_of
 from .page import done, page
 from .reason import looking, reading
 
@@ -23,8 +22,8 @@ MOMENTS = {"since": "T00:00:00Z", "until": "T23:59:59.999999Z", "known_at": ":00
 @router.get("/breaches")
 async def breaches(request: Request) -> Response:
     """All cases, the nearest deadline first; a case reads evidence, so the reason is asked before its form."""
-    who, _, read = await reading(request)
-    return await _breaches(request, who, read.here, {})
+    await reading(request)
+    return await _breaches(request, {})
 
 
 @router.post("/breaches")
@@ -32,12 +31,14 @@ async def open_breach(request: Request) -> Response:
     """Open a case: its scope is looked up now, and the clock runs."""
     who, reviewer, read = await reading(request, Right.REVIEW_ACT)
     form = dict(await posted(request, who.csrf))
-    try:
+    made: dict[str, Any] = {}
+
+    async def work() -> None:
         wanted = {name: f"{value}{MOMENTS.get(name, '')}" for name, value in form.items() if value}
-        made = await audit_people.post_breach(shaped(audit_people.BreachIn, wanted), reviewer, read)
-    except (PeopleError, ProblemError) as error:
-        return await _breaches(request, who, read.here, form, fault=error.detail, status=400)
-    return done(f"/console/breaches/{made['id']}", "saved")
+        made.update(await audit_people.post_breach(shaped(audit_people.BreachIn, wanted), reviewer, read))
+
+    fault = await fault_of(work())
+    return await _breaches(request, form, fault) if fault else done(f"/console/breaches/{made['id']}", "saved")
 
 
 @router.get("/breaches/{breach_id}")
@@ -45,8 +46,8 @@ async def one_breach(breach_id: str, request: Request) -> Response:
     """One case with its clock and its drafts."""
     who, reviewer, here = await looking(request)
     found = await audit_people.get_breach(breach_id, reviewer, here)
-    acting, persons = who.giving(Right.REVIEW_ACT), who.giving(Right.PERSONS_READ)
-    return page(request, who, "console/breach.html", found=found, acting=acting, persons=persons)
+    values: dict[str, Any] = {"acting": who.giving(Right.REVIEW_ACT), "persons": who.giving(Right.PERSONS_READ)}
+    return page(request, who, "console/breach.html", found=found, names=await names_of(here, who, found), **values)
 
 
 @router.get("/breaches/{breach_id}/people")
@@ -67,20 +68,18 @@ async def notified(breach_id: str, request: Request) -> Response:
     return done(f"/console/breaches/{breach_id}", "saved")
 
 
-async def _breaches(
-    request: Request, who: SignedIn, here: Services, form: dict[str, str], *, fault: str = "", status: int = 200
-) -> Response:
-    _, reviewer, _ = await looking(request)
+async def _breaches(request: Request, form: dict[str, str], fault: str = "") -> Response:
+    who, reviewer, here = await looking(request)
     found = await audit_people.get_breaches(reviewer, here)
     values: dict[str, Any] = {"found": found["breaches"], "form": form, "fault": fault}
-    return page(request, who, "console/breaches.html", status=status, acting=who.giving(Right.REVIEW_ACT), **values)
+    values |= {"acting": who.giving(Right.REVIEW_ACT), "names": await names_of(here, who)}
+    return page(request, who, "console/breaches.html", status=400 if fault else 200, **values)
 
 
 @router.get("/access-requests")
 async def requests(request: Request) -> Response:
     """Who waits for an answer, by the day it is due; nothing says whose it is."""
-    who, _, here = await looking(request, Right.PERSONS_READ)
-    return await _requests(request, who, here)
+    return await _requests(request)
 
 
 @router.post("/access-requests")
@@ -89,12 +88,13 @@ async def receive(request: Request) -> Response:
     who, reviewer, here = await looking(request, Right.PERSONS_READ)
     form = await posted(request, who.csrf)
     wanted = {"type": form.get("type", ""), "value": form.get("value", "").strip()}
-    try:
+
+    async def work() -> None:
         body = shaped(audit_people.AccessIn, {"subject": {"identifiers": [wanted]}})
         await audit_people.post_access_request(body, reviewer, here)
-    except (PeopleError, ProblemError) as error:
-        return await _requests(request, who, here, fault=error.detail, status=400)
-    return done("/console/access-requests", "saved")
+
+    fault = await fault_of(work())
+    return await _requests(request, fault) if fault else done("/console/access-requests", "saved")
 
 
 @router.get("/access-requests/{request_id}/package")
@@ -113,8 +113,8 @@ async def handed(request_id: str, request: Request) -> Response:
     return done("/console/access-requests", "saved")
 
 
-async def _requests(request: Request, who: SignedIn, here: Services, *, fault: str = "", status: int = 200) -> Response:
-    _, reviewer, _ = await looking(request)
+async def _requests(request: Request, fault: str = "") -> Response:
+    who, reviewer, here = await looking(request, Right.PERSONS_READ)
     found = await audit_people.get_access_requests(reviewer, here)
     values: dict[str, Any] = {"found": found["requests"], "types": numbers(here), "fault": fault}
-    return page(request, who, "console/access-requests.html", status=status, **values)
+    return page(request, who, "console/access-requests.html", status=400 if fault else 200, **values)

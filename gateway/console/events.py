@@ -32,6 +32,7 @@ async def listed(request: Request) -> Response:
     named = [{"value": code, "text": pages.said(text)} for code, text in sorted(KINDS.items())]
     kinds = [{"value": "", "text": ""}, *named]
     values: dict[str, Any] = {"events": found["events"], "older": older, "query": query, "kinds": kinds, "said": KINDS}
+    values["names"] = await names_of(read.here, who, found)
     return page(request, who, "console/events.html", **values)
 
 
@@ -59,7 +60,7 @@ async def find_person(request: Request) -> Response:
         return page(request, who, "console/person.html", status=400, fault=error.detail, **values)
     values |= {
         "exchanges": found["exchanges"],
-        "names": await names_of(read.here),
+        "names": await names_of(read.here, who),
         "older": found["next"] or "",
         "wanted": wanted,
     }
@@ -78,7 +79,7 @@ async def find_consents(request: Request) -> Response:
     except ProblemError as error:
         values: dict[str, Any] = _form(read.here) | {"exchanges": None, "older": "", "fault": error.detail}
         return page(request, who, "console/person.html", status=400, **values)
-    return page(request, who, "console/consents.html", found=found["consents"], names=await names_of(read.here))
+    return page(request, who, "console/consents.html", found=found["consents"], names=await names_of(read.here, who))
 
 
 def _form(here: Services) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from .page import A_PAGE, done, officer_of, page
 from .reason import keep, looking, reading, stated
 
 FILTERS = ("consumer", "provider", "service", "purpose", "agreement", "outcome", "case", "officer")
+NAMED = ("consumer", "provider", "purpose")
 PRESETS = ("Routine review", "A person asked", "A finding", "An agency asked")
 
 router = APIRouter(prefix="/console", include_in_schema=False)
@@ -75,20 +76,36 @@ def _fault(text: str, here: Services) -> str:
 async def listed(request: Request) -> Response:
     """Exchanges, newest first; the filters stand in the address."""
     who, reviewer, read = await reading(request)
-    query = {name: value for name, value in request.query_params.items() if value}
+    names = await names_of(read.here, who)
+    query = _by_id({name: value for name, value in request.query_params.items() if value}, names)
     shown: dict[str, Any] = {"filters": FILTERS, "query": query, "outcomes": _outcomes(), "reason": read.reason}
     kept: Any = await audit_queries.get_queries(reviewer, read.here)
     shown["kept"] = [each | {"address": f"?{urlencode(each['filters'])}"} for each in kept["queries"]]
-    shown["names"] = await names_of(read.here)
+    shown |= {"names": names, "known": await _known(read.here)}
     shown["keepable"] = {name: value for name, value in query.items() if name in audit_queries.KeptIn.model_fields}
     try:
         wanted = audit.WantedIn.model_validate(_as_api(query, read.here.profile.zone), strict=False)
     except ValidationError as error:
-        names = sorted({str(each["loc"][0]) for each in error.errors() if each["loc"]})
-        return page(request, who, "console/exchanges.html", status=400, faults=names, exchanges=[], older="", **shown)
+        faults = sorted({str(each["loc"][0]) for each in error.errors() if each["loc"]})
+        return page(request, who, "console/exchanges.html", status=400, faults=faults, exchanges=[], older="", **shown)
     found: Mapping[str, Any] = await audit.get_exchanges(wanted, reviewer, read)
     older = f"?{urlencode(query | {'before': found['next']})}" if found["next"] else ""
     return page(request, who, "console/exchanges.html", faults=[], exchanges=found["exchanges"], older=older, **shown)
+
+
+def _by_id(query: Mapping[str, str], names: Mapping[str, str]) -> dict[str, str]:
+    """The search with the id where somebody typed the name of a system, a member or a purpose."""
+    ids = {name.casefold(): id_ for id_, name in names.items()}
+    named = {name: ids.get(query[name].casefold(), query[name]) for name in NAMED if name in query}
+    return dict(query) | named
+
+
+async def _known(here: Services) -> dict[str, list[dict[str, str]]]:
+    """What a filter may be, for the browser to offer while somebody types: filter -> ids with their names."""
+    systems = [{"value": each.id, "text": each.name} for each in (await here.trust.register()).systems.values()]
+    purposes = [{"value": code, "text": pages.said(name)} for code, name in here.profile.purposes.items()]
+    services = [{"value": each.service.id, "text": pages.said(each.service.summary)} for each in here.catalogue]
+    return {"consumer": systems, "provider": systems, "purpose": purposes, "service": services}
 
 
 def _outcomes() -> list[dict[str, str]]:
@@ -147,7 +164,7 @@ async def _one(
     request: Request, who: SignedIn, found: Mapping[str, Any], *, status: int = 200, **values: Any
 ) -> Response:
     told: dict[str, Any] = {"replayed": None, "details": None, "fault": "", "acting": who.giving(Right.REVIEW_ACT)}
-    told["names"] = await names_of(request.app.state.services)
+    told["names"] = await names_of(request.app.state.services, who)
     return page(request, who, "console/exchange.html", status=status, found=found, **(told | values))
 
 

@@ -1,6 +1,9 @@
 """`/console/findings`: what looks unusual, who looks after it, how it ended. As `/v1/audit/findings`."""
 
+from collections.abc import Mapping
+from datetime import date
 from typing import Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -8,11 +11,13 @@ from fastapi.responses import Response
 from ..edges.refusal import ProblemError
 from ..edges.v1 import audit_findings
 from ..edges.v1.reviewing import Reviewer
-from ..people import Right, SignedIn, access, officers
-from ..people.errors import PeopleError
+from ..people import Right, access, officers
 from ..wiring import Services
+from .doing import fault_of
 from .forms import posted, shaped
-from .page import done, officer_of, page
+from .names import names_of
+from .page import done, page
+from .reason import looking
 
 router = APIRouter(prefix="/console/findings", include_in_schema=False)
 STATES = ("open", "assigned", "signed_off")
@@ -22,41 +27,38 @@ VERDICTS = ("explained", "confirmed", "false_alarm")
 @router.get("")
 async def listed(request: Request) -> Response:
     """All of a state; the newest rules' words stand with each."""
-    who, here = await _reader(request)
+    who, reviewer, here = await looking(request)
     state = request.query_params.get("state", "")
     state = state if state in STATES else "open"
     after = request.query_params.get("after", "")[:40] or None
     wanted: Any = state
-    found = await audit_findings.get_findings(Reviewer(who.id, who), here, state=wanted, after=after, limit=50)
-    return page(request, who, "console/findings.html", found=found, state=state, states=STATES, acting=_acts(who))
+    found = await audit_findings.get_findings(reviewer, here, state=wanted, after=after, limit=50)
+    values: dict[str, Any] = {"state": state, "states": STATES, "acting": who.giving(Right.REVIEW_ACT)}
+    return page(request, who, "console/findings.html", found=found, names=await names_of(here, who, found), **values)
 
 
 @router.post("/run")
 async def run(request: Request) -> Response:
     """Look now."""
-    who, here = await _actor(request)
+    who, reviewer, here = await looking(request, Right.REVIEW_ACT)
     await posted(request, who.csrf)
-    await audit_findings.post_run(Reviewer(who.id, who), here)
+    await audit_findings.post_run(reviewer, here)
     return done("/console/findings", "looked")
 
 
 @router.get("/{finding_id}")
 async def one(finding_id: str, request: Request) -> Response:
     """One finding, with what may be done about it."""
-    who, here = await _reader(request)
-    return await _one(finding_id, request, who, here)
+    return await _one(finding_id, request)
 
 
 @router.post("/{finding_id}/{verb}")
 async def act(finding_id: str, verb: str, request: Request) -> Response:
     """Assign, remark or sign off; a refusal is shown beside the form."""
-    who, here = await _actor(request)
+    who, reviewer, here = await looking(request, Right.REVIEW_ACT)
     form = await posted(request, who.csrf)
-    try:
-        await _acted(verb, finding_id, dict(form), Reviewer(who.id, who), here)
-    except (PeopleError, ProblemError) as error:
-        return await _one(finding_id, request, who, here, fault=error.detail, status=400)
-    return done(f"/console/findings/{finding_id}", "saved")
+    fault = await fault_of(_acted(verb, finding_id, dict(form), reviewer, here))
+    return await _one(finding_id, request, fault) if fault else done(f"/console/findings/{finding_id}", "saved")
 
 
 async def _acted(verb: str, finding_id: str, form: dict[str, str], who: Reviewer, here: Services) -> None:
@@ -71,34 +73,34 @@ async def _acted(verb: str, finding_id: str, form: dict[str, str], who: Reviewer
     await operation(finding_id, shaped(shape, form), who, here)
 
 
-async def _one(
-    finding_id: str, request: Request, who: SignedIn, here: Services, *, fault: str = "", status: int = 200
-) -> Response:
-    found = await audit_findings.get_finding(finding_id, Reviewer(who.id, who), here)
+async def _one(finding_id: str, request: Request, fault: str = "") -> Response:
+    who, reviewer, here = await looking(request)
+    found: dict[str, Any] = await audit_findings.get_finding(finding_id, reviewer, here)
     async with here.db.read() as connection:
         near = await officers.listed(connection, access.visible(who, here.people.clock()))
-    choices = [{"value": each.id, "text": f"{each.name}, {each.member}"} for each in near]
+    names = await names_of(here, who, found)
     values: dict[str, Any] = {
         "found": found,
         "fault": fault,
-        "officers": choices,
+        "officers": [
+            {"value": each.id, "text": f"{each.name}, {names.get(each.member, each.member)}"} for each in near
+        ],
         "verdicts": VERDICTS,
-        "acting": _acts(who),
+        "acting": who.giving(Right.REVIEW_ACT),
+        "names": names,
+        "looked": _exchanges(found),
     }
-    return page(request, who, "console/finding.html", status=status, **values)
+    return page(request, who, "console/finding.html", status=400 if fault else 200, **values)
 
 
-async def _reader(request: Request) -> tuple[SignedIn, Services]:
-    who = await officer_of(request)
-    who.need(Right.EVIDENCE_READ)
-    return who, request.app.state.services
-
-
-async def _actor(request: Request) -> tuple[SignedIn, Services]:
-    who = await officer_of(request)
-    who.need(Right.REVIEW_ACT)
-    return who, request.app.state.services
-
-
-def _acts(who: SignedIn) -> bool:
-    return bool(who.giving(Right.REVIEW_ACT))
+def _exchanges(found: Mapping[str, Any]) -> str:
+    """The address of the exchanges that a finding about a system and a day is about; empty where it is about others."""
+    system, _, rest = found["subject"].partition(" ")
+    day = rest.rpartition(" ")[2][:10]
+    try:
+        date.fromisoformat(day)
+    except ValueError:
+        return ""
+    if system not in found["about"]:
+        return ""
+    return f"/console/exchanges?{urlencode({'consumer': system, 'since': day, 'until': day})}"

@@ -13,11 +13,10 @@ from starlette.responses import HTMLResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import pages
-from pages.desk.guard import FORM, HEADERS, TWO_YEARS
+from pages.desk.guard import FORM, HEADERS, SAFE, TWO_YEARS, same_origin
 
 PAGES = ("/console", "/my-data", "/idp", "/static")
 FOR_PROGRAMS = frozenset({"/idp/token"})  # its callers have no browser, and authenticate themselves
-SAFE = frozenset({"GET", "HEAD"})
 
 
 class Guard:
@@ -72,22 +71,28 @@ class _ProblemsAsPages:
 
     async def _page(self) -> None:
         told = orjson.loads(self._body)
+        heading, detail = _plainly(told["title"], told["detail"])
         back = f"/{self._area}" if self._area in {"console", "my-data"} else "/console"
-        page = refused(pages.said(told["detail"]), heading=pages.said(told["title"]), back=back, status=self._status)
+        page = refused(pages.said(detail), heading=pages.said(heading), back=back, status=self._status)
         await self._send({"type": "http.response.start", "status": self._status, "headers": page.raw_headers})
         await self._send({"type": "http.response.body", "body": bytes(page.body)})
+
+
+def _plainly(title: str, detail: str) -> tuple[str, str]:
+    """Heading and text of a problem; in words for people where its own are for programs."""
+    if detail.startswith("None of your roles"):
+        return (
+            "You may not do this",
+            "None of your roles allows it. Who registers your agency's officers can give you one.",
+        )
+    if detail.endswith("/v1/openapi.json."):
+        return "There is no such page", "Perhaps its address was copied in part. The link leads to the first page."
+    return title, detail
 
 
 def is_page(path: str) -> bool:
     """Whether people look at this path."""
     return any(path == prefix or path.startswith(f"{prefix}/") for prefix in PAGES)
-
-
-def same_origin(headers: Headers, origin: str, media_type: str) -> bool:
-    """Whether a page of ours sends this, as a browser tells it, with a body of this media type."""
-    site = headers.get("sec-fetch-site", "same-origin")
-    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-    return headers.getlist("origin") == [origin] and site == "same-origin" and kind == media_type
 
 
 def refused(

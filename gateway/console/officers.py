@@ -13,6 +13,7 @@ from ..people.people import CONSOLE
 from ..people.roles import ROLES, Reach
 from .doing import fault_of, form_of, officer_with
 from .forms import shaped
+from .names import names_of
 from .page import done, page
 
 router = APIRouter(prefix="/console/officers", include_in_schema=False)
@@ -104,9 +105,10 @@ async def _all(request: Request, form: dict[str, Any] | None = None, fault: str 
     issuers = [each.issuer for each in here.people.offered(CONSOLE)]
     member = "" if who.everywhere(Right.OFFICERS_CHANGE) else who.officer.member
     values: dict[str, Any] = {
-        "found": found["officers"],
+        "found": [each | {"roles": _titled(each["roles"])} for each in found["officers"]],
         "form": {"member": member, "issuer": issuers[0] if issuers else ""} | (form or {}),
         "changing": bool(who.giving(Right.OFFICERS_CHANGE)),
+        "names": await names_of(here, who),
         "fault": fault,
     }
     return page(request, who, "console/officers.html", status=400 if fault else 200, **values)
@@ -115,12 +117,17 @@ async def _all(request: Request, form: dict[str, Any] | None = None, fault: str 
 async def _one(officer_id: str, request: Request, fault: str = "") -> Response:
     who, here = await officer_with(request, Right.OFFICERS_READ)
     found: dict[str, Any] = await officers.get_officer(officer_id, who, here.people)
-    found["roles"] = [each | {"title": pages.said(each["title"])} for each in found["roles"]]
     values: dict[str, Any] = {
-        "found": found,
+        "found": found | {"roles": _titled(found["roles"])},
         "next": [each for each in STATES if each != found["state"]],
         "roles": [{"value": each.name, "text": pages.said(each.title)} for each in GRANTED],
         "changing": who.for_member(Right.OFFICERS_CHANGE, found["member"]) and found["id"] != who.id,
+        "names": await names_of(here, who, found),
         "fault": fault,
     }
     return page(request, who, "console/officer.html", status=400 if fault else 200, **values)
+
+
+def _titled(roles: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The roles with their titles in the language of the page."""
+    return [each | {"title": pages.said(ROLES[each["role"]].title)} for each in roles]

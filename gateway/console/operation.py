@@ -14,6 +14,7 @@ from ..people import Right
 from ..wiring import Services
 from .doing import changes_of, fault_of, form_of, officer_with, party_with
 from .forms import shaped
+from .names import names_of
 from .page import done, page
 
 router = APIRouter(prefix="/console/operation", include_in_schema=False)
@@ -100,6 +101,7 @@ async def _member(member: str, request: Request, fault: str = "") -> Response:
     who, party, here = await party_with(request, Right.GATEWAY_RUN)
     found = await _found(member, party, here)
     values: dict[str, Any] = {"found": found, "dotted": found["id"].replace("/", "."), "fault": fault}
+    values["names"] = await names_of(here, who)
     values["next"] = [each for each in STATES if each != found["state"]]
     return page(request, who, "console/member.html", status=400 if fault else 200, **values)
 

@@ -29,7 +29,7 @@ async def front(request: Request) -> Response:
     reviewer = Reviewer(who.id, who)
     found: dict[str, Any] = await audit_overview.get_overview(request, reviewer, request.app.state.services, days)
     values: dict[str, Any] = {"span": days, "spans": SPANS, "rows": _roles(who)}
-    values["names"] = await names_of(request.app.state.services)
+    values["names"] = await names_of(request.app.state.services, who)
     return page(request, who, "console/overview.html", found=found, **values)
 
 

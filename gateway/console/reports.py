@@ -1,7 +1,7 @@
 """`/console/reports` and `/console/samples`: reports made now or on a plan, and samples that nobody could choose."""
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -9,11 +9,12 @@ from fastapi.responses import Response
 
 from ..edges.refusal import ProblemError
 from ..edges.v1 import audit_reports
-from ..people import Right, SignedIn
-from ..people.errors import PeopleError
+from ..people import Right
 from ..review import sample
-from ..wiring import Services
+from ..review.errors import ReviewRefused
+from .doing import fault_of
 from .forms import posted, shaped
+from .names import names_of
 from .page import done, page
 from .reason import looking, reading
 
@@ -25,20 +26,19 @@ DAYS = "Give a first and a last day."
 @router.get("/reports")
 async def listed(request: Request) -> Response:
     """The kinds of reports, a form for one, and what is planned."""
-    who, _, here = await looking(request)
-    return await _reports(request, who, here)
+    return await _reports(request)
 
 
 @router.get("/reports/file")
 async def made(request: Request) -> Response:
     """One report as a file; reading it is an entry."""
-    who, reviewer, read = await reading(request)
+    _, reviewer, read = await reading(request)
     query = dict(request.query_params)
     try:
         period = shaped(audit_reports.PeriodIn, _period(query) | {"format": query.get("format", "csv")})
         return await audit_reports.get_report(query.get("report", ""), period, reviewer, read)
-    except (PeopleError, ProblemError) as error:
-        return await _reports(request, who, read.here, fault=error.detail, status=400)
+    except (ReviewRefused, ProblemError) as error:
+        return await _reports(request, error.detail)
 
 
 @router.post("/reports")
@@ -46,11 +46,12 @@ async def plan(request: Request) -> Response:
     """Make it whenever a day, week or month is over."""
     who, reviewer, here = await looking(request, Right.REVIEW_ACT)
     form = await posted(request, who.csrf)
-    try:
+
+    async def work() -> None:
         await audit_reports.post_plan(shaped(audit_reports.PlanIn, form), reviewer, here)
-    except (PeopleError, ProblemError) as error:
-        return await _reports(request, who, here, fault=error.detail, status=400)
-    return done("/console/reports", "saved")
+
+    fault = await fault_of(work())
+    return await _reports(request, fault) if fault else done("/console/reports", "saved")
 
 
 @router.post("/reports/{plan_id}/remove")
@@ -62,20 +63,20 @@ async def unplan(plan_id: str, request: Request) -> Response:
     return done("/console/reports", "saved")
 
 
-async def _reports(request: Request, who: SignedIn, here: Services, *, fault: str = "", status: int = 200) -> Response:
-    _, reviewer, _ = await looking(request)
+async def _reports(request: Request, fault: str = "") -> Response:
+    who, reviewer, here = await looking(request)
     found = await audit_reports.get_reports(reviewer, here)
+    names = await names_of(here, who, found)
     last = here.people.clock().date().replace(day=1) - timedelta(days=1)
     values: dict[str, Any] = {"found": found, "fault": fault, "every": EVERY, "acting": who.giving(Right.REVIEW_ACT)}
-    values |= {"since": last.replace(day=1).isoformat(), "until": last.isoformat()}
-    return page(request, who, "console/reports.html", status=status, **values)
+    values |= {"since": last.replace(day=1).isoformat(), "until": last.isoformat(), "names": names}
+    return page(request, who, "console/reports.html", status=400 if fault else 200, **values)
 
 
 @router.get("/samples")
 async def samples(request: Request) -> Response:
     """All samples, and a form for the next."""
-    who, _, here = await looking(request)
-    return await _samples(request, who, here)
+    return await _samples(request)
 
 
 @router.post("/samples")
@@ -83,19 +84,20 @@ async def plan_sample(request: Request) -> Response:
     """Plan one: the log has the plan before anybody can know what will be drawn."""
     who, reviewer, here = await looking(request, Right.SAMPLES_CHECK)
     form = await posted(request, who.csrf)
-    try:
+    planned: dict[str, Any] = {}
+
+    async def work() -> None:
         wanted = _period(form) | {"size": form.get("size", "")}
-        planned = await audit_reports.post_sample(shaped(audit_reports.SampleIn, wanted), reviewer, here)
-    except (PeopleError, ProblemError) as error:
-        return await _samples(request, who, here, fault=error.detail, status=400)
-    return done(f"/console/samples/{planned['id']}", "saved")
+        planned.update(await audit_reports.post_sample(shaped(audit_reports.SampleIn, wanted), reviewer, here))
+
+    fault = await fault_of(work())
+    return await _samples(request, fault) if fault else done(f"/console/samples/{planned['id']}", "saved")
 
 
 @router.get("/samples/{sample_id}")
 async def one_sample(sample_id: str, request: Request) -> Response:
     """What was drawn, and what is checked."""
-    who, _, here = await looking(request)
-    return await _sample(sample_id, request, who, here)
+    return await _sample(sample_id, request)
 
 
 @router.post("/samples/{sample_id}/{verb}")
@@ -103,7 +105,8 @@ async def act(sample_id: str, verb: str, request: Request) -> Response:
     """Draw it, fill in the checklist for one exchange (its id is the verb), or sign it off."""
     who, reviewer, here = await looking(request, Right.SAMPLES_CHECK)
     form = await posted(request, who.csrf)
-    try:
+
+    async def work() -> None:
         if verb == "draw":
             await audit_reports.post_draw(sample_id, reviewer, here)
         elif verb == "sign-off":
@@ -112,28 +115,33 @@ async def act(sample_id: str, verb: str, request: Request) -> Response:
         else:
             filled = shaped(audit_reports.CheckIn, _checked(form))
             await audit_reports.post_check(sample_id, verb, filled, reviewer, here)
-    except (PeopleError, ProblemError) as error:
-        return await _sample(sample_id, request, who, here, fault=error.detail, status=400)
-    return done(f"/console/samples/{sample_id}", "saved")
+
+    fault = await fault_of(work())
+    return await _sample(sample_id, request, fault) if fault else done(f"/console/samples/{sample_id}", "saved")
 
 
-async def _samples(request: Request, who: SignedIn, here: Services, *, fault: str = "", status: int = 200) -> Response:
-    _, reviewer, _ = await looking(request)
-    found = await audit_reports.get_samples(reviewer, here)
-    values: dict[str, Any] = {"found": found["samples"], "fault": fault, "acting": who.giving(Right.SAMPLES_CHECK)}
+async def _samples(request: Request, fault: str = "") -> Response:
+    who, reviewer, here = await looking(request)
+    found: dict[str, Any] = await audit_reports.get_samples(reviewer, here)
+    values: dict[str, Any] = {"found": list(map(_with_days, found["samples"])), "fault": fault}
+    values |= {"acting": who.giving(Right.SAMPLES_CHECK), "names": await names_of(here, who, found)}
     today = here.people.clock().date()
     values |= {"since": today.replace(day=1).isoformat(), "until": today.isoformat()}
-    return page(request, who, "console/samples.html", status=status, **values)
+    return page(request, who, "console/samples.html", status=400 if fault else 200, **values)
 
 
-async def _sample(
-    sample_id: str, request: Request, who: SignedIn, here: Services, *, fault: str = "", status: int = 200
-) -> Response:
-    _, reviewer, _ = await looking(request)
-    found = await audit_reports.get_sample(sample_id, reviewer, here)
-    values: dict[str, Any] = {"found": found, "fault": fault, "acting": who.giving(Right.SAMPLES_CHECK)}
-    values |= {"questions": sample.CHECKLIST, "answers": sample.ANSWERS}
-    return page(request, who, "console/sample.html", status=status, **values)
+async def _sample(sample_id: str, request: Request, fault: str = "") -> Response:
+    who, reviewer, here = await looking(request)
+    found: dict[str, Any] = await audit_reports.get_sample(sample_id, reviewer, here)
+    values: dict[str, Any] = {"found": _with_days(found), "fault": fault, "acting": who.giving(Right.SAMPLES_CHECK)}
+    values |= {"questions": sample.CHECKLIST, "answers": sample.ANSWERS, "names": await names_of(here, who, found)}
+    return page(request, who, "console/sample.html", status=400 if fault else 200, **values)
+
+
+def _with_days(found: dict[str, Any]) -> dict[str, Any]:
+    """The sample with its period as the form had it: two days, both included."""
+    last = datetime.fromisoformat(found["until"]) - timedelta(microseconds=1)
+    return found | {"first_day": found["since"][:10], "last_day": last.date().isoformat()}
 
 
 def _checked(form: Mapping[str, str]) -> dict[str, object]:

@@ -5,13 +5,12 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from ..edges.refusal import ProblemError
 from ..edges.v1 import audit_drill, audit_reports, emergencies
-from ..people import Right, SignedIn
-from ..people.errors import PeopleError
+from ..people import Right
 from ..review.statements import month_before
-from ..wiring import Services
+from .doing import fault_of
 from .forms import posted, shaped
+from .names import names_of
 from .page import done, page
 from .reason import looking
 
@@ -75,8 +74,7 @@ async def hold(request: Request) -> Response:
 @router.get("/emergencies")
 async def listed_emergencies(request: Request) -> Response:
     """Those to review, the one due first at the top."""
-    who, _, here = await looking(request, Right.REVIEW_ACT)
-    return await _emergencies(request, who, here)
+    return await _emergencies(request)
 
 
 @router.post("/emergencies/{exchange_id}")
@@ -84,28 +82,28 @@ async def review(exchange_id: str, request: Request) -> Response:
     """Say whether it was justified."""
     who, _, here = await looking(request, Right.REVIEW_ACT)
     form = await posted(request, who.csrf)
-    try:
+
+    async def work() -> None:
         said = shaped(emergencies.ReviewIn, form)
         await emergencies.post_review(exchange_id, said, who, here.oversight.emergencies)
-    except (PeopleError, ProblemError) as error:
-        return await _emergencies(request, who, here, fault=error.detail, status=400)
-    return done("/console/emergencies", "saved")
+
+    fault = await fault_of(work())
+    return await _emergencies(request, fault) if fault else done("/console/emergencies", "saved")
 
 
-async def _emergencies(
-    request: Request, who: SignedIn, here: Services, *, fault: str = "", status: int = 200
-) -> Response:
+async def _emergencies(request: Request, fault: str = "") -> Response:
+    who, _, here = await looking(request, Right.REVIEW_ACT)
     waiting = request.query_params.get("all") != "yes"
     found = await emergencies.get_emergencies(who, here.oversight.emergencies, waiting)
     values: dict[str, Any] = {"found": found["emergencies"], "waiting": waiting, "fault": fault}
-    return page(request, who, "console/emergencies.html", status=status, **values)
+    values["names"] = await names_of(here, who, found)
+    return page(request, who, "console/emergencies.html", status=400 if fault else 200, **values)
 
 
 @router.get("/statements")
 async def listed_statements(request: Request) -> Response:
     """Of every system and month."""
-    who, _, here = await looking(request)
-    return await _statements(request, who, here)
+    return await _statements(request)
 
 
 @router.post("/statements")
@@ -113,18 +111,18 @@ async def issue(request: Request) -> Response:
     """Issue those of a month by hand."""
     who, reviewer, here = await looking(request, Right.REVIEW_ACT)
     form = await posted(request, who.csrf)
-    try:
+
+    async def work() -> None:
         await audit_reports.post_statements(shaped(audit_reports.MonthIn, form), reviewer, here)
-    except (PeopleError, ProblemError) as error:
-        return await _statements(request, who, here, fault=error.detail, status=400)
-    return done("/console/statements", "saved")
+
+    fault = await fault_of(work())
+    return await _statements(request, fault) if fault else done("/console/statements", "saved")
 
 
-async def _statements(
-    request: Request, who: SignedIn, here: Services, *, fault: str = "", status: int = 200
-) -> Response:
-    _, reviewer, _ = await looking(request)
+async def _statements(request: Request, fault: str = "") -> Response:
+    who, reviewer, here = await looking(request)
     found = await audit_reports.get_all_statements(reviewer, here)
     values: dict[str, Any] = {"found": found["statements"], "fault": fault, "acting": who.giving(Right.REVIEW_ACT)}
     values["month"] = month_before(here.people.clock())
-    return page(request, who, "console/statements.html", status=status, **values)
+    values["names"] = await names_of(here, who) if found["statements"] else {}
+    return page(request, who, "console/statements.html", status=400 if fault else 200, **values)

@@ -30,7 +30,7 @@ async def listed(request: Request) -> Response:
     who, party, here = await party_with(request, Right.AGENCY_RUN)
     found: dict[str, Any] = await proposals.get_proposals(party, here.db)
     waiting = sorted(found["proposals"], key=lambda each: not each["waits_for_you"])
-    return page(request, who, "console/proposals.html", found=waiting)
+    return page(request, who, "console/proposals.html", found=waiting, names=await names_of(here, who))
 
 
 @router.get("/{number}")
@@ -91,5 +91,5 @@ async def _one(number: str, request: Request, fault: str = "") -> Response:
     found: dict[str, Any] = await proposals.get_proposal(_number(number), party, here.db)
     mine = found["proposed_by"] == party.member
     values: dict[str, Any] = {"found": found, "mine": mine, "waits": party.member in found["missing"], "fault": fault}
-    values["names"] = await names_of(here)
+    values["names"] = await names_of(here, who)
     return page(request, who, "console/proposal.html", status=400 if fault else 200, **values)

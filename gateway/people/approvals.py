@@ -6,7 +6,7 @@ the kind asks for that, within two weeks, after a fresh sign-in; what was propos
 """
 
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -69,7 +69,7 @@ class Kind:
     Attributes:
         title: for people.
         deciders: roles of which the approver needs one that reaches the member.
-        other_member: the approver belongs to another member than the proposer.
+        other_member: the approver belongs to another member than the proposer, and acts for another one.
         apply: does it, in the approving transaction, as the officer of the given id.
         check: raises for a document that could never be applied, before it is on the desk.
     """
@@ -190,7 +190,7 @@ class Approvals:
         who.need_fresh(now)
         if asked.proposed_by == who.id:
             raise ApprovalRefused("the proposer does not decide; another person has to")
-        if kind.other_member and asked.proposer_member == who.officer.member:
+        if kind.other_member and not _is_another_side(who, asked, kind.deciders):
             raise ApprovalRefused("somebody of another member has to decide this")
         if (standing := asked.standing(now)) != "proposed":
             raise ApprovalRefused(f"the proposal is {standing} already")
@@ -222,6 +222,13 @@ class Approvals:
             "document": hashlib.sha256(jcs.canonical(done.document)).hexdigest(),
         }
         await self.log.append_in(connection, entry(kind, now, facts))
+
+
+def _is_another_side(who: SignedIn, asked: Approval, deciders: Container[str]) -> bool:
+    """Whether the officer belongs to another member, and decides by a role that is not in the proposer's either."""
+    proposers = {asked.member, asked.proposer_member}
+    roles = (each for each in who.giving(Right.APPROVALS_DECIDE) if each.role in deciders)
+    return who.officer.member not in proposers and any(each.member not in proposers for each in roles)
 
 
 def _check_document(document: Mapping[str, Any]) -> None:

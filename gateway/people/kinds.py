@@ -88,12 +88,22 @@ def _letters(document: Mapping[str, Any]) -> letters.Group:
         raise ApprovalRefused(str(error)) from None
 
 
+async def _own_letters(connection: AsyncConnection, asked: Approval) -> letters.Group:
+    """The group that the proposal names; one that is made for a member names letters of its own systems."""
+    group = _letters(asked.document)
+    own = [each for each in await register.systems(connection) if each.member_id == asked.member]
+    if asked.member and group.target not in letters.targets(own):
+        raise ApprovalRefused("the proposal names letters that are not those of its member's systems")
+    return group
+
+
 async def _release_letters(connection: AsyncConnection, log: Log, asked: Approval, by: str, now: datetime) -> object:
-    return await letters.release(connection, log, _letters(asked.document), by=by, approval=asked.id, now=now)
+    group = await _own_letters(connection, asked)
+    return await letters.release(connection, log, group, by=by, approval=asked.id, now=now)
 
 
 async def _drop_letters(connection: AsyncConnection, log: Log, asked: Approval, by: str, now: datetime) -> object:
-    group = _letters(asked.document)
+    group = await _own_letters(connection, asked)
     if group.kind not in letters.DROPPED:
         raise ApprovalRefused("only deliveries, callbacks and events can be dropped; release the others")
     return await letters.drop(connection, log, group, by=by, approval=asked.id, now=now)

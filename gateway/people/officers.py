@@ -4,7 +4,6 @@ An officer is known everywhere by an id that says nothing (`OFF-7K2M9QXA`); the 
 read. Who signs in is found by issuer and subject alone: an identity provider can speak for nobody else's officers.
 """
 
-import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +19,6 @@ from ..trust.register import MEMBER_ID
 from . import sessions, tables
 from .errors import OfficerRefused, OfficerUnknown
 
-OFFICER_ID = re.compile(r"OFF-[0-9A-HJKMNP-TV-Z]{8}", re.ASCII)
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: nothing that is read wrongly aloud
 SHELL = "command-line"  # who acts when it is the operator's shell on the gateway's own host
 LONGEST = 200

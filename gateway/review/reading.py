@@ -6,12 +6,10 @@ from datetime import datetime
 from sqlalchemy import Connection, select
 
 from audit import Entry
-from audit.entry import INTENT, OUTCOME
 from audit.tables import audit_search, log_entry
 from audit.writing import microseconds
 
 PAGE = 5_000
-EXCHANGES = (INTENT, OUTCOME)
 _SAME = (log_entry.c.log_id == audit_search.c.log_id) & (log_entry.c.seq == audit_search.c.seq)
 
 

@@ -8,12 +8,13 @@ from audit import Entry
 from audit.wording import KINDS, OUTCOMES
 from consent.phrase import Phrase, phrase
 
-ASKED = "%(consumer)s asked %(provider)s (%(service)s) about %(people)s for %(purpose)s, %(case)s"
+ASKED = "%(consumer)s asked %(provider)s (%(service)s) about %(people)s for the purpose “%(purpose)s”, %(case)s"
 VERBS = {
-    "push": "%(consumer)s handed something over to %(provider)s (%(service)s) about %(people)s for %(purpose)s,"
+    "push": "%(consumer)s handed data over to %(provider)s (%(service)s) about %(people)s for the purpose"
+    " “%(purpose)s”, %(case)s",
+    "notify": "%(consumer)s told %(provider)s something (%(service)s) about %(people)s for the purpose “%(purpose)s”,"
     " %(case)s",
-    "notify": "%(consumer)s told something to %(provider)s (%(service)s) about %(people)s for %(purpose)s, %(case)s",
-    "report": "%(consumer)s reported something to %(provider)s (%(service)s) about %(people)s for %(purpose)s,"
+    "report": "%(consumer)s reported to %(provider)s (%(service)s) about %(people)s for the purpose “%(purpose)s”,"
     " %(case)s",
 }
 NOT_ASKED = frozenset({"refused_by_rules", "no_link", "unknown"})

@@ -9,12 +9,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
+from browser import fit
 from browser.visitor import Visitor
+from playwright.sync_api import FloatRect
 
 MOST_STEPS = 45
 STEP_S = 20
 MOST_S = 15 * 60
 ANSWER = '{"confirmed": true, "birth_date": "1990-05-02", "sex": "F"}'
+MARGIN = 30
+CONTINUE, SUBMIT = (f"main button:text-is('{name}')" for name in ("Continue", "Submit"))
+RULES = "table:has(caption:text-is('Rules of the grades'))"
 IMAGES = Path(__file__).resolve().parents[2] / "docs/guides/img"
 
 
@@ -37,11 +42,17 @@ class Clerk:
         self.steps += 1
         self.visitor.page.get_by_label(label, exact=True).first.select_option(value)
 
-    def picture(self, name: str) -> None:
+    def picture(self, name: str, last: str) -> None:
+        """The page from its top to the end of `last`, which is what the guide tells of."""
+        page = self.visitor.page
         self.visitor.looked_at(name)
         if os.environ.get("PICTURES") and self.visitor.scripts:
             IMAGES.mkdir(parents=True, exist_ok=True)
-            self.visitor.page.screenshot(path=IMAGES / f"{name}.png")
+            box = page.locator(last).first.bounding_box()
+            assert box, f"{name} has no {last}"
+            height = page.evaluate("scrollY") + box["y"] + box["height"] + MARGIN
+            whole = FloatRect(x=0, y=0, width=fit.WIDE["width"], height=height)
+            page.screenshot(path=IMAGES / f"{name}.png", full_page=True, clip=whole)
 
     def said(self, text: str) -> bool:
         return text in self.visitor.page.locator("main").inner_text()
@@ -58,7 +69,7 @@ def test_a_clerk_registers_an_agency_in_less_than_fifteen_minutes(either: Visito
     clerk.fill("Why", "Our register is ready to be asked")
     clerk.press("button", "Submit")
     assert clerk.said("Somebody else decides")
-    clerk.picture("wizard-submitted")
+    clerk.picture("wizard-submitted", SUBMIT)
     assert clerk.steps <= MOST_STEPS
     assert clerk.steps * STEP_S <= MOST_S
     on_line(clerk, adapter)
@@ -73,7 +84,7 @@ def described(clerk: Clerk, adapter: str) -> None:
     clerk.fill("Short name of what it answers", "members")
     clerk.choose("Which record does an answer become?", "canonical/identity.v1.json")
     clerk.fill("One answer of your system, or its WSDL", ANSWER)
-    clerk.picture("wizard-begin")
+    clerk.picture("wizard-begin", CONTINUE)
     clerk.press("button", "Continue")
     clerk.fill("Name", "National Levy Fund")
     clerk.fill("Owner", "integration@levy.example")
@@ -81,12 +92,14 @@ def described(clerk: Clerk, adapter: str) -> None:
     clerk.visitor.page.locator("[id='service.summary']").fill("Whether somebody is a member.")
     clerk.fill("Path", "/members/search")
     clerk.fill("Request", "nationalNumber = identifier:NIC")
+    clerk.fill("codes.toml", '[sex]\n"F" = "female"\n')
     clerk.steps += 1
     clerk.press("button", "Test it")
     assert clerk.said("What the test found")
+    clerk.press("button", "The results are right: expect them from now on")
     assert clerk.said('"nationalNumber": "199012304567"')
     assert clerk.said('"birth_date": "1990-05-02"')
-    clerk.picture("wizard-tested")
+    clerk.picture("wizard-tested", RULES)
 
 
 def probed(clerk: Clerk, name: str) -> None:
@@ -99,7 +112,7 @@ def probed(clerk: Clerk, name: str) -> None:
     assert f"{clerk.visitor.world.sandbox}/" not in clerk.visitor.page.content()
     clerk.press("button", "Run the test")
     assert clerk.said("What the test endpoint answered")
-    clerk.picture("wizard-endpoint")
+    clerk.picture("wizard-endpoint", RULES)
 
 
 def on_line(clerk: Clerk, adapter: str) -> None:

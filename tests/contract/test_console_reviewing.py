@@ -294,7 +294,7 @@ async def test_an_emergency_is_reviewed_once(house: House) -> None:
     assert "<script>alert" not in text
     await officer.post(f"/console/emergencies/{exchange}", 400, verdict="perhaps", remark="x")
     await officer.post(f"/console/emergencies/{exchange}", verdict="justified", remark=NAUGHTY.replace("\u202e", ""))
-    assert "There is none." in await officer.get("/console/emergencies")
+    assert "No emergency waits for a review." in await officer.get("/console/emergencies")
     told = await officer.get("/console/emergencies?all=yes")
     assert "Justified" in told
     assert "<script>alert" not in told

@@ -95,8 +95,8 @@ async def test_an_exchange_is_a_sentence_numbered_steps_and_proofs(used: House) 
     refused, answered = [each["exchange_id"] for each in (await desk.json("GET", "/exchanges"))["exchanges"]]
     told = await desk.json("GET", f"/exchanges/{answered}")
     assert told["sentence"] == (
-        f"{CONSUMER} asked {PROVIDER} (pension.contributions) about one person for employment-support.eligibility, "
-        "under a case; it was answered; released: months."
+        f"{CONSUMER} asked {PROVIDER} (pension.contributions) about one person for the purpose "
+        "“employment-support.eligibility”, under a case; it was answered; released: months."
     )
     assert [each["title"] for each in told["timeline"]] == ["Asked", "Decided", "Source", "Outcome"]
     assert [each["number"] for each in told["timeline"]] == [1, 2, 3, 4]

@@ -1,20 +1,23 @@
 """What a kept demo leaves for people to try their pages on, after the list was compared and the log was verified.
 
 The planning department's and the offices' pages run over copies on which nobody has worked yet; nothing of the copies
-reaches what counts. At the console an agency's administrator has proposed something that changes nothing, and the rules
-have looked through the log for findings: both as officers do it, with a session, so that the log tells of them.
+reaches what counts. At the console an agency's administrator has proposed something that changes nothing. Two systems
+have asked too much, about numbers that nobody has; the rules found it in the log as they find everything, and a remark
+on each finding says that it is practice. All of it as systems and officers do it, so that the log tells of it.
 """
 
+import asyncio
 import html
 import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
+from sandhi_client import Client, Problem
 
 from .choices import Choices, free_ports
 from .people import FILE
@@ -26,6 +29,21 @@ SYSTEM = "LK/GOV/DME/ESS"
 REASON = "Practice: the address that it has already. Approved or rejected, nothing changes."
 THERE_ALREADY = 409
 """The status of a proposal that an earlier run of the same data has made."""
+REFUSALS = frozenset({"not_available", "refused_by_rules"})
+ASKED = {"service": "tax.employment", "purpose": "employment-support.eligibility", "fields": ["employments"]}
+PLANTED = "Practice: the demo asked this by itself, about numbers that nobody has. Look into it as if it were real."
+
+
+class Case(NamedTuple):
+    """What somebody does who should not: `people` questions without a case, each about another number of nobody."""
+
+    client: str
+    people: int
+    officer: str = ""
+
+
+CASES = (Case("stranger", 55), Case("sr", 22, "practice"))
+"""A company without any agreement that tries numbers, and one curious officer: just over the bounds of the rules."""
 
 
 def to_practise(chosen: Choices, processes: Processes, registry: Mapping[str, str]) -> Iterator[str]:
@@ -37,13 +55,14 @@ def to_practise(chosen: Choices, processes: Processes, registry: Mapping[str, st
     Raises:
         ProcessDied: one of the copies does not come up, or the console refuses.
     """
+    fresh = not (chosen.data / "practice.json").exists()
     places = {"planning": _planning(chosen.data, processes, registry), "offices": _offices(chosen.data, processes)}
     (chosen.data / "practice.json").write_text(json.dumps(places, indent=2) + "\n", encoding="utf-8")
     yield "to practise, with the same accounts; nothing of it reaches what counts:"
     yield f"  planning department, a list that nobody has reviewed: {places['planning']}/desk"
     yield f"  counsellors, people whom nobody has visited: {places['offices']}/counsel"
-    findings = _at_the_console(chosen)
-    yield f"  {WATCHER}: {findings} open findings at {chosen.gateway}/console/findings"
+    findings = _at_the_console(chosen, CASES if fresh else ())
+    yield f"  {WATCHER}: {findings} open findings at {chosen.gateway}/console/findings; practice where a remark says so"
     yield f"  {DECIDER} and {WATCHER}: a proposal of {PROPOSER} at {chosen.gateway}/console/approvals"
 
 
@@ -67,8 +86,30 @@ def _offices(data: Path, processes: Processes) -> str:
     return f"http://127.0.0.1:{port}"
 
 
-def _at_the_console(chosen: Choices) -> int:
-    """Let the one propose and the other look; gives the open findings."""
+async def _misused(case: Case, data: Path) -> None:
+    """Do what the case says, and hear every time that there is nothing to be had.
+
+    Raises:
+        ProcessDied: the gateway answered.
+    """
+
+    async def ask(number: int) -> None:
+        named = {"identifiers": [{"type": "NIC", "value": f"1990{number:03d}99999"}]}
+        body = ASKED | {"subject": named} | ({"officer": case.officer} if case.officer else {})
+        try:
+            await client.session.call("POST", "/v1/exchanges", json=body)
+        except Problem as problem:
+            if problem.code in REFUSALS:
+                return
+            raise ProcessDied(f"a practice question was answered with {problem.code}") from None
+        raise ProcessDied("a practice question about nobody was answered")
+
+    async with Client.from_file(data / "clients" / f"{case.client}.json") as client:
+        await asyncio.gather(*map(ask, range(1, case.people + 1)))
+
+
+def _at_the_console(chosen: Choices, cases: Sequence[Case]) -> int:
+    """Let the one propose and the other look; gives the open findings. What the cases add to them is named practice."""
     officers = {each["login"]: each["password"] for each in json.loads((chosen.data / FILE).read_text("utf-8"))}
     with Session(chosen.gateway) as proposer:
         proposer.sign_in(PROPOSER, officers[PROPOSER])
@@ -78,8 +119,13 @@ def _at_the_console(chosen: Choices) -> int:
         proposer.call("POST", "/v1/approvals", named | {"document": addresses})
     with Session(chosen.gateway) as watcher:
         watcher.sign_in(WATCHER, officers[WATCHER])
-        watcher.call("POST", "/v1/audit/findings/run", {})
-        return len(watcher.call("GET", "/v1/audit/findings")["findings"])
+        before = watcher.findings()
+        for case in cases:
+            asyncio.run(_misused(case, chosen.data))
+        found = watcher.findings() if cases else before
+        for each in sorted(found - before):
+            watcher.call("POST", f"/v1/audit/findings/{each}/remarks", {"text": PLANTED})
+        return len(found)
 
 
 class Session:
@@ -101,6 +147,11 @@ class Session:
         fields = {html.unescape(name): html.unescape(value) for name, value in HIDDEN.findall(page)}
         form = fields | {"login": login, "password": password}
         self._http.post("/idp/authorize", data=form, headers={"origin": self._gateway})
+
+    def findings(self) -> set[str]:
+        """Look through the log now; the ids of the findings that are open."""
+        self.call("POST", "/v1/audit/findings/run", {})
+        return {str(each["id"]) for each in self.call("GET", "/v1/audit/findings?state=open")["findings"]}
 
     def call(self, method: str, path: str, body: object = None) -> dict[str, Any]:
         """A call to `/v1` as a page makes it.

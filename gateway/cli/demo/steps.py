@@ -28,7 +28,12 @@ class Step:
 
 
 STEPS: tuple[Step, ...] = (
-    Step("0", "Consents given at registration are recorded; the ESS subscribes", ("load", "consents"), ("subscribe",)),
+    Step(
+        "0",
+        "Consents given at registration are recorded; the ESS subscribes, and the board to reports that are late",
+        ("load", "consents"),
+        ("subscribe", "board"),
+    ),
     Step("1", "The data manager extracts the members flagged not employed", ("extract",)),
     Step("1b", "National ID confirms who they are, civil registration that they live", ("identity", "civil")),
     Step("2", "Pension fund and tax office are asked for the last months of work", ("pension", "tax")),
@@ -42,10 +47,14 @@ STEPS: tuple[Step, ...] = (
     Step("9", "The ESS tells who enrolled; the registry also asks by itself", ("enrolments",), ()),
     Step("U", "Programme updates both ways; a death reaches programme and ESS", ("updates",), ()),
     Step("V", "Monthly compliance check on a statutory basis: notice, and a person decides", ("compliance",)),
-    Step("C", "Control report", ("control",)),
+    Step("C", "The treasury's alerts of late reports reach the board; control report", ("control",)),
 )
 # what the agencies do before the registry's part of a step
-BEFORE: Mapping[str, Sequence[str]] = {"9": ("enrol",), "U": ("progress", "watch", "death", "mourn")}
+BEFORE: Mapping[str, Sequence[str]] = {
+    "9": ("enrol",),
+    "U": ("progress", "watch", "death", "mourn"),
+    "C": ("late_reports",),
+}
 
 
 @dataclass(slots=True)

@@ -1,0 +1,69 @@
+"""Pages say names where the rules have ids, and what people need where a program would get a problem."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from urllib.parse import quote_plus
+
+import pytest
+
+from tests.reviewing import CONSUMER, Desk, House, a_house
+
+WHY = "complaint 2026-17 of the ombudsman"
+
+
+@pytest.fixture
+async def house(tmp_path: Path, sqlite_url: str) -> AsyncIterator[House]:
+    async with a_house(tmp_path, sqlite_url) as found:
+        yield found
+
+
+async def post(desk: Desk, house: House, path: str, **fields: str) -> str:
+    csrf = await desk.browser.csrf()
+    answer = await desk.browser.http.post(path, data=fields | {"csrf": csrf}, headers={"origin": house.origin})
+    assert answer.status_code in {200, 303}, answer.text
+    return answer.text
+
+
+async def page(desk: Desk, path: str, status: int = 200) -> str:
+    answer = await desk.browser.http.get(path)
+    assert answer.status_code == status, answer.text[-400:]
+    return answer.text
+
+
+async def test_an_exchange_is_found_by_the_name_of_the_system_as_well_as_by_its_id(house: House) -> None:
+    await house.agreed()
+    await house.consented()
+    await house.asked()
+    _, desk = await house.officer("amara", "compliance_officer")
+    await post(desk, house, "/console/reason", reason=WHY, next="/console")
+    name = (await house.services.trust.register()).systems[CONSUMER].name
+    for wanted in (CONSUMER, name, name.upper()):
+        assert "/console/exchanges/0" in await page(desk, f"/console/exchanges?consumer={wanted}")
+    assert f'<option value="{CONSUMER}">{name}</option>' in await page(desk, "/console/exchanges")
+    assert "No exchange is like this." in await page(desk, "/console/exchanges?consumer=Nobody")
+
+
+async def test_a_page_names_officers_whom_the_reader_may_see_and_nobody_else(house: House) -> None:
+    planner, desk = await house.officer("amara", "compliance_officer")
+    await post(desk, house, "/console/samples", since="2026-01-01", until="2026-01-02", size="2")
+    text = await page(desk, "/console/samples")
+    assert planner.id not in text
+    assert text.count(planner.name) == 2  # who is signed in, and who planned it
+    assert "1 January 2026 to 2 January 2026" in text
+
+
+async def test_who_has_no_role_for_a_page_reads_what_to_do_and_no_right_s_name(house: House) -> None:
+    _, desk = await house.officer("amara", "compliance_officer")
+    text = await page(desk, "/console/agency", 403)
+    assert "You may not do this" in text
+    assert "agency.run" not in text
+    assert "openapi" not in await page(desk, "/console/nothing-of-this-name", 404)
+
+
+async def test_a_finding_about_a_system_s_day_leads_to_the_exchanges_of_that_day(house: House) -> None:
+    _, desk = await house.officer("amara", "compliance_officer")
+    await house.played(55, house.services.people.clock())
+    await desk.json("POST", "/findings/run")
+    found = (await desk.json("GET", "/findings"))["findings"]
+    (about,) = [each for each in found if each["rule"] == "many_subjects_without_case"]
+    assert f"consumer={quote_plus(CONSUMER)}" in await page(desk, f"/console/findings/{about['id']}")
