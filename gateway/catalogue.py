@@ -72,12 +72,3 @@ class Catalogue:
         if found is None:
             raise UnknownService("no provider offers this service; GET /v1/catalogue lists what exists")
         return found
-
-    def by_reg_type(self, reg_type: str) -> Offer | None:
-        """The offer that a DCI registry type names, by the part after the last colon, in any case."""
-        wanted = _last(reg_type)
-        return next((each for each in self._offers.values() if _last(each.service.dci_reg_type) == wanted), None)
-
-
-def _last(reg_type: str) -> str:
-    return reg_type.rpartition(":")[2].lower()

@@ -28,7 +28,6 @@ from .db import Database
 from .delivery import jobs
 from .delivery.tables import batch, batch_decision, job
 from .gate import utc_now
-from .kept_answers import forget_kept
 from .reasons import consent_pseudonym
 
 logger = logging.getLogger("sandhi.erasing")
@@ -59,7 +58,6 @@ class Erasing:
             return
         whose = sorted({each.subject_ref for each in consents})
         await self._settled(whose)
-        await forget_kept(self.db, self.clock(), whose)
         for each in consents:
             await self.noted(each, WITHDRAWN)
 

@@ -13,7 +13,7 @@ from consent.erasures import Erasure
 from .db import Database
 from .delivery import jobs
 from .gate import utc_now
-from .receivers import Receivers
+from .receivers import Receivers, own_event
 
 SERVICE = "erasure"
 
@@ -36,18 +36,11 @@ class ErasureNotices:
                     "notify", _message(each, claimed.ref, utc_now()), message_id=f"{SERVICE}:{claimed.ref}"
                 )
             except AgencyError as error:
-                await self._later(claimed, error.code or "source_down")
+                async with self.db.write() as connection:  # after the last try, the recipient is asked when it is late
+                    await jobs.retry(connection, claimed, error.code or "source_down", now=utc_now().timestamp())
                 return
         async with self.db.write() as connection:
             await jobs.finish(connection, claimed.kind, claimed.ref)
-
-    async def _later(self, claimed: jobs.Job, failure: str) -> None:
-        """Again later; after the last try the recipient is asked when it is late."""
-        async with self.db.write() as connection:
-            if claimed.last_try:
-                await jobs.bury(connection, claimed, failure)
-            else:
-                await jobs.again(connection, claimed, failure, now=utc_now().timestamp())
 
 
 def _message(each: Erasure, reference: str, now: datetime) -> dict[str, object]:
@@ -59,15 +52,4 @@ def _message(each: Erasure, reference: str, now: datetime) -> dict[str, object]:
         "standing": each.standing(now),
         "acknowledge": f"/v1/erasures/{each.number}/acknowledge",
     } | ({"agreement": each.agreement} if each.agreement else {})
-    event = {
-        "reference_id": reference,
-        "timestamp": now.isoformat(),
-        "data": {
-            "version": "1.0.0",
-            "reg_type": "ns:org:RegistryType:Sandhi",
-            "reg_event_type": SERVICE,
-            "reg_record_type": "sandhi:erasure:v1",
-            "reg_records": record,
-        },
-    }
-    return {"transaction_id": f"{SERVICE}:{reference}", "notify_event": [event]}
+    return own_event(SERVICE, reference, now, record)

@@ -1,9 +1,10 @@
 """Answers that are given again without asking the agency, where the agreement says for how long.
 
-Only what was released is kept: sealed, bound to its row, gone when its minutes are over or a consent of the person is
-withdrawn. It answers the same question only: of the same consumer, about the same person, under the same version of the
-agreement and the same consent. Every exchange is opened, decided and closed as if the agency were asked; the answer and
-its outcome entry say when the agency gave it (`kept_at`). Lines of batches are always asked anew.
+Only what was released is kept: sealed, bound to its row, gone when its minutes are over, a consent of the person is
+withdrawn, or what is kept about them is erased. It answers the same question only: of the same consumer, about the same
+person, under the same version of the agreement and the same consent. Every exchange is opened, decided and closed as if
+the agency were asked; the answer and its outcome entry say when the agency gave it (`kept_at`). Lines of batches are
+always asked anew.
 """
 
 import logging
@@ -15,8 +16,10 @@ import orjson
 from sqlalchemy import delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.kit.contract import RawAnswer
+from consent import register
 
 from .db import Database, DatabaseBusy
 from .delivery.tables import kept_answer
@@ -65,6 +68,8 @@ class KeptAnswers:
         }
         try:
             async with self.db.write() as connection:
+                if permit.consent and not await register.still_given(connection, permit.consent):
+                    return  # withdrawn while this exchange was closing
                 dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
                 adding = dialect.insert(kept_answer).values(id=name, **row)
                 await connection.execute(adding.on_conflict_do_update(index_elements=["id"], set_=row))
@@ -87,11 +92,15 @@ class KeptAnswers:
         return self.seal.fingerprint(orjson.dumps(question, option=orjson.OPT_SORT_KEYS))
 
 
-async def forget_kept(db: Database, now: datetime, people: Collection[str] = ()) -> None:
-    """Erase what was kept of these people (keyed hashes), or, of everybody, what is over."""
-    whose = kept_answer.c.subject_ref.in_(people) if people else kept_answer.c.expires <= now.timestamp()
+async def forget_over(db: Database, now: datetime) -> None:
+    """Erase what is over."""
     async with db.write() as connection:
-        await connection.execute(delete(kept_answer).where(whose))
+        await connection.execute(delete(kept_answer).where(kept_answer.c.expires <= now.timestamp()))
+
+
+async def forget_people(connection: AsyncConnection, people: Collection[str]) -> None:
+    """Erase what was kept of these people (keyed hashes), in the transaction of what is the reason for it."""
+    await connection.execute(delete(kept_answer).where(kept_answer.c.subject_ref.in_(people)))
 
 
 def _row(name: str) -> str:

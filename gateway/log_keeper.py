@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.kit.contract import AgencyError
 from adapters.kit.egress import Dialler
-from adapters.kit.http_client import HttpClient, Limits
+from adapters.kit.http_client import HttpClient, Limits, always
 from audit import AuditError, Entry, FileMemory, Log, LogUnavailable, Signer, new_id
 from audit import integrity as ages
 from audit.anchors import Authority
@@ -121,7 +121,7 @@ class Posting:
             if origin not in self._clients:
                 self._clients[origin] = self._dialler.http(origin, CALL)
             answer = await self._clients[origin].request(
-                "POST", url, headers={"content-type": content_type}, content=body, repeatable=False, faults=True
+                "POST", url, headers={"content-type": content_type}, content=body, repeatable=False, faults=always
             )
         except AgencyError as error:
             raise Unreachable(f"no answer ({type(error).__name__})") from None

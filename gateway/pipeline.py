@@ -64,6 +64,7 @@ async def exchange(ask: Ask, gate: Asking) -> Answer:
     permit: Permit | None = None
     try:
         permit = await gate.permit(ask)  # 2 agreement and legal basis, fields narrowed
+        asked = permit.fields
         await gate.drawn(opened, ask, permit)  #   its budgets are spent, its use in an emergency is reported
         raw = await gate.fetch(ask, permit)  # 3 the only line that talks to an agency
         record = gate.normalise(ask, permit, raw)  # 4 agency shape -> canonical, validated
@@ -78,7 +79,7 @@ async def exchange(ask: Ask, gate: Asking) -> Answer:
     )
     closing = replace(closing, signature=raw.signature) if raw.signature else closing
     receipt = await gate.closed(opened, ask, closing)  # 6 write the outcome, then release
-    if permit.answers_kept_minutes:
+    if permit.answers_kept_minutes and permit.fields == asked:  # else it answers another question than either permit's
         await gate.remember(ask, permit, raw, released)
     if raw.empty and not permit.may_know_existence:
         raise known_as(NoData("The agency has no data for the period."), opened, permit)

@@ -1,6 +1,8 @@
 """Services that registered systems take through their callbacks, as offers beside those of the adapters."""
 
 import logging
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import schemas
@@ -52,6 +54,22 @@ class Receivers:
                 return None
             self._adapters[key] = adapter
         return self._adapters[key]
+
+
+def own_event(name: str, reference: str, at: datetime, record: Mapping[str, object]) -> dict[str, object]:
+    """A DCI notify message of the gateway's own, for the addresses registered under `name` (`erasure`, `emergency`)."""
+    event = {
+        "reference_id": reference,
+        "timestamp": at.isoformat(),
+        "data": {
+            "version": "1.0.0",
+            "reg_type": "ns:org:RegistryType:Sandhi",
+            "reg_event_type": name,
+            "reg_record_type": f"sandhi:{name}:v1",
+            "reg_records": dict(record),
+        },
+    }
+    return {"transaction_id": f"{name}:{reference}", "notify_event": [event]}
 
 
 def _service(service: str, offered: Offered) -> Service:

@@ -4,7 +4,7 @@ import fcntl
 import logging
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 from adapters.kit import manifest
@@ -80,9 +80,6 @@ class Services:
     person_ref: PersonRef
     facts: FactsSource
     gate: Gate
-    deliveries: Deliveries
-    batches: Batches
-    subscriptions: Subscriptions
     worker: Worker
     people: People
     shares: Shares
@@ -93,6 +90,21 @@ class Services:
     registration: Registration
     hub: Hub
     connected: Mapping[str, str]
+
+    @property
+    def deliveries(self) -> Deliveries:
+        """Records on their way to receivers."""
+        return self.durable.deliveries
+
+    @property
+    def batches(self) -> Batches:
+        """Questions about many people."""
+        return self.durable.batches
+
+    @property
+    def subscriptions(self) -> Subscriptions:
+        """Who wants to be told of which events."""
+        return self.durable.subscriptions
 
     @property
     def callbacks(self) -> Callbacks:
@@ -227,11 +239,24 @@ async def _joined(
     oversight = overseeing(settings, db, log, vault, catalogue)
     kept = timedelta(days=number(settings, "DETAILS_KEPT_DAYS", 36500))
     details = KeptDetails(db, log, vault, kept)
-    gate = replace(_gate(settings, catalogue, facts, log, person_ref, oversight), spend=Spending(db), keep=details)
-    kept_answers = KeptAnswers(db, trust.seal, person_ref, utc_now)
-    gate = replace(gate, meter=AgencyQuota(db, profile.zone, utc_now, settings.adapter), kept=kept_answers)
+    meter = AgencyQuota(db, profile.zone, utc_now, settings.adapter)
     for offer in catalogue:
-        gate.meter.limits(offer)  # a number that is none is found at the start
+        meter.limits(offer)  # a number that is none is found at the start
+    gate = Gate(
+        catalogue,
+        facts.of,
+        facts.of_many,
+        log,
+        person_ref,
+        float(settings["EXCHANGE_DEADLINE"]),
+        spend=Spending(db),
+        broken_glass=oversight.emergencies,
+        looked=oversight.misses,
+        meter=meter,
+        kept=KeptAnswers(db, trust.seal, person_ref, utc_now),
+        floor_s=number(settings, "HIDDEN_FLOOR_MS", 1000) / 1000,
+        keep=details,
+    )
     kept_s = float(settings["RESULTS_KEPT_HOURS"]) * 3600
     durable = durable_work(db, log, gate, trust, receivers, profile, kept_s)
     others = {ERASURE: ErasureNotices(db, receivers).run, **oversight.handlers(trust, receivers)}
@@ -239,29 +264,26 @@ async def _joined(
     further = {releasing.KIND: releasing.kind()}
     people = People(db, log, trust, settings, profile, dialler=dialler, person_ref=person_ref, further=further)
     return Services(
-        settings,
-        profile,
-        db,
-        trust,
-        log,
-        catalogue,
-        dialler,
-        person_ref,
-        facts,
-        gate,
-        durable.deliveries,
-        durable.batches,
-        durable.subscriptions,
-        durable.worker(others),
-        people,
-        shares_of(settings),
-        await open_keeper(settings, trust.keys, log, dialler, utc_now()),
-        oversight,
-        details,
-        durable,
-        await _registered(settings, db, log, trust, catalogue, dialler, hub),
-        hub,
-        {name: profile.providers[name] for name in settings.names("CONNECTORS") if name in profile.providers},
+        settings=settings,
+        profile=profile,
+        db=db,
+        trust=trust,
+        log=log,
+        catalogue=catalogue,
+        dialler=dialler,
+        person_ref=person_ref,
+        facts=facts,
+        gate=gate,
+        worker=durable.worker(others),
+        people=people,
+        shares=shares_of(settings),
+        keeper=await open_keeper(settings, trust.keys, log, dialler, utc_now()),
+        oversight=oversight,
+        details=details,
+        durable=durable,
+        registration=await _registered(settings, db, log, trust, catalogue, dialler, hub),
+        hub=hub,
+        connected={name: profile.providers[name] for name in settings.names("CONNECTORS") if name in profile.providers},
     )
 
 
@@ -271,14 +293,6 @@ async def _registered(
     live = LiveAdapters(db, log, catalogue, dialler, trust, settings.data_dir / "adapters", hub)
     await live.renewed()
     return Registration(db, log, trust, live, dialler, frozenset(adapter_folders(settings)))
-
-
-def _gate(
-    settings: Settings, catalogue: Catalogue, facts: FactsSource, log: Log, person_ref: PersonRef, seen_by: Oversight
-) -> Gate:
-    deadline_s, floor_ms = float(settings["EXCHANGE_DEADLINE"]), number(settings, "HIDDEN_FLOOR_MS", 1000)
-    gate = Gate(catalogue, facts.of, facts.of_many, log, person_ref, deadline_s, floor_s=floor_ms / 1000)
-    return replace(gate, broken_glass=seen_by.emergencies, looked=seen_by.misses)
 
 
 def linked(settings: Settings, profile: Profile, dialler: Dialler, trust: Trust, hub: Hub) -> list[Offer]:

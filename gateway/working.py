@@ -20,7 +20,7 @@ from .edges.dci import seen
 from .edges.mediator.pushing import pushing_of
 from .erasing import Erasing
 from .gate import utc_now
-from .kept_answers import forget_kept
+from .kept_answers import forget_over
 from .normalising import Unmapped
 from .review.running import review_now, settings_noted
 from .trust.trust import Trust
@@ -137,7 +137,7 @@ async def _keep_durable(services: Services) -> None:
     await services.subscriptions.sweep()
     await services.transactions.erase_expired()
     await services.campaigns.erase_expired()
-    await forget_kept(services.db, utc_now())
+    await forget_over(services.db, utc_now())
     await services.events.forget_old()
     async with services.db.write() as connection:
         await letters.expire(connection, services.log, utc_now())

@@ -207,13 +207,12 @@ async def a_house(folder: Path, url: str = "", **settings: str) -> AsyncIterator
         catalogue = Catalogue(Offer(each, PROVIDER, fund) for each in (READ, PUSH))
         gate = replace(opened.gate, catalogue=catalogue, clock=lambda: clock[0])
         seal = opened.trust.seal
-        services = replace(
-            opened,
-            catalogue=catalogue,
-            gate=gate,
+        durable = replace(
+            opened.durable,
             deliveries=Deliveries(opened.db, gate, seal, asyncio.Event()),
             batches=Batches(opened.db, gate, seal, asyncio.Event(), kept_s=10**9),
         )
+        services = replace(opened, catalogue=catalogue, gate=gate, durable=durable)
         house = House(services, build_app(services), _inner(services), fund, clock)
         try:
             yield house

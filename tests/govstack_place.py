@@ -19,6 +19,7 @@ from gateway.trust.caller import Caller
 from tests.agreeing import PROFILE, SR, Here, document, nic, opened, signed
 from tests.rule_watch import RuleWatch
 
+FAILURES = ("400", "401", "403", "404", "409", "413", "415", "429", "503")
 TERM = "A1~employment-support.eligibility~0"
 
 
@@ -26,6 +27,25 @@ TERM = "A1~employment-support.eligibility~0"
 def published() -> dict[str, Any]:
     found: dict[str, Any] = yaml.safe_load((schemas.FOLDER / "govstack/consent-openapi.yaml").read_text("utf-8"))
     return found
+
+
+@cache
+def fixed() -> dict[str, Any]:
+    """The file without what is not served, with the failures that it does not name: `schemas/govstack/SOURCE.md`."""
+    page = (schemas.FOLDER.parent / "docs/profiles/govstack-consent.md").read_text("utf-8")
+    absent = set(re.findall(r"^\| `(\w+)` \| not served", page, re.MULTILINE))
+    paths = {
+        path: {method: _with_failures(each) for method, each in of.items() if each["operationId"] not in absent}
+        for path, of in published()["paths"].items()
+    }
+    return {**published(), "paths": {path: of for path, of in paths.items() if of}}
+
+
+def _with_failures(operation: Mapping[str, Any]) -> dict[str, Any]:
+    refused = {"type": "object", "required": ["code", "message"], "additionalProperties": False}
+    refused |= {"properties": {"code": {"type": "string"}, "message": {"type": "string"}}}
+    told = {"description": "Refused", "content": {"application/json": {"schema": refused}}}
+    return {**operation, "responses": {**operation["responses"], **dict.fromkeys(FAILURES, told)}}
 
 
 def operations() -> dict[str, tuple[str, str]]:

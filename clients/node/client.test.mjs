@@ -86,6 +86,8 @@ test('many calls at once share one token', async () => {
   assert.equal(new Set(tokens).size, 1);
 });
 
+const CUT = 'the answer begins and never ends';
+
 /** A gateway of our own that answers what the test says, after the token endpoint's usual answer. */
 async function scripted(answers, work) {
   const seen = [];
@@ -93,6 +95,12 @@ async function scripted(answers, work) {
     request.resume();
     const token = request.url === '/oauth2/token';
     if (!token) seen.push(request.url);
+    if (!token && answers[0] === CUT) {
+      answers.shift();
+      response.writeHead(200, { 'content-length': '99' }).write('{');
+      setTimeout(() => response.destroy(), 20);
+      return;
+    }
     const [status, headers, body] = token ? [200, {}, { access_token: 't', expires_in: 300 }] : (answers.shift() ?? [200, {}, { keys: [] }]);
     response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
   });
@@ -120,6 +128,15 @@ test('a longer wait is left to the caller, and what does not pass is not repeate
     const [problem, seen] = await scripted([[status, headers, { code }]], (gateway) => gateway.getCatalogue().catch((error) => error));
     assert.deepEqual([problem.code, problem.retryAfter, seen.length], [code, after && Number(after), 1]);
   }
+});
+
+test('what may act twice is not sent again when its answer was cut, unless it has a key', async () => {
+  const cut = (gateway) => gateway.call('POST', '/v1/things', { body: { a: 1 } }).catch((error) => error);
+  const [refused, once] = await scripted([CUT, [200, {}, {}]], cut);
+  assert.deepEqual([refused.constructor, once.length], [Unreachable, 1]);
+  const keyed = (gateway) => gateway.call('POST', '/v1/things', { body: { idempotency_key: 'k' } });
+  assert.equal((await scripted([CUT, [200, {}, {}]], keyed))[1].length, 2);
+  assert.equal((await scripted([CUT, [200, {}, {}]], (gateway) => gateway.getCatalogue()))[1].length, 2);
 });
 
 test('an exchange without the signature of a published key is not taken', async () => {

@@ -11,6 +11,8 @@ export { AnswerNotSigned, NoToken, Problem, SandhiError, Unreachable } from './e
 const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 const BUSY = new Set([429, 503]);
 const LATER = new Set(['source_down', 'no_evidence', 'too_many_requests']); // 503s that pass; `no_link` does not
+const ACTING = new Set(['PATCH', 'POST']); // twice is not once (RFC 9110 section 9.2.2)
+const UNTAKEN = new Set(['ECONNREFUSED', 'ENOTFOUND', 'UND_ERR_CONNECT_TIMEOUT']);
 const EARLY_MS = 30_000;
 const PATIENCE = { attempts: 5, firstMs: 200, longestMs: 5_000, toldMs: 30_000, timeoutMs: 60_000 };
 
@@ -35,21 +37,22 @@ export class Session {
 
   /**
    * One signed call. A string as `body` is JSON Lines, anything else JSON. Gives the parsed answer.
-   * `signed`: take no answer without the gateway's signature. `repeatable`: sending it twice does no harm.
+   * `signed`: take no answer without the gateway's signature. `repeatable`: sending it twice does no harm; left out, a
+   * POST or PATCH is only sent again with an `idempotency_key`, or when nobody took the connection.
    */
-  async call(method, path, { query, body, signed = false, repeatable = true } = {}) {
+  async call(method, path, { query, body, signed = false, repeatable = !ACTING.has(method) || Boolean(body?.idempotency_key) } = {}) {
     const asked = query ? `${path}?${new URLSearchParams(Object.entries(query).filter(([, value]) => value != null))}` : path;
     for (let attempt = 0; ; attempt += 1) {
       const last = attempt + 1 >= this.patience.attempts;
-      let response;
+      let response, bytes;
       try {
         response = await this.#once(method, asked, body);
+        bytes = Buffer.from(await response.arrayBuffer());
       } catch (error) {
-        if (error instanceof NoToken || last || !repeatable) throw asUnreachable(error, method, path);
+        if (error instanceof NoToken || last || !(repeatable || UNTAKEN.has(error.cause?.code))) throw asUnreachable(error, method, path);
         await this.#paused(attempt);
         continue;
       }
-      const bytes = Buffer.from(await response.arrayBuffer());
       if (response.status < 400) return this.#read(response, bytes, signed);
       const problem = new Problem(response.status, documentOf(bytes), retryAfter(response));
       if (last || !this.#worthAnother(problem, attempt)) throw problem;
@@ -59,7 +62,7 @@ export class Session {
 
   /** One question about one person, answered now and signed by the gateway. */
   exchange(question) {
-    return this.call('POST', '/v1/exchanges', { body: question, signed: true });
+    return this.call('POST', '/v1/exchanges', { body: question, signed: true, repeatable: true });
   }
 
   /** A token that still lasts a moment; many calls at once fetch one. */
@@ -114,11 +117,19 @@ export class Session {
   async #check(bytes, signature) {
     const kid = kidOf(signature);
     if (!this.#gatewayKeys.some((each) => each.kid === kid)) {
-      const published = await this.#fetched('/.well-known/jwks.json', {});
-      this.#gatewayKeys = (await published.json()).keys ?? [];
+      this.#gatewayKeys = await this.#publishedKeys();
     }
     if (!isSigned(bytes, signature, this.#gatewayKeys)) {
       throw new AnswerNotSigned("the answer does not carry the gateway's signature over these bytes");
+    }
+  }
+
+  async #publishedKeys() {
+    try {
+      const published = await this.#fetched('/.well-known/jwks.json', {});
+      return documentOf(Buffer.from(await published.arrayBuffer())).keys ?? [];
+    } catch (error) {
+      throw asUnreachable(error, 'GET', '/.well-known/jwks.json');
     }
   }
 

@@ -18,6 +18,7 @@ from audit.watching import cleared
 from ..citizen.contests import forget_contests
 from ..drill import drilled
 from ..gate import utc_now
+from ..kept_answers import forget_people
 from ..log_keeper import outgoing_key
 from ..proved_lines import forget_lines
 from ..review.evidence import check_text
@@ -100,6 +101,7 @@ def erase_details(
                 if person:
                     ref = scope.removeprefix(of_person(""))
                     await connection.run_sync(forget_lines, ref)
+                    await forget_people(connection, [ref])
                     await forget_contests(connection, here.log, ref, by=by, now=utc_now())
                 return certificate.text()
 

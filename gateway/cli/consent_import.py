@@ -2,7 +2,8 @@
 
 While one part is written the next is read in a thread. How far it came is beside the file, written after each part and
 taken away at the end. A line without an id gets one that follows from its text, so a part that was written just before
-the cut is found again and changes nothing.
+the cut is found again and changes nothing. Ids are logged, so it follows by a key; a consent that came before that was
+so keeps the id it has, or importing its file again would revive what was withdrawn.
 """
 
 import asyncio
@@ -17,14 +18,16 @@ from pathlib import Path
 from typing import BinaryIO
 
 import orjson
+from sqlalchemy import select
 
 from adapters.kit import strict_json
 from adapters.kit.contract import Subject
 from consent import Consent
 from consent.errors import ConsentConflict, ConsentError
+from consent.tables import consent
 
 from ..consent_lines import Givers, consent_line
-from ..edges.v1.asking import check_subject
+from ..edges.v1.asking import check_id, check_subject
 from ..edges.v1.problems import ProblemError
 from ..recording import LINES_AN_ENTRY, Recording, Told
 from ..trust.errors import NoIdentifier
@@ -34,7 +37,7 @@ REFUSED = "refused"
 AT_ONCE = 10 * LINES_AN_ENTRY
 MOST_SHOWN = 1000  # refused lines in memory; the results file has them all
 
-Reading = Callable[[bytes], Consent]
+Reading = Callable[[bytes, dict[str, str]], Consent]
 Result = Consent | str | None
 
 
@@ -52,10 +55,14 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Some lines as they were read: a consent, the reason why there is none, or None for an empty line."""
+    """Some lines as they were read: a consent, the reason why there is none, or None for an empty line.
+
+    `earlier`: id that was made here -> the one that would have been made before ids were keyed.
+    """
 
     lines: list[Result]
     size: int
+    earlier: dict[str, str]
 
 
 @dataclass(slots=True)
@@ -87,7 +94,7 @@ class Import:
         recording, reading = Recording(here.db, here.log), reader(here, self.controller)
         part = await asyncio.to_thread(next_part, lines, reading)
         while part.size:
-            consents = [each for each in part.lines if isinstance(each, Consent)]
+            consents = await _as_before(here, part)
             following = asyncio.create_task(asyncio.to_thread(next_part, lines, reading))
             try:
                 told = await recording.consents(consents, by=self.controller, at_once=AT_ONCE)
@@ -150,14 +157,15 @@ def fingerprint(lines: BinaryIO) -> str:
 def next_part(lines: BinaryIO, reading: Reading) -> Part:
     """The next lines, read; one without any at the end."""
     some = list(islice(lines, AT_ONCE))
-    return Part([_read(line, reading) for line in some], sum(map(len, some)))
+    earlier: dict[str, str] = {}
+    return Part([_read(line, reading, earlier) for line in some], sum(map(len, some)), earlier)
 
 
-def _read(line: bytes, reading: Reading) -> Result:
+def _read(line: bytes, reading: Reading, earlier: dict[str, str]) -> Result:
     if not line.strip():
         return None
     try:
-        return reading(line)
+        return reading(line, earlier)
     except (ConsentError, NoIdentifier, ProblemError) as error:
         return error.detail
     except strict_json.StrictError as error:
@@ -170,20 +178,35 @@ def _result(number: int, told: Told | str) -> dict[str, object]:
     return {"line": number, "id": told.id, "outcome": told.outcome, "receipt": told.receipt}
 
 
+async def _as_before(here: Services, part: Part) -> list[Consent]:
+    """The consents of a part, under their earlier ids where they were recorded under these."""
+    ids, known = sorted(part.earlier.values()), set[str]()
+    async with here.db.read() as connection:
+        for at in range(0, len(ids), LINES_AN_ENTRY):
+            some = select(consent.c.id).where(consent.c.id.in_(ids[at : at + LINES_AN_ENTRY]))
+            known |= set((await connection.execute(some)).scalars())
+    given = [each for each in part.lines if isinstance(each, Consent)]
+    return [replace(each, id=old) if (old := part.earlier.get(each.id)) in known and old else each for each in given]
+
+
 def reader(here: Services, controller: str) -> Reading:
-    """Bytes of a line in, this controller's consent out."""
+    """Bytes of a line in, this controller's consent out; what its id would have been before is noted."""
     givers = Givers(here.profile.givers, here.today())
 
     def checked(subject: Subject) -> str:
         check_subject(subject, here.profile)
         return here.person_ref(subject)
 
-    def read(line: bytes) -> Consent:
+    def read(line: bytes, earlier: dict[str, str]) -> Consent:
         value = strict_json.loads(line)
         if isinstance(value, dict) and "id" not in value:
-            value["id"] = f"line-{sha256(controller.encode() + line.strip()).hexdigest()[:40]}"
+            text = controller.encode() + line.strip()
+            value["id"] = f"line-{here.person_ref.line_ref(text)[:40]}"
+            earlier[value["id"]] = f"line-{sha256(text).hexdigest()[:40]}"
         numbers = here.person_ref.numbers
-        return consent_line(value, controller=controller, person_ref=checked, numbers=numbers, givers=givers)
+        given = consent_line(value, controller=controller, person_ref=checked, numbers=numbers, givers=givers)
+        check_id(given.id, here.profile)
+        return given
 
     return read
 

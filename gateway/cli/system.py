@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -269,9 +269,6 @@ def _row(system: System) -> dict[str, object]:
         "name": system.name,
         "state": system.state,
         "scopes": sorted(system.scopes),
-        "services": [
-            {"name": each.name, "callback_url": each.callback_url, "record_schema": each.record_schema}
-            for each in system.services
-        ],
+        "services": [asdict(each) for each in system.services],
         "policy": system.policy.document(),
     }

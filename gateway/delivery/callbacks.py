@@ -71,6 +71,10 @@ class Callbacks:
         """Send one. Safe to run twice: the receiver knows a repeat by its id."""
         async with self.db.read() as connection:
             row = (await connection.execute(select(callback).where(callback.c.id == claimed.ref))).one()
+        if row.state == "held":  # whoever held it was killed before it buried the job
+            async with self.db.write() as connection:
+                await jobs.bury(connection, claimed)
+            return
         if row.state != "queued" or row.sealed is None:
             await self._ended(claimed, row.state)
             return
@@ -100,12 +104,16 @@ class Callbacks:
             if not claimed.last_try:
                 await jobs.again(connection, claimed, failure, now=now)
                 return
-            held = update(callback).where(callback.c.id == claimed.ref)
-            await connection.execute(held.values(state="held", updated=now))
+            await _held(connection, claimed.ref, now)
             await jobs.bury(connection, claimed, failure)
 
     async def give_up(self, claimed: jobs.Job) -> None:
         """A fault of ours on the last try: it waits for a person, as what nobody took."""
         async with self.db.write() as connection:
-            held = update(callback).where(callback.c.id == claimed.ref)
-            await connection.execute(held.values(state="held", updated=self.clock().timestamp()))
+            await _held(connection, claimed.ref, self.clock().timestamp())
+
+
+async def _held(connection: AsyncConnection, id_: str, now: float) -> None:
+    """Of what another worker has not ended meanwhile: it waits for a person."""
+    queued = update(callback).where(callback.c.id == id_, callback.c.state == "queued")
+    await connection.execute(queued.values(state="held", updated=now))

@@ -10,13 +10,14 @@ and its batch has an idempotency key.
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
 from math import ceil
 from typing import Any
 
 import orjson
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -38,6 +39,7 @@ from .tables import agency_use, batch, campaign, campaign_slice
 
 KIND = "campaign"
 SLICE = 500  # lines of one batch, at most
+FEWEST, SLICES_A_DAY = 5, 10  # lines; at least so many batches, so that what others leave of a day is used
 UNDER_WAY = 2  # slices at once
 LOOK_S = 5.0  # how often it is looked at what is under way
 MOST_FAILURES = 3
@@ -102,7 +104,8 @@ class Campaigns:
             dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
             adding = dialect.insert(campaign).on_conflict_do_nothing().returning(campaign.c.id)
             if (await connection.execute(adding, row)).scalar_one_or_none() is not None:
-                slices = self._slices(id_, lines, min(SLICE, quota, most_lines or SLICE))
+                size = min(most_lines or SLICE, SLICE, quota, max(FEWEST, quota // SLICES_A_DAY))
+                slices = self._slices(id_, lines, size)
                 await connection.execute(insert(campaign_slice), slices)
                 await self._added(connection, id_, now)
                 await self._noted(connection, "campaign.accepted", row, now, lines=len(lines), per_day=quota)
@@ -163,7 +166,8 @@ class Campaigns:
         done += sum((await connection.execute(counted)).scalars())
         left = sum(each.lines for each in slices if each.state == "open")
         used = await self._used(connection, row.provider)
-        days = max(0, ceil((left - max(0, row.per_day - used)) / row.per_day))
+        before = left + await self._beside(connection, row, left)
+        days = max(0, ceil((before - max(0, row.per_day - used)) / row.per_day))
         return Campaign(
             row.id,
             row.consumer,
@@ -181,6 +185,14 @@ class Campaigns:
             row.updated,
         )
 
+    async def _beside(self, connection: AsyncConnection, row: Row[Any], left: int) -> int:
+        """How many lines of the agency's other campaigns come before the last one of this: they take turns."""
+        open_ = campaign_slice.join(campaign, campaign.c.id == campaign_slice.c.campaign_id)
+        each = select(func.sum(campaign_slice.c.lines)).select_from(open_).group_by(campaign.c.id)
+        each = each.where(campaign.c.provider == row.provider, campaign.c.state == "running", campaign.c.id != row.id)
+        others = (await connection.execute(each.where(campaign_slice.c.state == "open"))).scalars()
+        return sum(min(left, lines) for lines in others)
+
     async def pause(self, consumer: str, id_: str) -> Campaign:
         """Ask nothing more; what is under way is finished. Raises KeyError, CampaignRefused: it does not run."""
         return await self._become(consumer, id_, "running", "paused")
@@ -188,6 +200,11 @@ class Campaigns:
     async def resume(self, consumer: str, id_: str) -> Campaign:
         """Go on. Raises KeyError, CampaignRefused: it is not paused."""
         return await self._become(consumer, id_, "paused", "running")
+
+    async def _stopped(self, row: Row[Any]) -> None:
+        """Pause it, if its owner has not: a person has to look."""
+        with suppress(CampaignRefused):
+            await self._become(row.consumer, row.id, "running", "paused")
 
     async def _become(self, consumer: str, id_: str, before: str, after: str) -> Campaign:
         await self.show(consumer, id_)
@@ -220,11 +237,12 @@ class Campaigns:
             return
         pause = await self._step(row)
         now = self.gate.clock().timestamp()
+        standing = select(campaign.c.state).where(campaign.c.id == row.id).with_for_update()
         async with self.db.write() as connection:
-            if pause is None:
+            if pause is None and (await connection.execute(standing)).scalar_one() != "running":
                 await jobs.finish(connection, KIND, row.id)
-            else:
-                await jobs.hold(connection, claimed, now=now, for_s=pause)
+            else:  # without a pause: it was resumed meanwhile
+                await jobs.hold(connection, claimed, now=now, for_s=pause or 0.0)
 
     async def _step(self, row: Row[Any]) -> float | None:
         """One step; gives how long to wait for the next, None when there is none."""
@@ -259,23 +277,30 @@ class Campaigns:
             await self._mark(each, state="done")
         elif state != "running":  # failed, or erased before everything was there: asked again
             await self._mark(each, state="open", batch_id="", round=each.round + 1)
-            if state == "failed" and each.round + 1 >= MOST_FAILURES and row.state == "running":
-                await self._become(row.consumer, row.id, "running", "paused")  # a person has to look
+            if state == "failed" and each.round + 1 >= MOST_FAILURES:
+                await self._stopped(row)
 
     async def _ask(self, row: Row[Any], each: Row[Any]) -> float:
         """Book the slice on today's quota and ask it; gives how long to wait for the next."""
         now = self.gate.clock()
+        shared, _ = await self._quota(pattern_of(row), None)
         async with self.db.write() as connection:
-            if not await self._booked(connection, row, each.lines):
+            if not await self._booked(connection, row, each.lines, shared or row.per_day):
                 return self._until_tomorrow()
             taken = update(campaign_slice).where(*_this(each), campaign_slice.c.state == "open")
             await connection.execute(taken.values(state="asked", asked_at=now.timestamp()))
         await self._send(row, each.n, each.round)
         return 0.1
 
-    async def _booked(self, connection: AsyncConnection, row: Row[Any], lines: int) -> bool:
+    async def _booked(self, connection: AsyncConnection, row: Row[Any], lines: int, shared: int) -> bool:
+        """Whether today has room: among all who ask the agency (`shared`), and in what this campaign wants a day."""
+        begun = datetime.combine(self._today(), time(), self.zone).timestamp()
+        mine = select(func.sum(campaign_slice.c.lines)).where(campaign_slice.c.campaign_id == row.id)
+        asked = (await connection.execute(mine.where(campaign_slice.c.asked_at >= begun))).scalar_one()
+        if (asked or 0) + lines > row.per_day:
+            return False
         key = {"provider": row.provider, "day": self._today().isoformat()}
-        today = Window(agency_use, key, row.per_day, self.gate.clock())
+        today = Window(agency_use, key, shared, self.gate.clock())
         return await booked(connection, today, lines, whole=True) == lines
 
     async def _send(self, row: Row[Any], n: int, round_: int) -> None:
@@ -287,7 +312,10 @@ class Campaigns:
         try:
             taken = await self.batches.accept(pattern_of(row), lines, f"campaign:{row.id}:{n}:{round_}", booked=True)
         except RefusedByRules:  # the log has it: the agreement lets a batch have fewer lines than it did
-            await self._become(row.consumer, row.id, "running", "paused")
+            async with self.db.write() as connection:
+                this = update(campaign_slice).where(here.campaign_id == row.id, here.n == n)
+                await connection.execute(this.values(state="open"))
+            await self._stopped(row)
             return
         async with self.db.write() as connection:
             asked = update(campaign_slice).where(here.campaign_id == row.id, here.n == n)

@@ -110,11 +110,19 @@ async def finish(connection: AsyncConnection, kind: str, *refs: str) -> None:
 
 
 async def again(connection: AsyncConnection, claimed: Job, failure: str, *, now: float) -> None:
-    """Try later: exponential pause with full jitter up to an hour."""
+    """Try later: a pause that doubles up to an hour, of which chance takes up to a half."""
     pause = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(claimed.attempts - 1, 20))
     later = now + pause * JITTER.uniform(0.5, 1.0)
     values = {"not_before": later, "lease_until": 0.0, "failure": failure[:40]}
     await connection.execute(update(job).where(job.c.id == claimed.id).values(values))
+
+
+async def retry(connection: AsyncConnection, claimed: Job, failure: str, *, now: float) -> None:
+    """`again`, or `bury` after the last try."""
+    if claimed.last_try:
+        await bury(connection, claimed, failure)
+    else:
+        await again(connection, claimed, failure, now=now)
 
 
 async def hold(connection: AsyncConnection, claimed: Job, *, now: float, for_s: float = HELD_S) -> None:
@@ -135,10 +143,13 @@ async def revive(connection: AsyncConnection, kind: str, refs: Sequence[str], *,
     await connection.execute(dead.values(fresh))
 
 
-async def bury(connection: AsyncConnection, claimed: Job, failure: str) -> None:
-    """No more tries: a person has to look. What another worker has done meanwhile stays done."""
+async def bury(connection: AsyncConnection, claimed: Job, failure: str = "") -> None:
+    """No more tries: a person has to look. What another worker has done meanwhile stays done.
+
+    Without a `failure` the last one stands.
+    """
     open_ = update(job).where(job.c.id == claimed.id, job.c.state == "ready")
-    await connection.execute(open_.values(state="dead", failure=failure[:40]))
+    await connection.execute(open_.values({"state": "dead"} | ({"failure": failure[:40]} if failure else {})))
 
 
 async def forget_done(connection: AsyncConnection, *, before: float) -> None:

@@ -8,7 +8,7 @@ Three kinds of groups: deliveries and callbacks that no receiver took; jobs that
 deliveries that were cut while they were sent to a receiver that cannot tell a repeat.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from audit import Entry, new_id
 
 from ..trust.evidence import Log
+from ..trust.parties import System
 from . import jobs
 from .tables import callback, delivery, job
 
@@ -75,6 +76,14 @@ def _dead() -> Select[Any]:
     ).where(delivery.c.state == "unknown", delivery.c.sealed.is_not(None), ~again.exists())
     every = union_all(tried, cut).subquery("letter")
     return select(every)
+
+
+def targets(systems: Iterable[System]) -> frozenset[str]:
+    """What the letters that are meant for these systems, or come from them, have as their `target`."""
+    several = list(systems)
+    return frozenset(
+        {each.id for each in several} | {f"{each.dci_id}/{one.name}" for each in several for one in each.services}
+    )
 
 
 async def groups(connection: AsyncConnection) -> list[Group]:

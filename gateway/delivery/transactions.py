@@ -244,11 +244,22 @@ class Transactions:
         done = await asyncio.gather(*(one(each) for each in items if each.state == "open"), return_exceptions=True)
         for failure in filter(None, done):  # what the others said is kept; the worker comes again for this one
             raise failure
-        _, items = await self._read(claimed.ref)
-        if all(each.state == "done" for each in items):
+        items = await self._whole_or_laid_aside(row.id)
+        if items:
             await self._answered(row, taken, [self._part(each) for each in items])
-        else:
-            await self._finished(claimed)  # `resumed` adds it again
+
+    async def _whole_or_laid_aside(self, id_: str) -> Sequence[Row[Any]]:
+        """The items of a message that has them all; else none, and its job is over: `resumed` adds it again.
+
+        Both look at the items with the message locked, so that the later one sees what the other has done.
+        """
+        async with self.db.write() as connection:
+            await _locked(connection, id_)
+            items = await _items_of(connection, id_)
+            if all(each.state == "done" for each in items):
+                return items
+            await jobs.finish(connection, KIND, id_)
+        return ()
 
     async def _read(self, id_: str) -> tuple[Row[Any], Sequence[Row[Any]]]:
         async with self.db.read() as connection:
@@ -264,7 +275,8 @@ class Transactions:
     async def _keep(self, item: Row[Any], part: Mapping[str, Any] | Later, row: Row[Any]) -> None:
         async with self.db.write() as connection:
             if isinstance(part, Later):
-                await connection.execute(_this(item.txn_id, item.n).values(state="waiting"))
+                waits = _this(item.txn_id, item.n).where(txn_item.c.state == "open")  # else its exchange is over
+                await connection.execute(waits.values(state="waiting"))
             else:
                 await connection.execute(self._done(item.txn_id, item.n, part))
             begun = update(txn).where(txn.c.id == row.id, txn.c.state == RECEIVED)
@@ -277,13 +289,14 @@ class Transactions:
     async def resumed(self, id_: str, n: int, exchange_id: str) -> None:
         """The exchange that an item waited for has ended: keep its part; the last one lets the message be answered."""
         row, items = await self._read(id_)
-        if row.sealed is None or items[n].state != "waiting":
+        if row.sealed is None or items[n].state == "done":
             return
         taken = self._shown(row, items)
         part = await self.answerers[row.kind].told(taken, self._item(items[n]), exchange_id)
         async with self.db.write() as connection:
+            await _locked(connection, id_)
             await connection.execute(self._done(id_, n, part))
-            left = select(func.count()).where(txn_item.c.txn_id == id_, txn_item.c.state == "waiting")
+            left = select(func.count()).where(txn_item.c.txn_id == id_, txn_item.c.state != "done")
             if not (await connection.execute(left)).scalar_one():
                 await jobs.forget(connection, id_)
                 await jobs.add(connection, KIND, id_, now=self.clock().timestamp(), lane=jobs.LIVE)
@@ -350,6 +363,11 @@ def _content(items: Sequence[tuple[str, Mapping[str, Any]]]) -> bytes:
 
 def _this(id_: str, n: int) -> Any:
     return update(txn_item).where(txn_item.c.txn_id == id_, txn_item.c.n == n)
+
+
+async def _locked(connection: AsyncConnection, id_: str) -> None:
+    """Who changes how many items are open takes turns."""
+    await connection.execute(select(txn.c.id).where(txn.c.id == id_).with_for_update())
 
 
 async def _items_of(connection: AsyncConnection, id_: str) -> Sequence[Row[Any]]:

@@ -102,7 +102,4 @@ class Worker:
         if claimed.last_try and claimed.kind in self.give_up:
             await self.give_up[claimed.kind](claimed)
         async with self.db.write() as connection:
-            if claimed.last_try:
-                await jobs.bury(connection, claimed, failure)
-                return
-            await jobs.again(connection, claimed, failure, now=self.clock())
+            await jobs.retry(connection, claimed, failure, now=self.clock())

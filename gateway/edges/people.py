@@ -11,7 +11,8 @@ from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 from starlette.types import Scope
 
-from ..console.guard import SAFE, same_origin
+from pages.desk.guard import SAFE, same_origin
+
 from ..people import Citizen, People, SignedIn
 from ..people.people import CONSOLE, MY_DATA
 from .refusal import ProblemError

@@ -205,10 +205,7 @@ class Subscriptions:
                 await adapter.subscribe(self.origin)
         except AgencyError as error:
             async with self.db.write() as connection:
-                if claimed.last_try:
-                    await jobs.bury(connection, claimed, error.code or "source_down")
-                else:
-                    await jobs.again(connection, claimed, error.code or "source_down", now=now)
+                await jobs.retry(connection, claimed, error.code or "source_down", now=now)
             return
         async with self.db.write() as connection:
             await jobs.finish(connection, claimed.kind, claimed.ref)

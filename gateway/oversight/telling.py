@@ -12,7 +12,7 @@ from consent import member_of
 from ..db import Database
 from ..delivery import jobs
 from ..gate import utc_now
-from ..receivers import Receivers
+from ..receivers import Receivers, own_event
 from ..trust.trust import Trust
 from .emergencies import JOB, Emergencies, Use
 
@@ -36,17 +36,11 @@ class EmergencyNotices:
                 if callback := await self.receivers.callback(system, JOB):
                     await callback.send("notify", _message(use), message_id=f"{JOB}:{use.exchange_id}")
         except AgencyError as error:
-            await self._later(claimed, error.code or "source_down")
+            async with self.db.write() as connection:
+                await jobs.retry(connection, claimed, error.code or "source_down", now=utc_now().timestamp())
             return
         async with self.db.write() as connection:
             await jobs.finish(connection, claimed.kind, claimed.ref)
-
-    async def _later(self, claimed: jobs.Job, failure: str) -> None:
-        async with self.db.write() as connection:
-            if claimed.last_try:
-                await jobs.bury(connection, claimed, failure)
-            else:
-                await jobs.again(connection, claimed, failure, now=utc_now().timestamp())
 
 
 def _message(use: Use) -> dict[str, object]:
@@ -60,15 +54,4 @@ def _message(use: Use) -> dict[str, object]:
         "used_at": use.used_at.isoformat(),
         "review_due": use.due_at.isoformat(),
     }
-    event = {
-        "reference_id": use.exchange_id,
-        "timestamp": use.used_at.isoformat(),
-        "data": {
-            "version": "1.0.0",
-            "reg_type": "ns:org:RegistryType:Sandhi",
-            "reg_event_type": JOB,
-            "reg_record_type": "sandhi:emergency:v1",
-            "reg_records": record,
-        },
-    }
-    return {"transaction_id": f"{JOB}:{use.exchange_id}", "notify_event": [event]}
+    return own_event(JOB, use.exchange_id, use.used_at, record)

@@ -90,8 +90,7 @@ async def probed(
         allowed = "set " in str(error)
         code = "not_configured" if allowed else "not_allowed"
         return tuple(Verdict(each.id, code, detail=str(error)) for each in asked)
-    encrypted = manifest.transport.kind == "sftp" or _base(manifest, values).startswith("https:")
-    secure = "ok" if encrypted else "plain_http"
+    secure = "ok" if _encrypted(manifest, values, own) else "plain_http"
     try:
         return tuple([await _one(adapter, each, _subject(home), as_at, secure) for each in asked])
     finally:
@@ -154,8 +153,17 @@ def _asked(manifest: Manifest) -> list[Service]:
     return [each for each in manifest.services.values() if each.actions & {"read", "verify"}]
 
 
-def _base(manifest: Manifest, values: Callable[[str], str]) -> str:
-    return values(manifest.references["base_url"].partition(":")[2]) if "base_url" in manifest.references else ""
+def _encrypted(manifest: Manifest, values: Callable[[str], str], dialler: Dialler) -> bool:
+    """Whether nobody on the way can read what is said. An adapter was opened from these settings, so they are good."""
+
+    def value(name: str) -> str:
+        return values(manifest.references[name].partition(":")[2])
+
+    if manifest.transport.kind == "sql":
+        return dialler.encrypts(value("host"), int(value("port")))
+    return manifest.transport.kind == "sftp" or (
+        "base_url" in manifest.references and value("base_url").startswith("https:")
+    )
 
 
 def _subject(home: Path) -> Subject:

@@ -1,7 +1,7 @@
 """Who takes part: members and their systems, as values, as rows, and the shape their names must have."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
 from sqlalchemy import RowMapping
@@ -93,16 +93,7 @@ def check_system(system: System) -> None:
 
 def member_row(member: Member, now: datetime) -> dict[str, object]:
     """As `tables.member` keeps it."""
-    return {
-        "id": member.id,
-        "name": member.name,
-        "contact": member.contact,
-        "security_contact": member.security_contact,
-        "data_protection_contact": member.data_protection_contact,
-        "address": member.address,
-        "state": member.state,
-        "changed_at": now,
-    }
+    return {**asdict(member), "changed_at": now}
 
 
 def member_of(row: RowMapping) -> Member:
@@ -119,10 +110,7 @@ def system_row(system: System, now: datetime) -> dict[str, object]:
         "name": system.name,
         "state": system.state,
         "scopes": sorted(system.scopes),
-        "services": [
-            {"name": each.name, "callback_url": each.callback_url, "record_schema": each.record_schema}
-            for each in system.services
-        ],
+        "services": [asdict(each) for each in system.services],
         "policy": system.policy.document(),
         "changed_at": now,
     }

@@ -58,6 +58,7 @@ class PersonRef:
         self._keyed = hmac.new(pepper, digestmod="sha256")  # copied for each text: setting the key costs most
         self._case_key = hmac.digest(pepper, b"case reference", "sha256")
         self._officer_key = hmac.digest(pepper, b"officer reference", "sha256")
+        self._line_key = hmac.digest(pepper, b"imported line", "sha256")
         self._rewrites = {
             kind: [(re.compile(rule["pattern"], re.ASCII), str(rule["replace"])) for rule in table.get("rewrite", ())]
             for kind, table in profile.get("identifier", {}).items()
@@ -123,6 +124,10 @@ class PersonRef:
         hashed = self._keyed.copy()
         hashed.update(text.encode("utf-8", "surrogatepass"))
         return hashed.hexdigest()
+
+    def line_ref(self, line: bytes) -> str:
+        """An imported line about a person, as an entry may name it: without a key, whoever reads the log could try."""
+        return hmac.digest(self._line_key, line, "sha256").hex()
 
     def case_ref(self, case: str) -> str:
         """How the log knows a case of the callers: 32 hexadecimal digits, the same for the same reference.

@@ -57,7 +57,7 @@ class Agreed:
     async def withdraw_consent(self, subject: Subject, *, purposes: Iterable[str] = ()) -> list[Recorded]:
         """Withdraw what a person gave our member, for these purposes or altogether: nothing leaves on it any more."""
         body = {"subject": subject.wire(), "purposes": sorted(purposes)}
-        reply = await self.session.call("POST", "/v1/consents/withdraw", json=body)
+        reply = await self.session.call("POST", "/v1/consents/withdraw", json=body, repeatable=True)
         return [Recorded.read(each) for each in reply.json()["withdrawn"]]
 
     async def consent_receipt(self, consent_id: str) -> dict[str, Any]:
@@ -75,7 +75,9 @@ class Agreed:
 
     async def end_relationship(self, relationship_id: str) -> dict[str, Any]:
         """We deal with the person no longer."""
-        return _document(await self.session.call("POST", f"/v1/relationships/{_segment(relationship_id)}/end"))
+        return _document(
+            await self.session.call("POST", f"/v1/relationships/{_segment(relationship_id)}/end", repeatable=True)
+        )
 
     async def erasures(self, *, include_acknowledged: bool = False) -> AsyncIterator[Mapping[str, Any]]:
         """What we received and have to erase, the earliest first, fetched in pages."""
@@ -85,7 +87,7 @@ class Agreed:
 
     async def acknowledge_erasure(self, number: int) -> dict[str, Any]:
         """It is erased here."""
-        return _document(await self.session.call("POST", f"/v1/erasures/{number}/acknowledge"))
+        return _document(await self.session.call("POST", f"/v1/erasures/{number}/acknowledge", repeatable=True))
 
     async def _paged(self, path: str, member: str, also: str = "") -> AsyncIterator[Mapping[str, Any]]:
         after: object = None
@@ -104,7 +106,7 @@ class Agreed:
         while part := list(islice(rest, MOST_LINES)):
             content = b"".join(_line(each) for each in part)
             headers = {"content-type": "application/x-ndjson"}
-            reply = await self.session.call("POST", path, content=content, headers=headers)
+            reply = await self.session.call("POST", path, content=content, headers=headers, repeatable=True)
             results += [Recorded.read(json.loads(line)) for line in reply.body.splitlines() if line]
         return results
 

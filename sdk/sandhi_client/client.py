@@ -89,8 +89,9 @@ class Client(Agreed, Later):
         """Close the connections."""
         await self.session.close()
 
-    async def call(self, method: str, path: str, *, json: object = None, repeatable: bool = True) -> Reply:
-        """Any signed call, e.g. `call("GET", "/v1/catalogue")`. Raises SandhiError."""
+    async def call(self, method: str, path: str, *, json: object = None, repeatable: bool | None = None) -> Reply:
+        """Any signed call, e.g. `call("GET", "/v1/catalogue")`; an answer that was cut is asked for again unless the
+        call may act twice (`Session.call`). Raises SandhiError."""
         return await self.session.call(method, path, json=json, repeatable=repeatable)
 
     async def exchange(self, *, subject: Subject, emergency: str | None = None, **asking: Unpack[Asking]) -> Answer:
@@ -105,7 +106,7 @@ class Client(Agreed, Later):
             NoToken, Unreachable, AnswerNotSigned.
         """
         body = _about(subject, emergency, asking)
-        reply = await self.session.call("POST", "/v1/exchanges", json=body)
+        reply = await self.session.call("POST", "/v1/exchanges", json=body, repeatable=True)
         return Answer.read(await self.session.checked(reply))
 
     async def exchange_later(self, *, subject: Subject, emergency: str | None = None, **asking: Unpack[Asking]) -> str:

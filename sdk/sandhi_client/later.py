@@ -42,8 +42,14 @@ class Later:
             only: a filter, `{"field": {"eq": value}}` with `$and`, `$or` and `$not` around; everything without one.
             frequency: `real-time`, or a cron expression to be told what came since.
         """
-        body = {"provider": provider, "event_type": event_type, "purpose": purpose, "frequency": frequency}
-        reply = await self.session.call("POST", "/v1/subscriptions", json=body | ({"filter": only} if only else {}))
+        body: dict[str, object] = {
+            "provider": provider,
+            "event_type": event_type,
+            "purpose": purpose,
+            "frequency": frequency,
+        }
+        body |= {"filter": only} if only else {}
+        reply = await self.session.call("POST", "/v1/subscriptions", json=body, repeatable=True)
         found: dict[str, Any] = reply.json()
         return found
 

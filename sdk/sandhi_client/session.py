@@ -21,6 +21,7 @@ from .sealed import EncryptionKey
 
 EARLY = 30.0  # seconds before its end at which a token is renewed
 BUSY = frozenset({429, 503})
+ACTING = frozenset({"PATCH", "POST"})  # twice is not once (RFC 9110 section 9.2.2)
 LATER = frozenset({"source_down", "no_evidence", "too_many_requests"})  # 503s that pass; `no_link` does not
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
@@ -139,7 +140,7 @@ class Session:
         json: object = None,
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
-        repeatable: bool = True,
+        repeatable: bool | None = None,
     ) -> Reply:
         """One signed call.
 
@@ -147,13 +148,16 @@ class Session:
             path: below the gateway's address, with its query.
             json: a value to send as `application/json`.
             content: bytes to send instead; say what they are in `headers`.
-            repeatable: sending it twice does no harm, so an answer that was cut may be asked for again.
+            repeatable: sending it twice does no harm, so an answer that was cut may be asked for again. Left out: a
+                POST or PATCH only with an `idempotency_key` in `json`, anything else always.
 
         Raises:
             Problem: the gateway answered with one.
             NoToken, Unreachable.
         """
         sent = dict(headers or {})
+        if repeatable is None:
+            repeatable = method not in ACTING or (isinstance(json, Mapping) and "idempotency_key" in json)
         if json is not None:
             content, sent["content-type"] = _encoded(json), "application/json"
         for attempt in range(self._patience.attempts):
@@ -177,22 +181,33 @@ class Session:
 
     @asynccontextmanager
     async def lines(self, path: str) -> AsyncIterator[AsyncIterator[str]]:
-        """A JSON Lines answer, line by line, without holding it in memory.
+        """A JSON Lines answer, line by line, without holding it in memory; begun later where the gateway is busy.
+
+        Its lines are given as they come, so no signature over the whole is looked at.
 
         Raises:
             Problem, NoToken, Unreachable.
         """
-        token = await self.token()
-        try:
-            async with self._http.stream(
-                "GET", self._origin + path, headers=self._signed("GET", path, token)
-            ) as response:
-                if response.status_code >= 400:
+        for attempt in range(self._patience.attempts):
+            try:
+                async with self._http.stream("GET", self._origin + path, headers=await self._asking(path)) as response:
+                    if response.status_code < 400:
+                        yield response.aiter_lines()
+                        return
                     await response.aread()
-                    raise _problem(response)
-                yield response.aiter_lines()
-        except httpx.TransportError as error:
-            raise Unreachable(f"GET {self._origin}{path}: {type(error).__name__}") from error
+            except httpx.TransportError as error:
+                raise Unreachable(f"GET {self._origin}{path}: {type(error).__name__}") from error
+            problem = _problem(response)
+            if attempt == self._patience.attempts - 1 or not self._worth_another(problem, attempt):
+                raise problem
+            await asyncio.sleep(self._patience.pause(attempt, problem.retry_after))
+
+    async def _asking(self, path: str) -> Mapping[str, str]:
+        """The headers of a GET whose answer is read as it comes."""
+        sent = self._signed("GET", path, await self.token())
+        if not self._signs:
+            return sent
+        return http_signatures.signed(Exchanged("GET", self._origin + path, sent, b""), self.key)
 
     async def checked(self, reply: Reply) -> Any:
         """The JSON of an answer that the gateway signed.

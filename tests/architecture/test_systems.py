@@ -1,13 +1,14 @@
-"""The README's table of systems, and the pages of our own profiles: each adapter has a row that says by what it is
-proved, and a profile that nobody else published has everything that an agency needs to write its side."""
+"""Every system that must work has a conformance suite, a row of the README that says by what it is proved, and an
+exchange in a flow test; a profile that nobody else published has everything that an agency needs to write its side."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 from architecture.checkout import ROOT
 
-from adapters.kit import discovery, golden
+from adapters.kit import discovery, golden, manifest
 from sandbox.assembly import AGENCIES
 
 NAMED = frozenset(
@@ -73,6 +74,54 @@ def test_a_profile_of_our_own_has_layout_schema_errors_and_golden_failures(adapt
     failing = {each.name for each in golden.load(folder) if each.result == "error"}
     named = {each for each in failing if each in page} | set(re.findall(r"(?m)^### .*Golden failure", page))
     assert len(named) >= 2, f"name two golden failures of {sorted(failing)}"
+
+
+@pytest.mark.parametrize("adapter", sorted(PROFILES))
+def test_a_profile_of_our_own_is_stored_as_a_document_that_judges(adapter: str) -> None:
+    """Requests and refusals of messages, or the lines of files; the page leads to it, and fidelity.md names it."""
+    name = f"schemas/agency/own/{PROFILES[adapter]}.json"
+    parts = json.loads((ROOT / name).read_text("utf-8"))["$defs"]
+    assert parts.keys() & {"refused", "refusal", "error"}, "what a refusal is"
+    assert parts.keys() & {"search", "request", "list", "question", "report"}, "what a request is"
+    assert f"]({'../../'}{name})" in (ROOT / f"docs/profiles/{PROFILES[adapter]}.md").read_text("utf-8")
+    listed = (ROOT / "docs/fidelity.md").read_text("utf-8").splitlines()
+    (row,) = (each for each in listed if each.startswith(f"| `adapters/{adapter}`"))
+    assert f"`{name}`" in row
+
+
+def test_every_stored_profile_is_one_of_an_adapter() -> None:
+    stored = {each.stem for each in (ROOT / "schemas/agency/own").glob("*.json")}
+    assert stored == set(PROFILES.values())
+
+
+def test_a_row_that_says_own_profile_is_held_by_the_tests_above() -> None:
+    said = {page for row in rows() for page in re.findall(r"own profile\]\(docs/profiles/([a-z-]+)\.md\)", row[1])}
+    assert said == set(PROFILES.values())
+
+
+@pytest.mark.parametrize("folder", sorted(FOLDERS))
+def test_a_conformance_suite_runs_for_each_adapter(folder: str) -> None:
+    """`suite(...)` in a contract test: of the folder that the call names, or that the module's constant does."""
+    tests = [each.read_text("utf-8") for each in (ROOT / "tests/contract").glob("test_adapter_*.py")]
+    assert any(folder in _suites(text) for text in tests)
+
+
+def _suites(text: str) -> set[str]:
+    """The folders, from the repository's root, that a test module runs the suite over by day."""
+    constants: dict[str, str] = {}
+    for names, values in re.findall(r"^([A-Z]+(?:, [A-Z]+)*) = (.*)", text, re.MULTILINE):
+        constants |= zip(names.split(", "), re.findall(r'"(adapters/[a-z_/]+)"', values), strict=False)
+    given = re.findall(r"^Test\w+ = suite\((.*)", text, re.MULTILINE)
+    found = {constants.get(re.split(r"[,)]", each)[0], "") for each in given}
+    return found | {name for each in given for name in re.findall(r'"(adapters/[a-z_/]+)"', each)}
+
+
+@pytest.mark.parametrize("adapter", sorted(NAMED))
+def test_an_exchange_of_each_system_is_in_a_flow_test(adapter: str) -> None:
+    """A row of processes.md names a service of the adapter and the flow test that plays it (test_processes_page.py)."""
+    services = {each.id for each in manifest.load(discovery.discover()[adapter]).services.values()}
+    played = [line for line in (ROOT / "docs/processes.md").read_text("utf-8").splitlines() if "`test_" in line]
+    assert any(f"`{each}`" in line for each in services for line in played)
 
 
 def test_a_row_of_the_table_belongs_to_something_that_exists() -> None:

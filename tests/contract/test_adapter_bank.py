@@ -277,6 +277,52 @@ def test_a_statement_is_refused_whole_when_one_entry_is_changed() -> None:
         statements.statement(good.replace(b">10.00<", b">10.01<", 1), limit=10**6)
 
 
+def booked() -> bytes:
+    return statement("0001234567", date(2026, 11, 2), Decimal("5.00"), [Booking("SAM-1", Decimal("10.00"))], 1)
+
+
+def _changed(pattern: str, told: str) -> bytes:
+    changed, done = re.subn(pattern, told, booked().decode(), count=1, flags=re.DOTALL)
+    assert done
+    return changed.encode()
+
+
+OPENING = r"(<(?:\w+:)?Bal>.*?</(?:\w+:)?Bal>)"
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (_changed(r"(TxDtls>.*?)>10\.00<", r"\1>9.00<"), "sum"),
+        (_changed(r"(TxDtls>.*?Ccy=\")LKR", r"\1USD"), "currency"),
+        (_changed(r"Ccy=\"LKR\"", 'Ccy="USD"'), "currency"),
+        (_changed(OPENING, r"\1\1"), "balance"),
+    ],
+    ids=["details of another sum", "details in another money", "a balance in another money", "two openings"],
+)
+def test_a_statement_that_contradicts_itself_is_used_for_nothing(content: bytes, code: str) -> None:
+    assert [each.state for each in statements.statement(booked(), limit=10**6)] == ["paid"]
+    with pytest.raises(AgencyError) as raised:
+        statements.statement(content, limit=10**6)
+    assert raised.value.code == code
+
+
+def test_a_payment_that_one_statement_books_twice_is_not_shown_as_paid_once() -> None:
+    twice = [Booking("SAM-1", Decimal("10.00")), Booking("SAM-1", Decimal("10.00"))]
+    content = statement("0001234567", date(2026, 11, 2), Decimal("5.00"), twice, 1)
+    with pytest.raises(AgencyError) as raised:
+        statements.statement(content, limit=10**6)
+    assert raised.value.code == "twice"
+
+
+def test_money_is_never_rounded() -> None:
+    content = statement("0001234567", date(2026, 11, 2), Decimal("7.00"), [Booking("SAM-1", Decimal("10.00"))], 1)
+    content = content.replace(b">10.00<", b">10.005<").replace(b">3.00<", b">3.005<")
+    with pytest.raises(AgencyError) as raised:
+        statements.statement(content, limit=10**6)
+    assert raised.value.code == "amount"
+
+
 def test_every_code_of_the_sandbox_is_on_the_page() -> None:
     page = (ROOT / "docs/profiles/bank-files.md").read_text("utf-8")
     sources = "".join(path.read_text("utf-8") for path in (ROOT / "sandbox/agencies/bank").glob("*.py"))

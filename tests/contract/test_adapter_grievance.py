@@ -156,6 +156,7 @@ async def test_what_is_not_the_desk_s_word_is_refused(
 
 
 GOOD: dict[str, Any] = {"item": "case-1", "nic": NIC, "record": APPEAL}
+DONE = {"case": "GR-2026-999999", "action": "paid_again", "acted_on": "2026-10-30"}
 REFUSED: dict[str, tuple[str, bytes, dict[str, str], int, str]] = {
     "no token": ("cases", b"{}", {"authorization": ""}, 401, "TOKEN_INVALID"),
     "no JSON": ("cases", b"{", {}, 400, "REQUEST_INVALID"),
@@ -171,6 +172,21 @@ REFUSED: dict[str, tuple[str, bytes, dict[str, str], int, str]] = {
         {},
         400,
         "RECORD_INVALID",
+    ),
+    "what was done about no case": ("actions", json.dumps(GOOD | {"record": DONE}).encode(), {}, 404, "CASE_UNKNOWN"),
+    "something done without a day": (
+        "actions",
+        json.dumps(GOOD | {"record": {"case": DONE["case"], "action": DONE["action"]}}).encode(),
+        {},
+        400,
+        "RECORD_INVALID",
+    ),
+    "done tomorrow": (
+        "actions",
+        json.dumps(GOOD | {"record": DONE | {"acted_on": "2026-11-01"}}).encode(),
+        {},
+        400,
+        "DAY_INVALID",
     ),
     "no day": ("cases/search", json.dumps({"nic": NIC, "asOf": "20261031"}).encode(), {}, 400, "DAY_INVALID"),
     "tomorrow": ("cases/search", json.dumps({"nic": NIC, "asOf": "2026-11-01"}).encode(), {}, 400, "DAY_INVALID"),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
+import jsonschema
 import pytest
 from aiohttp import web
 
@@ -26,6 +27,7 @@ from adapters.kit.contract import (
     Subject,
 )
 from adapters.kit.egress import Dialler
+from tests.two_judges import document as stored
 
 FOLDER = Path(__file__).parents[2] / "adapters/health"
 TestHealth = suite(FOLDER)
@@ -121,6 +123,8 @@ async def test_the_search_asks_for_one_certificate_of_one_person_and_six_members
             "_count": "2",
         }
     ]
+    search = stored("agency/own/health-certificate.json#/$defs/search")
+    jsonschema.Draft202012Validator(search).validate(server.searches[0])
     (headers,) = server.headers
     assert (headers["prefer"], headers["accept"]) == ("handling=strict", "application/fhir+json")
     assert headers["authorization"] == "Bearer t1"

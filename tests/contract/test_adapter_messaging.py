@@ -5,9 +5,11 @@ import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, urlencode
 from xml.etree import ElementTree
 
+import jsonschema
 import pytest
 from aiohttp import web
 
@@ -46,6 +48,26 @@ def alert(channel: str = "sms", language: str = "eng", text: str = "An opportuni
     return Item("0190d7d0-item", "messaging.alert", record)
 
 
+def judge(media: dict[str, Any]) -> jsonschema.Draft202012Validator:
+    """The published form, and no parameter beside it."""
+    return jsonschema.Draft202012Validator(
+        {**media, "additionalProperties": False, "components": EXTRACT["components"]}
+    )
+
+
+def typed(fields: dict[str, str], properties: dict[str, Any]) -> dict[str, Any]:
+    """A form's texts as the values that they are written from; what is of no type stays text."""
+    return {name: _typed(text, properties.get(name, {}).get("type")) for name, text in fields.items()}
+
+
+def _typed(text: str, kind: str | None) -> Any:
+    if kind == "array":
+        return [text]
+    if kind in {"integer", "number"} and text.isdecimal():
+        return int(text)
+    return {"true": True, "false": False}.get(text, text) if kind == "boolean" else text
+
+
 class Provider:
     """Takes forms as the published OpenAPI has them, answers as scripted."""
 
@@ -63,7 +85,7 @@ class Provider:
         assert len(fields) == len(pairs)
         path = request.path.removeprefix("/messaging").replace(SID, "{AccountSid}")
         media = EXTRACT["paths"][path]["post"]["requestBody"]["content"]["application/x-www-form-urlencoded"]["schema"]
-        assert set(media["required"]) <= set(fields) <= set(media["properties"])
+        judge(media).validate(typed(fields, media["properties"]))
         self.sent.append((path.rpartition("/")[2], fields))
         if self.cut:
             assert request.transport is not None
@@ -123,6 +145,15 @@ async def test_an_sms_is_one_form(link: tuple[Messaging, Provider]) -> None:
             },
         )
     ]
+
+
+def test_the_judge_of_forms_refuses_what_is_not_published() -> None:
+    content = EXTRACT["paths"]["/2010-04-01/Accounts/{AccountSid}/Messages.json"]["post"]["requestBody"]["content"]
+    media = content["application/x-www-form-urlencoded"]["schema"]
+    good = {"To": TO, "From": "+94110000001", "Body": "text"}
+    judge(media).validate(typed(good, media["properties"]))
+    for wrong in ({"Body": "text"}, good | {"Nic": "199012304567"}, good | {"Attempt": "often"}):
+        assert not judge(media).is_valid(typed(wrong, media["properties"])), wrong
 
 
 async def test_whatsapp_uses_the_approved_template_of_the_language(link: tuple[Messaging, Provider]) -> None:

@@ -174,6 +174,23 @@ def body_of(settings: TreasurySettings, told: dict[str, Any]) -> bytes:
     return json.dumps({"report": told, "signature": Signer(settings.reporter).detached(canonical(told))}).encode()
 
 
+def letter(total: str = "100.00", **changed: object) -> dict[str, Any]:
+    zones = [{"zone": "LK-1103", "account": "0012345678", "amount": total}]
+    told = {"letter": "ALC-SAM-LK-11-2026-11", "programme": "samurdhi", "unit": "LK-11", "month": "2026-11"}
+    return {**told, "currency": "LKR", "total": total, "zones": zones, **changed}
+
+
+LETTERS = [
+    (letter(), (200, "")),
+    (letter(), (200, "")),
+    (letter("101.00"), (409, "LETTER_DIFFERS")),
+    (letter(zones=[]), (400, "LETTER_INVALID")),
+    (letter(total="99.00", zones=letter()["zones"]), (400, "LETTER_INVALID")),
+    (letter(letter="ALC-SAM-LK-12-2026-11", unit="LK-12"), (400, "LETTER_INVALID")),
+    (letter(month="2026-10"), (400, "REFERENCE_INVALID")),
+]
+
+
 async def test_the_treasury_refuses(place: Place) -> None:
     _, book, settings, _ = place
     good = body_of(settings, report())
@@ -201,13 +218,20 @@ async def test_the_treasury_refuses(place: Place) -> None:
             answer = await client.post(f"{settings.url}/v1/reports", content=body, headers=sent)
             assert (answer.status_code, answer.json()["code"]) == (status, code), body[:200]
         unknown = {"authorization": f"Bearer {settings.token}"}
+        for letter, wanted in LETTERS:
+            signature = Signer(settings.reporter).detached(canonical(letter))
+            sent = {"letter": letter, "signature": signature}
+            answer = await client.post(f"{settings.url}/v1/allocations", json=sent, headers=unknown)
+            assert (answer.status_code, answer.json().get("code", "")) == wanted
         told = await client.post(f"{settings.url}/v1/reports/state", json={"report": "RPT-X"}, headers=unknown)
     assert (told.status_code, told.json()["code"]) == (404, "REPORT_UNKNOWN")
     assert not book.reports
     page = (ROOT / "docs/profiles/treasury-reports.md").read_text("utf-8")
     table = page[page.index("## 5.") :]
     named = set(re.findall(r"`([A-Z]+_[A-Z]+)`", table))
-    assert named == {code for *_, code in cases} | {"REPORT_UNKNOWN", "NOT_ALLOWED"}
+    assert named == {code for *_, code in cases} | {"REPORT_UNKNOWN", "NOT_ALLOWED"} | {
+        code for _, (_, code) in LETTERS
+    } - {""}
 
 
 async def test_its_answer_fits_the_profile_s_schema(place: Place) -> None:

@@ -1,14 +1,19 @@
 """`sandhi audit`: what an operator types, from search to drill, on an embedded database."""
 
+import asyncio
 import json
 from pathlib import Path
 
 import pytest
+from sqlalchemy import insert, select
 from typer.testing import CliRunner
 
+from adapters.kit.contract import Identifier, Subject
 from audit import bundle, bundle_check
 from audit.__main__ import main
 from gateway.cli.main import app
+from gateway.delivery.tables import kept_answer
+from gateway.wiring import open_services
 
 PERIOD = ("--period", "2026-01-01T00:00Z", "2100-01-01T00:00Z")
 
@@ -105,6 +110,21 @@ def test_hold_wins_over_erasure_until_it_is_lifted(sandhi) -> None:
     assert certificate["erased"] == {"keys": 0, "details": 0, "lines": 0, "held": 0}
     assert "199912345678" not in json.dumps(certificate)
     assert "0 keys" in sandhi("audit", "expire", "--days", "30", "--keep", "DSA-1=365")
+
+
+def test_a_person_s_erasure_drops_the_answers_that_were_kept_of_them_with_its_entry(sandhi) -> None:
+    async def kept(*numbers: str) -> list[str]:
+        """Keep one answer of each, and say which are there."""
+        async with open_services(writing=True) as here, here.db.write() as connection:
+            for each in numbers:
+                ref = here.person_ref(Subject((Identifier("NIC", each),)))
+                row = {"id": each, "subject_ref": ref, "sealed": b"s", "expires": 9e9}
+                await connection.execute(insert(kept_answer).values(row))
+            return list((await connection.execute(select(kept_answer.c.id))).scalars())
+
+    assert len(asyncio.run(kept("199912345678", "199012304567"))) == 2
+    sandhi("audit", "erase", "--by", "officer-1", "--reason", "asked for", "--person", "NIC=199912345678")
+    assert asyncio.run(kept()) == ["199012304567"]
 
 
 def test_key_changes_with_an_overlap(sandhi) -> None:

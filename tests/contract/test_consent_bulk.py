@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import AsyncIterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +148,35 @@ def test_an_import_that_was_cut_goes_on_where_it_stood(
     assert (made.exit_code, made.stdout) == (0, "35 recorded, 10 unchanged\n")
     assert [json.loads(each)["line"] for each in (tmp_path / "results").read_text().splitlines()] == list(range(1, 46))
     assert kept() == 45
+
+
+def ids() -> list[str]:
+    async def named() -> list[str]:
+        async with open_services() as services, services.db.read() as connection:
+            found = await connection.exec_driver_sql("SELECT id FROM consent_consent")
+            return list(found.scalars())
+
+    return asyncio.run(named())
+
+
+def test_the_id_of_a_line_is_not_its_digest_which_whoever_reads_the_log_could_try(file: Path) -> None:
+    file.write_bytes(without_id(1))
+    assert run(file).stdout == "1 recorded\n"
+    [made] = ids()
+    digest = sha256(WBB.encode() + without_id(1).strip()).hexdigest()
+    assert made.startswith("line-")
+    assert made.removeprefix("line-") not in digest
+    assert run(file).stdout == "1 unchanged\n"
+
+
+def test_a_line_that_came_before_ids_were_keyed_keeps_the_id_it_has(file: Path) -> None:
+    text = json.loads(without_id(1))
+    digest = sha256(WBB.encode() + without_id(1).strip()).hexdigest()
+    file.write_bytes(json.dumps(text | {"id": f"line-{digest[:40]}"}).encode() + b"\n")
+    assert run(file).stdout == "1 recorded\n"
+    file.write_bytes(without_id(1) + without_id(2))
+    assert run(file).stdout == "1 recorded, 1 unchanged\n"
+    assert len(ids()) == 2
 
 
 def test_the_progress_of_another_file_is_not_taken_up(file: Path) -> None:

@@ -38,6 +38,15 @@ def inlined(node: Any) -> Any:
     return [inlined(each) for each in node] if isinstance(node, list) else node
 
 
+def fixed() -> dict[str, Any]:
+    """The file with the two failures that it does not name (`schemas/agency/estonia-data-tracker/SOURCE.md`)."""
+    document = {**FILE, "paths": {path: {"get": dict(each["get"])} for path, each in FILE["paths"].items()}}
+    for path in document["paths"].values():
+        told = {status: {"description": "Refused"} for status in ("401", "429")}
+        path["get"]["responses"] = {**path["get"]["responses"], **told}
+    return document
+
+
 async def asked(browser: httpx.AsyncClient, path: str, **query: Any) -> dict[str, Any]:
     """An answer that fits the file, to a question whose parameters the file has."""
     operation = FILE["paths"][path]["get"]

@@ -18,7 +18,7 @@ from adapters.kit.egress import Dialler
 from adapters.kit.opening import open_adapter
 from sandbox.agencies.post_office import Book, Card, Counter, make_settings
 from sandbox.faults import Faults
-from tests.broken_ways import DEADLINE_S, listening, outcome
+from tests.broken_ways import DEADLINE_S, Passes, listening, our_time, outcome
 
 FOLDER = Path(__file__).parents[2] / "adapters/post_office"
 CARD, OFFICE, DAY = "PC-1", "LK-PO-1101", date(2026, 11, 27)
@@ -33,8 +33,11 @@ class Post:
     out: Path
     back: int | None = None  # bytes that still come back before the road breaks; None: it holds
     stall: bool = False  # it does not break then, it falls silent
+    passes: Passes = lambda _: None
+    log_in_s: float = 0.0  # what each log-in takes
 
     async def road(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.passes(self.log_in_s)
         port = self.counter.box.settings.port
         theirs, ours = await asyncio.open_connection("127.0.0.1", port)
         try:
@@ -51,6 +54,7 @@ class Post:
         while block := await theirs.read(4096):
             if self.back is not None and len(block) > self.back:
                 if self.stall:
+                    self.passes(DEADLINE_S)
                     await asyncio.sleep(3600)
                 break
             self.back = None if self.back is None else self.back - len(block)
@@ -89,14 +93,21 @@ async def post_office(folder: Path, **how: Any) -> AsyncIterator[Post]:
     await counter.box.open()
     post = Post(counter, None, folder / "drop/out", **how)
     try:
-        async with listening(post.road) as port:
-            values = counter.exported() | {"POST_OFFICE_PORT": str(port), "POST_OFFICE_DEADLINE_S": str(DEADLINE_S)}
-            dialler = Dialler({f"127.0.0.1:{port}"})
-            post.adapter = open_adapter(FOLDER, values.__getitem__, dialler)
-            yield post
-            await dialler.close()
+        with our_time() as post.passes:
+            async with _linked(post):
+                yield post
     finally:
         await counter.close()
+
+
+@asynccontextmanager
+async def _linked(post: Post) -> AsyncIterator[None]:
+    async with listening(post.road) as port:
+        values = post.counter.exported() | {"POST_OFFICE_PORT": str(port), "POST_OFFICE_DEADLINE_S": str(DEADLINE_S)}
+        dialler = Dialler({f"127.0.0.1:{port}"})
+        post.adapter = open_adapter(FOLDER, values.__getitem__, dialler)
+        yield
+        await dialler.close()
 
 
 def sealed(*lines: str) -> bytes:
@@ -153,8 +164,8 @@ async def test_the_same_file_twice_and_files_out_of_their_order_change_nothing(t
 
 
 async def test_a_late_file_is_an_outage_and_is_found_when_the_same_is_ordered_again(tmp_path: Path) -> None:
-    async with post_office(tmp_path) as post:
-        post.counter.box.faults.set("slow", seconds=DEADLINE_S + 0.4)
+    async with post_office(tmp_path, log_in_s=DEADLINE_S / 3) as post:
+        post.counter.box.faults.set("slow", seconds=1.9 * DEADLINE_S)
         assert await outcome(post.ordered()) == ("source_down", "no_file")
         post.counter.box.faults.clear()
         assert await post.ordered() == Handed("SAM-1", "OK")
@@ -162,7 +173,7 @@ async def test_a_late_file_is_an_outage_and_is_found_when_the_same_is_ordered_ag
 
 
 async def _broken(folder: Path, back: int, *, stall: bool) -> None:
-    async with post_office(folder, back=back, stall=stall) as post:
+    async with post_office(folder, back=back, stall=stall, log_in_s=DEADLINE_S / 6) as post:
         told = await outcome(post.ordered())
         assert told[0] in {"source_down", "answered"}, told  # a cut in between is tried again until the deadline
         post.back = None
@@ -171,10 +182,10 @@ async def _broken(folder: Path, back: int, *, stall: bool) -> None:
 
 
 async def test_a_road_that_breaks_anywhere_is_an_outage_and_nothing_is_lost_or_doubled(tmp_path: Path) -> None:
-    cases = [(back, stall) for back in (0, 900, 3000, 5000) for stall in (False, True)]
-    for case in cases:
-        (tmp_path / f"{case}").mkdir()
-    await asyncio.gather(*(_broken(tmp_path / f"{(back, stall)}", back, stall=stall) for back, stall in cases))
+    for back, stall in [(back, stall) for back in (0, 900, 3000, 5000) for stall in (False, True)]:
+        folder = tmp_path / f"{back}-{stall}"
+        folder.mkdir()
+        await _broken(folder, back, stall=stall)
 
 
 async def test_a_file_that_is_cut_while_it_is_read_is_no_file(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from adapters.kit.breaker import ENOUGH
 from adapters.kit.contract import Item, StateTold
 from adapters.kit.egress import Dialler
 from adapters.kit.opening import open_adapter
-from tests.broken_ways import listening, outcome
+from tests.broken_ways import DEADLINE_S, Passes, listening, our_time, outcome
 
 FOLDER = Path(__file__).parents[2] / "adapters/second_wires/messaging"
 BIND, SUBMIT, DELIVER, ANSWER = 0x09, 0x04, 0x05, 0x80000000
@@ -33,7 +33,7 @@ def receipt(part: str, word: str, sequence: int = 900) -> bytes:
 
 
 Said = Sequence[bytes | float | None]
-"""What is written for a request: bytes, seconds of silence, None for hanging up. `SEQ` stands for its number."""
+"""What is written for a request: bytes, seconds that pass in silence, None: hang up. `SEQ` stands for its number."""
 SEQ = b"\xde\xad\xbe\xef"
 FINE = struct.pack(">III", 19, SUBMIT | ANSWER, 0) + SEQ + b"m1\0"
 
@@ -44,6 +44,7 @@ class Provider:
 
     said: Said
     bind: Said = (struct.pack(">III", 17, BIND | ANSWER, 0) + SEQ + b"\0",)
+    passes: Passes = lambda _: None
     submits: int = 0
     acknowledged: int = 0
 
@@ -57,7 +58,8 @@ class Provider:
                 if each is None:
                     return
                 if isinstance(each, float):
-                    await asyncio.sleep(each)
+                    self.passes(each)
+                    await asyncio.sleep(0)
                 else:
                     writer.write(each.replace(SEQ, struct.pack(">I", sequence)))
                     await writer.drain()
@@ -72,7 +74,7 @@ BINDS: dict[str, tuple[Said, str]] = {
     "wrong password": ((refusal(BIND, 0x0E),), "refused_by_source"),
     "throttled": ((refusal(BIND, 0x58),), "source_down"),
     "cut": ((None,), "source_down"),
-    "slow": ((30.0,), "source_down"),
+    "slow": ((DEADLINE_S,), "source_down"),
     "garbled": ((b"\0\0\0\4",), "source_down"),
     "another protocol": ((b"HTTP/1.1 400 Bad Request\r\n\r\n",), "source_down"),
     "huge": ((b"\x7f\xff\xff\xff" + bytes(12),), "source_down"),
@@ -84,11 +86,11 @@ SUBMITS: dict[str, tuple[Said, str]] = {
     "not bound any more": ((refusal(SUBMIT, 0x04),), "refused_by_source"),
     "cut before the response": ((None,), "unknown"),
     "cut within the response": ((FINE[:9], None), "unknown"),
-    "slow": ((30.0,), "unknown"),
+    "slow": ((DEADLINE_S,), "unknown"),
     "garbled": ((b"\0\0\0\4",), "unknown"),
     "huge": ((b"\x7f\xff\xff\xff" + bytes(12),), "unknown"),
     "a response without an id": ((pdu(SUBMIT | ANSWER, 0, 0)[:12] + SEQ,), "unknown"),
-    "the response of another request": ((FINE.replace(SEQ, b"\0\0\x7f\xff"),), "unknown"),
+    "the response of another request": ((FINE.replace(SEQ, b"\0\0\x7f\xff"), DEADLINE_S), "unknown"),
     "twice the same response": ((FINE + FINE,), "answered"),
     "a nack of what nobody sent": ((pdu(ANSWER, 3, 77), FINE), "answered"),
 }
@@ -96,13 +98,20 @@ SUBMITS: dict[str, tuple[Said, str]] = {
 
 @asynccontextmanager
 async def texting(provider: Provider) -> AsyncIterator[Any]:
+    with our_time() as provider.passes:
+        async with _linked(provider) as adapter:
+            yield adapter
+
+
+@asynccontextmanager
+async def _linked(provider: Provider) -> AsyncIterator[Any]:
     async with listening(provider.serve) as port:
         values = {"HOST": "127.0.0.1", "PORT": str(port), "SYSTEM_ID": "sandhi", "PASSWORD": "secret"}
         settings = {f"MESSAGING_SMPP_{name}": value for name, value in values.items()}
         settings["MESSAGING_FROM_SMS"] = "+94110000001"
         dialler = Dialler({f"127.0.0.1:{port}"})
         adapter: Any = open_adapter(FOLDER, settings.__getitem__, dialler)
-        adapter._timeout_s = 0.8
+        adapter._timeout_s = DEADLINE_S
         yield adapter
         await adapter.close()
         await dialler.close()
@@ -150,7 +159,7 @@ async def test_receipts_settle_a_delivery_once_whenever_and_however_often_they_c
     async with texting(provider) as adapter:
         assert (await outcome(adapter.deliver(text())))[0] == "answered"
         receipts = sum(isinstance(each, bytes) and each != FINE for each in said)
-        for _ in range(200):
+        for _ in range(3000):
             if provider.acknowledged == receipts:
                 break
             await asyncio.sleep(0.01)

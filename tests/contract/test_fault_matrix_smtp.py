@@ -11,7 +11,7 @@ from adapters.kit import manifest as manifests
 from adapters.kit.breaker import ENOUGH
 from adapters.kit.egress import Dialler
 from adapters.kit.transports.smtp import Relay, Smtp
-from tests.broken_ways import DEADLINE_S, listening, outcome
+from tests.broken_ways import DEADLINE_S, Passes, listening, our_time, outcome
 
 FOLDER = Path(__file__).parents[2] / "adapters/e_letters"
 STAGES = ("greeting", "EHLO", "MAIL", "RCPT", "DATA", "the letter")
@@ -36,6 +36,7 @@ class Scripted:
 
     stage: int
     fault: bytes | None
+    passes: Passes = lambda _: None
     letters: list[bytes] = field(default_factory=list)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -46,6 +47,7 @@ class Scripted:
                 await reader.readuntil(b"\r\n")
             if at == self.stage:
                 if self.fault is None:
+                    self.passes(DEADLINE_S)
                     await asyncio.sleep(3600)
                 writer.write(self.fault or b"")
                 await writer.drain()
@@ -64,38 +66,48 @@ def wanted(stage: int, fault: str) -> str:
     return "source_down"
 
 
-async def _mailed(stage: int, fault: str) -> tuple[str, int]:
-    relay = Scripted(stage, REPLIES[fault])
-    deadline = 0.5 if relay.fault is None else DEADLINE_S  # only silence is waited out
+async def _mailed(stage: int, fault: str, passes: Passes) -> tuple[str, int]:
+    relay = Scripted(stage, REPLIES[fault], passes)
     async with listening(relay.serve) as port:
-        smtp = Smtp(Dialler({f"127.0.0.1:{port}"}), Relay("127.0.0.1", port), deadline)
+        smtp = Smtp(Dialler({f"127.0.0.1:{port}"}), Relay("127.0.0.1", port), DEADLINE_S)
         told = await outcome(smtp.send("a@mail.example", "b@mail.example", b"Subject: x\r\n\r\ny\r\n"))
     return told[0], len(relay.letters)
 
 
 @pytest.mark.parametrize("fault", REPLIES)
 async def test_every_fault_of_a_relay_at_every_stage_ends_in_its_outcome(fault: str) -> None:
-    found = await asyncio.gather(*(_mailed(stage, fault) for stage in range(len(STAGES))))
-    for stage, (told, letters) in enumerate(found):
+    for stage in range(len(STAGES)):
+        with our_time() as passes:
+            told, letters = await _mailed(stage, fault, passes)
         assert told == wanted(stage, fault), STAGES[stage]
         assert letters == (STAGES[stage] == "the letter"), "sent once, or not at all"
 
 
+@pytest.mark.parametrize("smuggled", [b"\n.\r\nMAIL FROM:<x@y.example>\r\n", b"\r.\r\n", b"\n.\n", b"\r\r\n"])
+async def test_a_second_letter_within_a_letter_never_leaves(smuggled: bytes) -> None:
+    relay = Scripted(len(GOOD), None)
+    async with listening(relay.serve) as port:
+        smtp = Smtp(Dialler({f"127.0.0.1:{port}"}), Relay("127.0.0.1", port), DEADLINE_S)
+        told = await outcome(smtp.send("a@mail.example", "b@mail.example", b"Subject: x\r\n\r\ny" + smuggled))
+    assert told == ("our_error", "lines")
+    assert relay.letters == []
+
+
 async def test_a_relay_that_is_gone_is_an_outage_and_a_word_too_many_changes_nothing() -> None:
-    gone = Smtp(Dialler({"127.0.0.1:1"}), Relay("127.0.0.1", 1), 0.5)
+    gone = Smtp(Dialler({"127.0.0.1:1"}), Relay("127.0.0.1", 1), DEADLINE_S)
     assert await outcome(gone.send("a@mail.example", "b@mail.example", b"x\r\n")) == (
         "source_down",
         "ConnectionRefusedError",
     )
     twice = Scripted(len(STAGES) - 1, b"250 taken\r\n250 taken\r\n451 or not\r\n")
     async with listening(twice.serve) as port:
-        smtp = Smtp(Dialler({f"127.0.0.1:{port}"}), Relay("127.0.0.1", port), 0.5)
+        smtp = Smtp(Dialler({f"127.0.0.1:{port}"}), Relay("127.0.0.1", port), DEADLINE_S)
         assert (await outcome(smtp.send("a@mail.example", "b@mail.example", b"x\r\n")))[0] == "answered"
     assert len(twice.letters) == 1
 
 
 async def test_a_relay_that_fails_repeatedly_is_left_alone_and_its_health_says_so() -> None:
-    smtp = Smtp(Dialler({"127.0.0.1:1"}), Relay("127.0.0.1", 1), 0.5)
+    smtp = Smtp(Dialler({"127.0.0.1:1"}), Relay("127.0.0.1", 1), DEADLINE_S)
     for _ in range(ENOUGH):
         assert (await outcome(smtp.send("a@mail.example", "b@mail.example", b"x\r\n")))[0] == "source_down"
     told = await outcome(smtp.send("a@mail.example", "b@mail.example", b"x\r\n"))
@@ -115,7 +127,7 @@ async def test_no_more_sessions_at_once_than_the_relay_allows() -> None:
         open_now -= 1
 
     async with listening(serve) as port:
-        smtp = Smtp(Dialler({f"127.0.0.1:{port}"}), Relay("127.0.0.1", port), 5.0, concurrent=2)
+        smtp = Smtp(Dialler({f"127.0.0.1:{port}"}), Relay("127.0.0.1", port), DEADLINE_S, concurrent=2)
         letters = (outcome(smtp.send("a@mail.example", "b@mail.example", b"x\r\n")) for _ in range(6))
         assert {told for told, _ in await asyncio.gather(*letters)} == {"answered"}
     assert most <= 3, "a session may end while the next one begins"

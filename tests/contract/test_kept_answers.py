@@ -1,6 +1,7 @@
 """An answer is given again only where the agreement says so: sealed, for its minutes, to the same question."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import date, timedelta
@@ -15,11 +16,11 @@ from adapters.kit.contract import AgencyError, AgencyHasNoSuchPerson, Question, 
 from audit import Wanted
 from consent import Consent
 from gateway.delivery.tables import kept_answer
-from gateway.erasing import Erasing
 from gateway.errors import RefusedByRules, SubjectUnknown
-from gateway.kept_answers import KeptAnswers, forget_kept
-from gateway.model import Answer, Ask
+from gateway.kept_answers import KeptAnswers, forget_over, forget_people
+from gateway.model import Answer, Ask, Permit
 from gateway.pipeline import exchange
+from gateway.recording import Recording
 from gateway.trust.seal import Seal
 from tests.durable_house import AT, CONSUMER, Fund, House, a_house, subject
 
@@ -31,12 +32,16 @@ class Answering(Fund):
     """An agency whose answer says how often it was asked."""
 
     unwell: AgencyError | None = None
+    meanwhile: Callable[[], None] | None = None
 
     async def ask(self, question: Question) -> RawAnswer:
         if self.unwell is not None:
             raise self.unwell
         self.asked.append(question.subject.identifiers[0].value)
-        return RawAnswer({"a": len(self.asked), "secret": "x"}, date(2026, 9, 30), "00")
+        if self.meanwhile is not None:
+            self.meanwhile()
+        known = {"a": len(self.asked), "secret": "x"}
+        return RawAnswer({name: known[name] for name in sorted(question.fields)}, date(2026, 9, 30), "00")
 
 
 @asynccontextmanager
@@ -167,11 +172,8 @@ async def test_a_failure_is_never_kept(small: House) -> None:
     assert await rows(small) == []
 
 
-async def test_a_withdrawal_drops_what_is_kept_of_the_person_and_nobody_else_s(house: House) -> None:
-    agree(house)
-    await asked(house)
-    await asked(house, ask("199012304568"))
-    gone = Consent(
+def consent(house: House) -> Consent:
+    return Consent(
         "C1",
         house.gate.person_ref(subject(NUMBER)),
         "LK/GOV/WBB",
@@ -183,15 +185,82 @@ async def test_a_withdrawal_drops_what_is_kept_of_the_person_and_nobody_else_s(h
         "self",
         "sha-256:" + "0" * 64,
     )
-    await Erasing(house.db, house.log, lambda: house.clock[0]).after([gone])
+
+
+def recording(house: House) -> Recording:
+    return Recording(house.db, house.log, lambda: house.clock[0])
+
+
+async def test_a_withdrawal_drops_what_is_kept_of_the_person_and_nobody_else_s(house: House) -> None:
+    agree(house)
+    await recording(house).consents([consent(house)], by="LK/GOV/WBB")
+    await asked(house)
+    await asked(house, ask("199012304568"))
+    await recording(house).withdrawal("C1", controller="LK/GOV/WBB")
     assert len(await rows(house)) == 1
     assert [(await asked(house, ask(n))).released["a"] for n in (NUMBER, "199012304568")] == [3, 2]
+
+
+async def test_all_withdrawals_of_a_person_drop_it_too_and_one_that_is_not_committed_drops_nothing(
+    house: House,
+) -> None:
+    agree(house)
+    await recording(house).consents([consent(house)], by="LK/GOV/WBB")
+    await asked(house)
+
+    async def failing() -> None:
+        async with house.db.write() as connection:
+            await recording(house).withdrawn_in(connection, "C1", controller="LK/GOV/WBB")
+            raise LookupError("the caller's transaction fails")
+
+    with pytest.raises(LookupError):
+        await failing()
+    assert len(await rows(house)) == 1
+    await recording(house).withdrawals_of(consent(house).subject_ref, controller="LK/GOV/WBB")
+    assert await rows(house) == []
+
+
+async def test_an_exchange_that_closes_while_its_consent_is_withdrawn_keeps_nothing(house: House) -> None:
+    await recording(house).consents([consent(house)], by="LK/GOV/WBB")
+    raw = RawAnswer({"a": 1}, date(2026, 9, 30), "00")
+    permit = Permit(frozenset({"a"}), (), agreement="A1", consent="C1", answers_kept_minutes=MINUTES)
+    await house.gate.remember(ask(), permit, raw, {"a": 1})
+    assert len(await rows(house)) == 1
+    async with house.db.write() as connection:
+        await recording(house).withdrawn_in(connection, "C1", controller="LK/GOV/WBB")
+        late = asyncio.create_task(house.gate.remember(ask(), permit, raw, {"a": 1}))
+        await asyncio.sleep(0.1)
+        assert not late.done(), "it waits for the withdrawal, or the withdrawal would not see it"
+    await late
+    await house.gate.remember(ask(), permit, raw, {"a": 1})
+    assert await rows(house) == []
+
+
+async def test_an_erasure_drops_what_is_kept_of_the_person_in_its_own_transaction(house: House) -> None:
+    agree(house)
+    await asked(house)
+    ref = house.gate.person_ref(subject(NUMBER))
+    async with house.db.write() as connection:
+        await forget_people(connection, [ref])
+    assert await rows(house) == []
+
+
+async def test_what_was_asked_under_other_fields_than_it_was_released_under_is_not_kept(small: House) -> None:
+    agree(small)
+    assert isinstance(small.fund, Answering)
+    narrow = small.agreements[0]
+    grant = replace(narrow.grants["fund.status"], fields=frozenset({"a", "secret"}))
+    wide = replace(narrow, grants={**narrow.grants, "fund.status": grant})
+    small.fund.meanwhile = lambda: small.agreements.__setitem__(0, wide)
+    question = replace(ask(), fields=frozenset({"a", "secret"}))
+    assert (await asked(small, question)).released == {"a": 1}  # the agency was asked for no more
+    assert (await asked(small, question)).released == {"a": 2, "secret": "x"}
 
 
 async def test_what_is_over_is_erased(house: House) -> None:
     agree(house)
     await asked(house)
-    await forget_kept(house.db, AT + timedelta(minutes=MINUTES - 1))
+    await forget_over(house.db, AT + timedelta(minutes=MINUTES - 1))
     assert len(await rows(house)) == 1
-    await forget_kept(house.db, AT + timedelta(minutes=MINUTES))
+    await forget_over(house.db, AT + timedelta(minutes=MINUTES))
     assert await rows(house) == []

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select, update
 
 from gateway.delivery.tables import callback, job
-from tests.reviewing import CONSUMER, ORIGIN, Desk, House, a_house
+from tests.reviewing import CONSUMER, ORIGIN, PROVIDER, Desk, House, a_house
 
 GROUP = {"kind": "callback", "cause": "source_down", "target": CONSUMER}
 
@@ -76,3 +76,13 @@ async def test_a_proposal_that_names_no_group_never_reaches_the_desk(house: Hous
     _, operator = await house.officer("op", "operator", member="LK/GOV/SANDHI")
     proposal = {"kind": "letters.release", "subject": "x", "document": {"all": True}, "reason": "everything"}
     await call(operator, "POST", "/approvals", proposal, 409)
+
+
+async def test_an_agency_releases_no_letters_of_another_agency_s_systems(house: House) -> None:
+    await dead(house)
+    _, stranger = await house.officer("epf-admin", "agency_administrator", member=PROVIDER.rpartition("/")[0])
+    _, compliance = await house.officer("co", "compliance_officer", member="LK/GOV/SANDHI")
+    proposal = {"kind": "letters.release", "subject": CONSUMER, "document": GROUP, "reason": "it is mended"}
+    made = await call(stranger, "POST", "/approvals", proposal | {"member": PROVIDER.rpartition("/")[0]}, 201)
+    await call(compliance, "POST", f"/approvals/{made['id']}/approve", {}, 409)
+    assert await states(house) == ("dead", "held")

@@ -1,10 +1,11 @@
 """GovStack Information Mediator, PubSub 2.0: rooms, stored events, who gets them, and what the log keeps."""
 
+import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -21,8 +22,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from gateway.delivery import jobs
 from gateway.edges.mediator import tables
+from gateway.edges.mediator.pubsub import stored
 from gateway.edges.mediator.pushing import pushing_of
+from gateway.edges.mediator.rooms import deliveries_of
 from gateway.gate import utc_now
 from sandbox.loopback import serving
 from tests.certified_place import OFFICES, SR, STRANGER, TRAFFIC, House, a_house
@@ -318,3 +322,41 @@ async def test_the_sweep_brings_a_lost_ordered_push_back(tmp_path: Path, sqlite_
 async def test_the_header_may_not_name_another_than_the_certificate(room: Room) -> None:
     answer = await room.house.call(SR, "GET", f"{ROOM}/api/v1/subs", headers={"x-govstack-client": OFFICES})
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_request.headers")
+
+
+async def test_what_the_last_two_take_at_the_same_moment_is_erased(tmp_path: Path, postgres_url: str) -> None:
+    async with a_house(tmp_path, postgres_url) as house:
+        room, now = Room(house), utc_now()
+        await room.with_type(SR, STRANGER)
+        for each in (SR, STRANGER):
+            assert await room.status(each, "POST", "/api/v1/subs/newOffice", room.pull) == 200
+        event, store = await room.published(), stored(house.services)
+
+        async def confirmed(row: Any) -> None:
+            async with house.services.db.write() as connection:
+                await store.settle(connection, row, "acknowledged", now)
+
+        async with house.services.db.write() as connection:
+            first, second = await deliveries_of(connection, event)
+            await store.settle(connection, first, "acknowledged", now)
+            beside = asyncio.create_task(confirmed(second))
+            await asyncio.sleep(0.3)
+        await beside
+        async with house.services.db.read() as connection:
+            assert (await connection.execute(select(tables.event.c.sealed))).scalars().all() == [None]
+
+
+async def test_a_push_is_tried_as_long_as_its_subscriber_lets_it_wait(tmp_path: Path, sqlite_url: str) -> None:
+    async with pushed_to(tmp_path, sqlite_url) as (room, receiver):
+        receiver.down = 1
+        event = await room.published()
+        (waiting,) = await claimed_of(room.house)
+        await pushing_of(room.house.services).run(replace(waiting, attempts=jobs.MOST_ATTEMPTS + 5))
+        assert await room.states(event) == ["waiting"]
+        assert await room.house.worked(datetime.now(UTC) + timedelta(hours=1)) == 1
+        assert await room.states(event) == ["acknowledged"]
+
+
+async def claimed_of(house: House) -> list[jobs.Job]:
+    async with house.services.db.write() as connection:
+        return await jobs.claim(connection, now=utc_now().timestamp(), most=9)

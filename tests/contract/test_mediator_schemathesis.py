@@ -19,7 +19,7 @@ from tests.certified_place import TRAFFIC, Shown, a_house, agreement
 from tests.mediator_files import FILES, fixed
 from tests.small_gateway import served
 
-EXAMPLES = 300 if os.environ.get("SANDHI_NIGHTLY") else 4
+EXAMPLES, LONGEST_S = (300, 3600) if os.environ.get("SANDHI_NIGHTLY") else (4, 300)
 CHECKED = [
     checks.not_a_server_error,
     checks.status_code_conformance,
@@ -92,6 +92,7 @@ def meant(case: Any) -> Any:
     return case
 
 
+@pytest.mark.timeout(LONGEST_S)
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["good", "bad"])
 async def test_every_operation_answers_as_published(tmp_path: Path, mode: GenerationMode) -> None:
     async with a_house(tmp_path) as house:

@@ -86,8 +86,10 @@ async def _with_everything(data: Path, url: str) -> None:
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     data = tmp_path_factory.mktemp("openapi")
-    with gateways.served(data, prepared=lambda base: asyncio.run(_with_everything(data, base))) as running:
-        yield running.url
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("SANDHI_LIMIT_PEER_RATE", "0")  # all come from one address, and each is to be answered
+        with gateways.served(data, prepared=lambda base: asyncio.run(_with_everything(data, base))) as running:
+            yield running.url
 
 
 @dataclass

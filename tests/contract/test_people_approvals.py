@@ -16,7 +16,7 @@ from gateway.people.officers import SHELL
 from gateway.trust import Member, Offered, System, register
 from gateway.trust.callbacks import CallbackProofs
 from gateway.trust.policy import Policy
-from tests.people_place import DME, WBB, Browser, Place, a_place
+from tests.people_place import DME, WBB, Browser, Place, a_place, wanted_with_reach
 
 SR = System(
     f"{WBB}/SRIS", "sr", "registry", frozenset({"exchange"}), (Offered("enrolment", "http://127.0.0.1:9/a", "x"),)
@@ -168,6 +168,20 @@ async def test_an_agreement_is_widened_by_somebody_of_the_other_member_only(plac
     assert await version_in_force(place) == 2
     (entry,) = [each for each in place.log.entries if each.kind == "agreement.widened"]
     assert (entry.facts["agreement_version"], entry.facts["approval"]) == (2, id_)
+
+
+async def test_an_agreement_is_not_widened_by_two_who_act_for_the_same_member(place: Place) -> None:
+    mine = await place.signed_in("amara", "agency_administrator")
+    lent = await place.officer("sunil", member="LK/GOV/IRD")  # of another member, with a role in the proposer's
+    async with place.db.write() as connection:
+        wanted = wanted_with_reach(lent.id, "agency_administrator", WBB, "")
+        await grants.give(connection, place.log, wanted, place.people.profile.raw, by=SHELL, now=place.clock())
+    await held_amendment(place)
+    wider = {"kind": "agreement.widening", "subject": "A1", "member": WBB}
+    id_ = await proposed(mine, **wider, document={"version": 2, "members": [WBB, DME]})
+    answer = await (await place.signed_in("sunil")).call("POST", f"/v1/approvals/{id_}/approve")
+    assert (answer.status_code, answer.json()["code"]) == (409, "conflict"), answer.text
+    assert await version_in_force(place) == 1
 
 
 async def test_what_no_two_members_signed_is_not_widened(place: Place) -> None:

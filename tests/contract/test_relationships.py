@@ -122,3 +122,9 @@ async def test_a_member_lists_its_own_without_people(here: Here) -> None:
 )
 async def test_one_that_cannot_be_meant_like_this_is_refused(here: Here, changes: dict[str, Any], status: int) -> None:
     assert (await here.call(SR, "POST", "/relationships", json=declared(**changes))).status_code == status
+
+
+async def test_a_relationship_is_not_called_by_a_person_s_number(here: Here) -> None:
+    answer = await here.call(SR, "POST", "/relationships", json=declared(id=nic(1)))
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad_request.identifier")
+    assert nic(1) not in answer.text + str(await here.entries())

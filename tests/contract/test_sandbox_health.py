@@ -19,6 +19,7 @@ from sandbox.client_tokens import Client
 from sandbox.faults import Faults
 from sandbox.loopback import serving
 from sandbox.population.certificates import MedicalCertificate
+from tests.two_judges import document
 
 NIC, OTHER = "198534000123", "199012304567"
 FOREVER, ENDS, REPLACED, DRAFT = (f"MC-2025-0000000{digit}" for digit in "1234")
@@ -163,6 +164,8 @@ REFUSED: dict[str, tuple[str, bytes, str, dict[str, str | None], int, str]] = {
     "certificate of another system": (SEARCH, form(identifier=f"urn:x|{ENDS}"), "POST", {}, 400, "invalid"),
     "certificate without value": (SEARCH, form(number=""), "POST", {}, 400, "invalid"),
     "person without system": (SEARCH, form(patient_identifier=NIC), "POST", {}, 400, "invalid"),
+    "person by the old form of the number": (SEARCH, form(person="853400123V"), "POST", {}, 400, "invalid"),
+    "elements that are no names": (SEARCH, form(_elements="a b"), "POST", {}, 400, "invalid"),
     "search by GET": (f"{SEARCH}?{FORM.decode()}", b"", "GET", {}, 405, "not-supported"),
     "a document by its id": (f"/DocumentReference/{ENDS.lower()}", b"", "GET", {}, 403, "forbidden"),
     "conditions": ("/Condition/_search", FORM, "POST", {}, 403, "forbidden"),
@@ -175,6 +178,7 @@ def test_what_is_refused_says_why_and_repeats_nothing(place: Place, case: str) -
     path, body, method, headers, status, code = REFUSED[case]
     answered, content = place.call(path, body, method, headers)
     OperationOutcome.model_validate(content)
+    jsonschema.Draft202012Validator(document("agency/own/health-certificate.json#/$defs/refused")).validate(content)
     assert (answered, content["issue"][0]["code"]) == (status, code)
     assert not any(each in json.dumps(content) for each in (NIC, ENDS, SICK, "mauve"))
 

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import asyncssh
 import pytest
@@ -17,6 +18,7 @@ from adapters.kit.contract import (
     AgencyError,
     AgencyHasNoSuchPerson,
     AgencyRefused,
+    AgencyTimeout,
     AgencyUnavailable,
     Identifier,
     Question,
@@ -122,6 +124,48 @@ async def test_a_file_over_the_byte_cap_is_not_read(openssh: OpenSsh) -> None:
     async with openssh.sftp(max_bytes=1000).session() as session:
         with pytest.raises(AgencyAnswerMalformed):
             await session.download(f"{openssh.root}/ANS.txt")
+
+
+class Growing:
+    """A file that somebody writes on while it is read."""
+
+    def __init__(self, path: Path, opening: Any) -> None:
+        self._path, self._opening = path, opening
+
+    async def __aenter__(self) -> "Growing":
+        self._file = await self._opening.__aenter__()
+        self.stat = self._file.stat
+        return self
+
+    async def __aexit__(self, *ended: Any) -> None:
+        await self._opening.__aexit__(*ended)
+
+    async def read(self, size: int) -> Any:
+        block = await self._file.read(size)
+        if not block:  # after the last of it was read
+            with self._path.open("ab") as more:
+                more.write(b"1990")
+        return block
+
+
+async def test_a_file_that_is_written_to_while_it_is_read_is_not_used(openssh: OpenSsh, monkeypatch: Any) -> None:
+    path = openssh.root / "feed.csv"
+    path.write_bytes(b"nic,grade\n")
+    async with openssh.sftp().session() as session:
+        opened = session._client.open
+        monkeypatch.setattr(session._client, "open", lambda name, mode: Growing(path, opened(name, mode)))
+        with pytest.raises(AgencyUnavailable) as raised:
+            await session.download(str(path))
+        monkeypatch.undo()
+        assert (await session.download(str(path))).startswith(b"nic,grade\n")
+    assert raised.value.code == "changing"
+
+
+async def test_waiting_for_a_place_counts_against_the_deadline_of_who_waits_for_files(openssh: OpenSsh) -> None:
+    place = f"127.0.0.1:{openssh.port}"
+    sftp = Sftp(Dialler(allowed={place}), openssh.login(), Limits(timeout_s=0.05, concurrent=1))
+    async with sftp._slots:
+        assert isinstance(await refused(sftp), AgencyTimeout)
 
 
 async def refused(sftp: Sftp) -> AgencyError:

@@ -4,9 +4,8 @@ import asyncio
 import ssl
 import struct
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
-from datetime import date
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,25 +20,18 @@ from adapters.kit.contract import (
     AgencyRejectedMessage,
     AgencyTimeout,
     AgencyUnavailable,
-    Identifier,
-    Question,
-    Subject,
 )
-from adapters.kit.dial_rules import DialRules
 from adapters.kit.egress import Dialler
-from adapters.kit.opening import open_adapter
 from adapters.kit.transports.postgres import Account, Session
 from adapters.kit.transports.sql_view import DeclaredSql
-from gateway.errors import translated
+from tests.broken_ways import listening
 from tests.own_postgres import own_postgres
 from tests.small_ca import SmallCa
+from tests.view_place import FOLDER, NIC, PASSWORD, TAKEN_IN, Anywhere, linked, message, question, refused
 
-FOLDER = Path(__file__).parents[1] / "agencies/offers_view"
 TestOffersView = suite(FOLDER)
 
-DAY = date(2026, 10, 31)
-NIC, IDLE, NOBODY = "199012304567", "198512304567", "200012304567"
-PASSWORD = "correct horse"
+IDLE, NOBODY = "198512304567", "200012304567"
 TABLES = f"""
 create role sandhi_reader login password '{PASSWORD}';
 create table sandhi_people (nic text primary key, office text not null);
@@ -99,57 +91,6 @@ class Road:
 
 
 @asynccontextmanager
-async def listening(serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Any]) -> AsyncIterator[int]:
-    working: set[asyncio.Task[None]] = set()
-
-    async def serve_and_close(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            with suppress(OSError, asyncio.IncompleteReadError):
-                await serve(reader, writer)
-        finally:
-            writer.close()
-            with suppress(OSError):
-                await writer.wait_closed()
-
-    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        working.add(asyncio.create_task(serve_and_close(reader, writer)))
-
-    server = await asyncio.start_server(accept, "127.0.0.1", 0)
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
-        await asyncio.sleep(0.01)  # a connection that is just being accepted is one, too
-        for each in working:
-            each.cancel()
-        await asyncio.gather(*working, return_exceptions=True)
-
-
-@asynccontextmanager
-async def linked(
-    port: int, *, query: str = "", timeout_s: float = 5.0, password: str = PASSWORD, database: str = "postgres"
-) -> AsyncIterator[DeclaredSql]:
-    """The adapter; `query` instead of the declared one."""
-    values = {"HOST": "127.0.0.1", "PORT": str(port), "USER": "sandhi_reader"}
-    values |= {"PASSWORD": password, "DATABASE": database}
-    settings = {f"OFFERS_VIEW_{name}": value for name, value in values.items()}
-    dialler = Dialler({f"127.0.0.1:{port}"})
-    adapter = open_adapter(FOLDER, settings.__getitem__, dialler)
-    assert isinstance(adapter, DeclaredSql)
-    kit = adapter.kit
-    (service,) = kit.manifest.services.values()
-    extra = {**service.extra, "query": query or service.extra["query"]}
-    if query:
-        extra["request"] = {"nic": "identifier:NIC"} if ":nic" in query else {}
-    transport = replace(kit.manifest.transport, timeout_s=timeout_s)
-    changed_manifest = replace(kit.manifest, transport=transport, services={"offers": replace(service, extra=extra)})
-    adapter = DeclaredSql(replace(kit, manifest=changed_manifest))
-    yield adapter
-    await adapter.close()
-    await dialler.close()
-
-
-@asynccontextmanager
 async def on(server: Any, road: Road | None = None, **more: Any) -> AsyncIterator[DeclaredSql]:
     road = road or to(server)
     async with listening(road.serve) as port, linked(port, **more) as adapter:
@@ -158,17 +99,6 @@ async def on(server: Any, road: Road | None = None, **more: Any) -> AsyncIterato
 
 def to(database: Any, **how: Any) -> Road:
     return Road(f"{database.get_uri().partition('host=')[2]}/.s.PGSQL.5432", **how)
-
-
-def question(nic: str) -> Question:
-    return Question("offers_view.offers", Subject((Identifier("NIC", nic),)), frozenset({"office", "offers"}), DAY)
-
-
-async def refused(adapter: DeclaredSql, nic: str = NIC) -> AgencyError:
-    with pytest.raises(AgencyError) as raised:
-        await adapter.ask(question(nic))
-    assert nic not in f"{raised.value} {raised.value.code}"
-    return raised.value
 
 
 async def test_one_statement_with_bound_values_gives_the_canonical_record(database: Any) -> None:
@@ -257,85 +187,10 @@ async def test_a_server_that_does_not_know_the_password_either_is_not_the_agency
     assert (type(error), error.code) == (AgencyUnavailable, "server_proof")
 
 
-def _message(kind: bytes, body: bytes) -> bytes:
-    return kind + struct.pack(">i", len(body) + 4) + body
-
-
-IN = _message(b"R", struct.pack(">i", 0)) + _message(b"Z", b"I")
-COLUMN = _message(b"T", b"\0\1office\0" + bytes(18))
-FAULTS: dict[str, tuple[bytes, bytes, type[AgencyError]]] = {
-    "garbled at once": (b"HTTP/1.1 400 Bad Request\r\n\r\n", b"", AgencyAnswerMalformed),
-    "cut before a word": (b"", b"", AgencyUnavailable),
-    "cut within a row": (IN, COLUMN + _message(b"D", b"\0\1\0\0\0\5LK-11")[:9], AgencyUnavailable),
-    "a row of another shape": (
-        IN,
-        COLUMN + _message(b"D", b"\0\2\0\0\0\1a\0\0\0\1b") + _message(b"Z", b"I"),
-        AgencyAnswerMalformed,
-    ),
-    "a row that says more than it has": (
-        IN,
-        COLUMN + _message(b"D", b"\0\1\0\0\xff\xffa") + _message(b"Z", b"I"),
-        AgencyAnswerMalformed,
-    ),
-    "no UTF-8": (IN, COLUMN + _message(b"D", b"\0\1\0\0\0\1\xff") + _message(b"Z", b"I"), AgencyAnswerMalformed),
-    "huge": (IN, COLUMN + b"D" + struct.pack(">i", 2**31 - 1), AgencyAnswerMalformed),
-    "a size below nothing": (IN, b"D" + struct.pack(">i", -5), AgencyAnswerMalformed),
-    "many small ones without end": (IN, _message(b"N", bytes(60_000)) * 2, AgencyAnswerMalformed),
-    "the password itself is wanted": (_message(b"R", struct.pack(">i", 3)), b"", AgencyRefused),
-    "an error without a code": (
-        IN,
-        _message(b"E", b"Mfull of values\0\0") + _message(b"Z", b"I"),
-        AgencyAnswerMalformed,
-    ),
-    "stopping": (IN, _message(b"E", b"C57P01\0Mbye\0\0") + _message(b"Z", b"I"), AgencyUnavailable),
-    "too many of us": (_message(b"E", b"C53300\0\0") + _message(b"Z", b"I"), b"", AgencyUnavailable),
-}
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-async def test_every_fault_of_a_database_ends_in_its_outcome(fault: str) -> None:
-    hello, then, kind = FAULTS[fault]
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read(65536)
-        writer.write(hello)
-        if then:
-            await reader.read(65536)
-            writer.write(then)
-        await writer.drain()
-
-    async with listening(serve) as port, linked(port, timeout_s=3.0) as adapter:
-        error = await refused(adapter)
-    assert type(error) is kind
-    assert translated(error).code == ("refused_by_source" if kind is AgencyRefused else "source_down")
-
-
-async def test_a_database_that_says_nothing_takes_no_longer_than_the_deadline() -> None:
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        del writer
-        await reader.read()
-
-    async with listening(serve) as port, linked(port, timeout_s=0.3) as adapter:
-        assert isinstance(await refused(adapter), AgencyTimeout)
-
-
-class Anywhere(DialRules):
-    """Loopback as if it were public: nothing is listed, so TLS is a must."""
-
-    def check(self, host: str, port: int, *, usual: int) -> None:
-        del host, port, usual
-
-    def permits(self, host: str, port: int, address: str) -> bool:
-        return True
-
-    def lists(self, host: str, port: int) -> bool:
-        return False
-
-
 async def test_what_somebody_on_the_way_says_before_tls_is_not_believed_after_it() -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readexactly(8)
-        writer.write(b"S" + IN + COLUMN + _message(b"D", b"\0\1\0\0\0\5LK-11") + _message(b"Z", b"I"))
+        writer.write(b"S" + TAKEN_IN + message(b"D", b"\0\1\0\0\0\5LK-11") + message(b"Z", b"I"))
         await writer.drain()
 
     async with listening(serve) as port:

@@ -26,7 +26,7 @@ from agreeing import (
 
 from audit import LogUnavailable
 from consent import register as people
-from gateway.edges.v1 import consents
+from gateway.edges.v1 import many
 from gateway.model import Identifier, Subject
 from gateway.trust.caller import Caller
 
@@ -63,6 +63,12 @@ async def test_others_agreements_do_not_exist_for_a_stranger(here: Here) -> None
     assert (await here.call(STRANGER, "GET", "/agreements")).json() == {"agreements": []}
     for verb in ("suspend", "resume", "end"):
         assert (await here.call(STRANGER, "POST", f"/agreements/A1/{verb}")).status_code == 404
+
+
+async def test_a_version_that_no_database_holds_is_a_bad_request_and_no_fault(here: Here) -> None:
+    for version in (2**63, -(2**70), 0):
+        answer = await here.call(SR, "GET", f"/agreements/A1?version={version}")
+        assert (version, answer.status_code) == (version, 400)
 
 
 REFUSED: list[tuple[Any, int, str]] = [
@@ -215,7 +221,7 @@ async def test_a_broken_line_names_its_number_and_nothing_of_the_body_is_recorde
 
 
 async def test_too_many_lines_are_refused_before_any_is_recorded(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(consents, "MOST_LINES", 2)
+    monkeypatch.setattr(many, "MOST_LINES", 2)
     reply = await here.call(SR, "POST", "/consents", **lines(*(line(number) for number in range(3))))
     assert (reply.status_code, reply.json()["code"]) == (413, "bad_request.too_large")
     assert await here.entries() == []

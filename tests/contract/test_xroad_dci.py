@@ -15,7 +15,18 @@ from gateway.trust import register
 from gateway.trust.jwks import public_key
 from gateway.trust.keys import new_key, private_jwk
 from gateway.trust.policy import Policy
-from tests.certified_place import OFFICES, PURPOSE, SR, TRAFFIC, House, a_house, agreement, driver, traffic_register
+from tests.certified_place import (
+    OFFICES,
+    PURPOSE,
+    SR,
+    STRANGER,
+    TRAFFIC,
+    House,
+    a_house,
+    agreement,
+    driver,
+    traffic_register,
+)
 from tests.dci_played import stamp
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -170,3 +181,42 @@ async def test_where_http_signatures_are_agreed_their_absence_is_told_in_dci_s_w
             await register.change_policy(connection, services.log, SR, known.policy, datetime.now(UTC))
         services.trust.forget()
         await services.trust.register()
+
+
+async def listed(house: House, path: str, member: str = "service") -> dict[str, list[str]]:
+    """Service code -> the paths that are listed of it."""
+    answer = await house.call(SR, "GET", path, headers=HEADERS)
+    assert answer.status_code == 200, answer.text
+    found = {}
+    for each in answer.json()[member]:
+        endpoints = each["endpoint_list"] if "endpoint_list" in each else each["endpointList"]["member"]
+        assert {one["method"] for one in endpoints} == {"POST"}
+        found[each.get("service_code") or each["serviceCode"]] = [one["path"] for one in endpoints]
+    return found
+
+
+GATEWAY = "LK/GOV/SANDHI/GATEWAY"
+
+
+@pytest.mark.parametrize(("provider", "code"), [(TRAFFIC, "entitlement"), (GATEWAY, "dci")])
+async def test_the_paths_of_dci_are_listed_and_described_and_each_is_answered_in_dci_s_shape(
+    house: House, provider: str, code: str
+) -> None:
+    paths = (await listed(house, f"/r1/{provider}/listMethods"))[code]
+    assert (await listed(house, f"/r1/{provider}/allowedMethods"))[code] == paths
+    assert (await listed(house, f"/im/r1/{provider}/listMethods", "member"))[code] == paths
+    assert "/registry/sync/search" in paths
+    assert ("/registry/notify" in paths) is (provider == GATEWAY)
+    asked = f"/r1/{provider}/getOpenAPI?serviceCode={code}"
+    assert sorted((await house.call(SR, "GET", asked, headers=HEADERS)).json()["paths"]) == sorted(paths)
+    for path in (each for each in paths if each != "/"):
+        answer = await house.call(SR, "POST", f"/r1/{provider}/{code}{path}", json={}, headers=HEADERS)
+        assert (path, answer.status_code, "errors" in answer.json()) == (path, 400, True)
+        assert "x-road-error" not in answer.headers
+
+
+async def test_a_stranger_is_not_told_that_it_may_ask_a_service_but_may_speak_to_the_gateway(house: House) -> None:
+    for provider, codes in ((TRAFFIC, []), (GATEWAY, ["dci"])):
+        path, sent = f"/r1/{provider}/allowedMethods", {"x-road-client": STRANGER}
+        answer = await house.call(STRANGER, "GET", path, headers=sent)
+        assert [each["service_code"] for each in answer.json()["service"]] == codes

@@ -226,6 +226,10 @@ async def test_what_may_be_called_follows_the_agreements_and_two_purposes_have_t
         assert allowed.json() == {"service": []}
 
 
+DCI = ("search", "subscribe", "unsubscribe", "txn/status", "sync/search", "sync/txn/status")
+PATHS = ("/", *(f"/registry/{each}" for each in DCI))
+
+
 async def test_list_methods_and_allowed_methods_have_the_published_shape(house: House) -> None:
     listed = (await house.call(SR, "GET", f"/r1/{TRAFFIC}/listMethods", headers=CLIENT)).json()
     assert listed == {
@@ -238,7 +242,7 @@ async def test_list_methods_and_allowed_methods_have_the_published_shape(house: 
                 "object_type": "SERVICE",
                 "service_code": "entitlement",
                 "service_type": "OPENAPI",
-                "endpoint_list": [{"method": "POST", "path": "/"}],
+                "endpoint_list": [{"method": "POST", "path": path} for path in PATHS],
             }
         ]
     }

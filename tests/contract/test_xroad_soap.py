@@ -142,6 +142,15 @@ async def test_the_log_has_the_exchange_of_a_soap_message(house: House) -> None:
     assert not any(each in f"{intent.facts}{outcome.facts}" for each in (nic, "EE48001010001", "CASE-9"))
 
 
+async def test_who_names_its_security_server_is_answered_with_the_block_as_it_came(house: House) -> None:
+    answer = await sent(house, message(asked(driver().nic), header(x=SERVER)))
+    assert answer.status_code == 200, answer.text
+    assert (
+        etree.fromstring(answer.content).findtext(f"{SOAP}Header/{XROAD}securityServer/{IDENTIFIERS}serverCode")
+        == "ss1"
+    )
+
+
 async def test_the_service_s_no_is_a_normal_answer(house: House, shapes: xmlschema.XMLSchema10) -> None:
     answer = await sent(house, message(asked(driver().nic, "entitlements")))
     body = etree.fromstring(answer.content).find(f"{SOAP}Body/*")
@@ -162,10 +171,24 @@ async def test_without_a_registered_certificate_there_is_a_fault_before_the_body
 NIC = "199012304567"
 GOOD = asked(NIC)
 EXTERNAL = '<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]>'
+SERVER = (
+    '<x:securityServer i:objectType="SERVER"><i:xRoadInstance>LK</i:xRoadInstance><i:memberClass>GOV</i:memberClass>'
+    "<i:memberCode>SANDHI</i:memberCode><i:serverCode>ss1</i:serverCode></x:securityServer>"
+)
+BOMB = (
+    '<!DOCTYPE s:Envelope [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;"><!ENTITY c "&b;&b;&b;&b;&b;&b;&b;">]>'
+)
+DEEP = "<r:x>" * 20_000 + "</r:x>" * 20_000
 BROKEN: dict[str, bytes] = {
     "empty": b"",
     "not XML": b"{}",
     "a document type": EXTERNAL.encode() + message(GOOD),
+    "a bomb of entities": (BOMB + message(GOOD).decode().replace(NIC, "&c;")).encode(),
+    "a deep nesting": message(f"<r:entitlement>{DEEP}</r:entitlement>"),
+    "a processing instruction": b'<?xml-stylesheet href="http://127.0.0.1:9/x"?>' + message(GOOD).replace(b"NIC", b"X"),
+    "another encoding than it says": b'<?xml version="1.0" encoding="UTF-8"?>'
+    + message(GOOD).decode().encode("utf-16"),
+    "a security server that is none": message(GOOD, header(x=SERVER.replace("ss1", ""))),
     "SOAP 1.2": message(GOOD).replace(b"schemas.xmlsoap.org/soap/envelope/", b"www.w3.org/2003/05/soap-envelope"),
     "two bodies": message(GOOD + GOOD),
     "an empty body": message(""),
@@ -213,8 +236,10 @@ async def test_what_the_framework_refuses_is_a_fault_too(house: House) -> None:
     for method, path in (("GET", "/xroad/soap"), ("TRACE", "/xroad/soap"), ("POST", "/xroad/other"), ("PUT", "/xroad")):
         answer = await house.call(SR, method, path, content=message(GOOD), headers=HEADERS)
         assert faulted(answer) == "Client.BadRequest"
-    other = await sent(house, message(GOOD), headers={"content-type": "application/json"})
-    assert faulted(other) == "Client.BadRequest"
+    part = b"--b\r\nContent-Type: text/xml\r\n\r\n" + message(GOOD) + b"\r\n--b--\r\n"
+    for kind, body in (("application/json", message(GOOD)), ('multipart/related; boundary="b"', part)):
+        other = await sent(house, body, headers={"content-type": kind})
+        assert faulted(other) == "Client.BadRequest"
     large = await sent(house, message(GOOD) + b" " * 1_100_000)
     assert faulted(large) == "Client.BadRequest"
 

@@ -24,6 +24,7 @@ from tests.local_place import (
     HOUSEHOLD,
     LIST,
     NIC,
+    NOBODY,
     ORIGINAL,
     REVISED,
     REVISION,
@@ -33,6 +34,7 @@ from tests.local_place import (
 )
 
 PERSON = Subject((Identifier("NIC", NIC),))
+UNPAID = Subject((Identifier("NIC", NOBODY),))  # whom no other test here knows
 CARE, ENROL = "social-protection.grievance", "social-protection.enrolment"
 
 
@@ -63,9 +65,11 @@ def linked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Linked]:
         yield Linked(gateway, made[0])
 
 
-async def handed(client: Client, service: str, purpose: str, record: dict[str, Any], key: str) -> str:
+async def handed(
+    client: Client, service: str, purpose: str, record: dict[str, Any], key: str, about: Subject = PERSON
+) -> str:
     """Deliver and wait until the agency has it; gives the delivery's id."""
-    taken = await client.deliver(service=service, purpose=purpose, subject=PERSON, record=record, idempotency_key=key)
+    taken = await client.deliver(service=service, purpose=purpose, subject=about, record=record, idempotency_key=key)
     await reached(client, taken.id, "state", "handed")
     return taken.id
 
@@ -114,6 +118,32 @@ async def test_nobody_but_the_desk_moves_a_delivery(linked: Linked) -> None:
         assert (await client.delivery(delivery)).receiver_state == "taken"
         assert await side.telling.told(replace(case, state="ASG"))
         await reached(client, delivery, "receiver_state", "assigned")
+
+
+async def test_the_bank_reports_what_it_did_and_the_status_tells_the_person(linked: Linked) -> None:
+    desk = linked.local.side.desk
+    async with linked.gateway.client("social-registry") as registry, linked.gateway.client("bank") as bank:
+        await handed(registry, "grievance.case", CARE, COMPLAINT, "complaint-2", UNPAID)
+        (case,) = desk.of(NOBODY)
+        asked: dict[str, Any] = {"service": "grievance.status", "purpose": CARE, "fields": ["cases"], "as_at": DAY}
+        before = await registry.exchange(subject=UNPAID, **asked)
+        done = {"case": case.number, "action": "paid_again", "acted_on": "2026-10-30", "payment": "SAM-B1"}
+        await handed(bank, "grievance.action", CARE, done, "action-1", UNPAID)
+        after = await registry.exchange(subject=UNPAID, **asked)
+        with pytest.raises(Problem) as curious:
+            await bank.exchange(subject=UNPAID, **asked)
+        of_nobody = await bank.deliver(
+            service="grievance.action",
+            purpose=CARE,
+            subject=UNPAID,
+            record=done | {"case": "GR-2026-999999"},
+            idempotency_key="action-2",
+        )
+        await reached(bank, of_nobody.id, "state", "failed")
+    told = [each for at in (before, after) for each in at.record["cases"]]
+    assert [each.get("action") for each in told] == [None, "paid_again"]
+    assert told[1]["acted_on"] == "2026-10-30"
+    assert curious.value.code == "forbidden"  # the bank reports, and learns nothing of the person's cases
 
 
 async def test_a_household_is_listed_cleared_edited_and_approved(linked: Linked) -> None:

@@ -33,6 +33,7 @@ WALLET = next(f"07712345{n:02}" for n in range(99) if payable(f"mobile:07712345{
 LATE, CASH = "RPT-EXP-LK-11-2026-09", "RPT-CASH-LK-11-2026-11"
 PAYMENT, REPORTING = "social-protection.payment", "public-finance.reporting"
 OUTREACH = "employment-support.outreach"
+THINGS = {"treasury.report": ("REPORT", "report"), "treasury.allocation": ("ALLOCATION", "letter")}
 
 
 @dataclass
@@ -51,9 +52,9 @@ class Town:
         return self.gateway.client("samurdhi")
 
     async def handed(self, client: Client, service: str, record: dict[str, Any], purpose: str = PAYMENT) -> Delivery:
-        kind = "REPORT" if service.startswith("treasury") else "NIC"
+        kind, thing = THINGS.get(service, ("NIC", ""))
         key = str(record.get("payment") or record.get("report") or record.get("letter") or record["to"]).lstrip("+")
-        about = subject(**{kind: record["report"] if kind == "REPORT" else NIC})
+        about = subject(**{kind: record[thing] if thing else NIC})
         asked: dict[str, Any] = {"service": service, "purpose": purpose, "subject": about, "record": record}
         found = await client.deliver(**asked, idempotency_key=f"{service}-{key}")
         done = await client.delivery_finished(found.id, longest_pause=0.2, within=30)
@@ -160,6 +161,29 @@ async def an_account_is_confirmed_to_who_holds_the_person_s_word_for_its_number(
         await recorded(client, "account-1", whose, ["LK/COM/BANK"], PAYMENT, "bank.account")
         held = await client.exchange(**asked, fields=fields)
     assert held.record == {"account_open": True, "held_by_person": True, "card": "issued", "nominee": "none"}
+
+
+async def the_month_s_letter_allots_to_the_zones_what_their_people_are_then_paid(town: Town) -> None:
+    """The letter to the district accounts, then the orders to individual accounts, then the bank's reconciliation."""
+    zones = [{"zone": "LK-1103", "account": "0012345678", "amount": "4500.00"}]
+    letter = {"letter": "ALC-SAM-LK-11-2026-10", "programme": "samurdhi", "unit": "LK-11", "month": "2026-10"}
+    record: dict[str, Any] = {**letter, "currency": "LKR", "total": "4500.00", "zones": zones}
+    book, _ = town.treasury
+    async with town.mis() as client:
+        done = await town.handed(client, "treasury.allocation", record, REPORTING)
+        assert done.receiver_state == "RECEIVED"
+        await town.handed(client, "bank.order", order("SAM-A1", "account", "7010", ACCOUNT))
+        town.bank.close_day(date(2026, 11, 16))
+        paid = await state(client, "bank", "SAM-A1")
+        whole: dict[str, Any] = {"service": "treasury.allocation", "purpose": REPORTING}
+        wrong = {**record, "letter": "ALC-SAM-LK-11-2026-11", "month": "2026-11", "total": "4500.01"}
+        refused = await client.deliver(
+            **whole, subject=subject(ALLOCATION=wrong["letter"]), record=wrong, idempotency_key="wrong-letter"
+        )
+        ended = await client.delivery_finished(refused.id, longest_pause=0.2, within=30)
+    assert (book.letters["ALC-SAM-LK-11-2026-10"][0], ended.state) == (record, "failed")
+    assert (paid["state"], paid["amount"]) == ("paid", zones[0]["amount"])
+    assert len(book.letters) == 1
 
 
 async def the_post_pays_by_card_and_sends_details(town: Town) -> None:
@@ -272,6 +296,7 @@ PARTS = (
     a_wallet_is_paid_and_the_provider_s_callback_settles_the_delivery,
     the_bank_pays_and_gives_back_what_nobody_came_for,
     an_account_is_confirmed_to_who_holds_the_person_s_word_for_its_number,
+    the_month_s_letter_allots_to_the_zones_what_their_people_are_then_paid,
     the_post_pays_by_card_and_sends_details,
     a_report_is_taken_and_a_late_one_is_alerted,
     every_unit_reports_every_kind_up_the_line_in_time_or_late,

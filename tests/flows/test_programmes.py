@@ -276,6 +276,10 @@ async def public_works_takes_on_whom_the_registry_has_out_of_work(town: Town) ->
     assert list(outcomes.values()) == ["taken", "at work", "not registered"]
     await seen(lambda: town.events("public_works", "enrolled"), "the enrolment")
     assert town.events("public_works", "enrolled")[0]["member_id"] == jobless.member_id
+    ask = {"service": "public_works.enrolment", "purpose": PURPOSE, "fields": ["enrolled"]}
+    async with town.gateway.client("social-registry") as registry:
+        answer = await registry.exchange(subject=person(numbers[0]), **ask)
+    assert answer.record == {"enrolled": True}
 
 
 async def the_local_office_s_offers_are_for_whom_the_person_lets_see_them(town: Town) -> None:

@@ -3,16 +3,13 @@
 
 import json
 import random
-import re
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cache
 from typing import Any
-from urllib.parse import urlsplit
 
-import jsonschema
 import pytest
 import xmlschema
 from lxml import etree
@@ -29,6 +26,7 @@ from adapters.second_wires.national_id import wire as people
 from sandbox.agencies.bank.book import Booking, Instruction
 from sandbox.agencies.bank.lists import report
 from sandbox.agencies.bank.statements import notification, statement
+from tests.two_judges import agree, slow
 
 BY_DAY, BY_NIGHT = 60, 3_000  # changed messages of each contract
 DAY = date(2026, 11, 2)
@@ -177,42 +175,6 @@ def test_an_xsd_is_judged_alike_many_times(name: str) -> None:
 
 # --- JSON -----------------------------------------------------------------------------------------------------------
 
-ODD: list[Any] = [
-    None,
-    True,
-    0,
-    -1,
-    10**12,
-    1.5,
-    "",
-    " ",
-    "x",
-    "2026-02-30",
-    "2026-02-28",
-    "2026-11-02T09:00:00Z",
-    "\u0d9a",
-    [],
-    {},
-    [{}],
-]
-FORMATS = jsonschema.FormatChecker(("date",))  # what both have to know: the library leaves these to others
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
-
-
-@FORMATS.checks("date-time", raises=ValueError)
-def moment(value: object) -> bool:
-    """RFC 3339 section 5.6."""
-    if not isinstance(value, str):
-        return True
-    return bool(_MOMENT.fullmatch(value) and datetime.fromisoformat(value.replace("z", "Z")))
-
-
-@FORMATS.checks("uri", raises=ValueError)
-def uri(value: object) -> bool:
-    """RFC 3986 section 3: a scheme, and nothing outside ASCII."""
-    return not isinstance(value, str) or (bool(urlsplit(value).scheme) and value.isascii() and " " not in value)
-
-
 REPLY = "#/operations/~1registry~1sync~1search/responses/default"
 CHECKED = "#/operations/~1registry~1sync~1check-enrollment/responses/200"
 BY_ADAPTER = {
@@ -272,56 +234,10 @@ def json_contracts() -> dict[str, list[Any]]:
     return {name: [each for each in values if slow(name).is_valid(each)] for name, values in found.items()}
 
 
-def document(name: str) -> dict[str, Any]:
-    """The schema that a name means, with its dialect."""
-    path, _, pointer = name.partition("#")
-    whole: dict[str, Any] = json.loads((schemas.FOLDER / path).read_bytes())
-    dialect = whole.get("$schema", "http://json-schema.org/draft-04/schema#")
-    return {**whole, "$schema": dialect, "$ref": f"#{pointer}"} if pointer else whole
-
-
-@cache
-def slow(name: str) -> Any:
-    schema = document(name)
-    return jsonschema.validators.validator_for(schema)(schema, format_checker=FORMATS)
-
-
-@cache
-def fast(name: str) -> schemas.Validator:
-    return schemas.compiled(document(name), name) if name.startswith("/") else schemas.validator(name)
-
-
-def changed_json(good: Any, draw: random.Random) -> Any:
-    value = deepcopy(good)
-    for _ in range(draw.randint(1, 2)):
-        holders = list(_holders(value))
-        holder = draw.choice(holders)
-        keys: list[Any] = list(holder) if isinstance(holder, dict) else list(range(len(holder)))
-        act = draw.choice(["replace", "replace", "remove", "add"])
-        if act == "add" and isinstance(holder, dict):
-            holder[draw.choice(["more", "status", "data"])] = deepcopy(draw.choice(ODD))
-        elif keys and act == "remove":
-            del holder[draw.choice(keys)]
-        elif keys:
-            holder[draw.choice(keys)] = deepcopy(draw.choice(ODD))
-    return value
-
-
-def _holders(value: Any) -> Iterator[Any]:
-    if isinstance(value, dict | list):
-        yield value
-        for below in value.values() if isinstance(value, dict) else value:
-            yield from _holders(below)
-
-
 def agree_on_json(name: str, count: int) -> None:
     good = json_contracts()[name]
     assert good, "a contract without a good message proves nothing"
-    draw, verdicts = random.Random(name.rpartition("adapters/")[2]), set()
-    for value in (*good, *(changed_json(draw.choice(good), draw) for _ in range(count))):
-        verdicts.add(verdict := fast(name).is_valid(value))
-        assert verdict == slow(name).is_valid(value), json.dumps(value)
-    assert verdicts == {True, False}
+    assert agree(name, good, count, name.rpartition("adapters/")[2]) == {True, False}
 
 
 OWN_SHAPES = ["employment_offices", "field_verification", "grievance", "health", "treasury"]
@@ -346,8 +262,9 @@ def test_a_json_contract_is_judged_alike_many_times(name: str) -> None:
 def test_no_contract_of_an_agency_is_left_out() -> None:
     """A new XSD or JSON Schema below `schemas/agency` is judged here, or is named with who judges it."""
     elsewhere = {"mockoon-ess.json", "authentication-service-openapi.json"}  # documents that no message is checked with
-    elsewhere |= {"messages-calls.extract.json"}  # Prism, tests/outside/test_prism_contracts.py
-    elsewhere |= {path.name for path in AGENCY.glob("hmrc-individuals/*.json")}  # Prism, and test_sandbox_tax.py
+    elsewhere |= {"messages-calls.extract.json"}  # test_requests_fit_contracts.py, test_sandbox_messaging.py
+    elsewhere |= {path.name for path in AGENCY.glob("hmrc-individuals/*.json")}  # test_every_schema_agrees.py
+    elsewhere |= {path.name for path in AGENCY.glob("own/*.json")}  # there, too, and test_own_profiles_agree.py
     helpers = {path.name for folder in ("x-road", "stand-ins") for path in (AGENCY / folder).glob("*.xsd")}
     here = {f"{name}.xsd" for name in XML} | {name.partition("#")[0].rpartition("/")[2] for name in JSON}
     stored = {path.name for path in AGENCY.rglob("*") if path.suffix in {".xsd", ".json"}}

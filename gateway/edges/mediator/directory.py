@@ -7,17 +7,21 @@ is asked for, and is a claim: what is allowed is told to the system of the certi
 Source: GovStack Information Mediator, Directory Services API 1.0, and its test/openAPI features.
 """
 
+from collections.abc import Iterable
 from typing import Annotated
 
 import orjson
 from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse, Response
 
-from ..xroad.asking import offers_of, service_code
+from ...catalogue import Offer
+from ...wiring import Services
+from ..xroad.asking import offers_of
+from ..xroad.carrying import is_own
 from ..xroad.codes import XRoadError
 from ..xroad.identifiers import Provider, segment
-from ..xroad.metadata import allowed_offers, parties
-from ..xroad.openapi import service_document
+from ..xroad.metadata import allowed_offers, endpoints, parties
+from ..xroad.openapi import own_document, service_document
 from . import described
 from .rights import allowed_services
 from .route import Anybody, Application, Here, MediatorRoute
@@ -55,23 +59,26 @@ def _client(parts: tuple[str, ...], name: str, system: str) -> dict[str, object]
 @router.get(f"{PLACE}/listMethods")
 async def list_methods(provider: Application, _who: Anybody, here: Here) -> Listed:
     """listMethods: what the application offers; an empty list for one that is not known."""
-    codes = [service_code(each) for each in offers_of(provider.id, here).values()]
     async with here.db.read() as connection:
-        codes += [each.code for each in await described.of_application(connection, provider.id)]
-    return {"member": [_method(provider, each) for each in sorted({*codes})]}
+        own = [each.code for each in await described.of_application(connection, provider.id)]
+    return _listed(provider, offers_of(provider.id, here).values(), own, here)
 
 
 @router.get(f"{PLACE}/allowedMethods")
 async def allowed_methods(provider: Application, who: Anybody, here: Here) -> Listed:
     """allowedMethods: of these, what the system of the certificate may call."""
-    codes = {service_code(each) for each in await allowed_offers(provider, who, here)}
     async with here.db.read() as connection:
         own = {each.code for each in await described.of_application(connection, provider.id)}
-    codes |= own & await allowed_services(provider.id, who.system, own, here.db)
-    return {"member": [_method(provider, each) for each in sorted(codes)]}
+    allowed = own & await allowed_services(provider.id, who.system, own, here.db)
+    return _listed(provider, await allowed_offers(provider, who, here), allowed, here)
 
 
-def _method(provider: Provider, code: str) -> dict[str, object]:
+def _listed(provider: Provider, offers: Iterable[Offer], own: Iterable[str], here: Services) -> Listed:
+    found = {code: [{"method": "POST", "path": "/"}] for code in own} | endpoints(provider.id, offers, here)
+    return {"member": [_method(provider, code, found[code]) for code in sorted(found)]}
+
+
+def _method(provider: Provider, code: str, paths: list[dict[str, str]]) -> dict[str, object]:
     _instance, member_class, member, application = provider.parts
     return {
         "serviceType": "OPENAPI",
@@ -79,7 +86,7 @@ def _method(provider: Provider, code: str) -> dict[str, object]:
         "memberCode": member,
         "applicationCode": application,
         "serviceCode": code,
-        "endpointList": {"member": [{"method": "POST", "path": "/"}]},
+        "endpointList": {"member": paths},
     }
 
 
@@ -98,6 +105,8 @@ async def get_openapi(
 
 
 async def _document(provider: Provider, code: str, here: Here) -> str | None:
+    if is_own(provider.id, code, here.profile):
+        return orjson.dumps(own_document(here.profile)).decode()
     offer = offers_of(provider.id, here).get(code)
     if offer is not None:
         return orjson.dumps(service_document(offer, here.profile)).decode()

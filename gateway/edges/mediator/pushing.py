@@ -60,7 +60,8 @@ class Pushing:
         if not failure:
             await self._done(claimed, row, "acknowledged")
             return
-        await self._later(claimed, row, failure)
+        async with self.db.write() as connection:  # no try is the last: its subscriber said how long it waits
+            await jobs.again(connection, claimed, failure, now=utc_now().timestamp())
 
     async def _posted(self, url: str, event: Any) -> str:
         """Why it was not taken; empty when it was."""
@@ -79,14 +80,6 @@ class Pushing:
             if row is not None:
                 await self.store.settle(connection, row, state, utc_now())
             await jobs.finish(connection, claimed.kind, claimed.ref)
-
-    async def _later(self, claimed: jobs.Job, row: Any, failure: str) -> None:
-        async with self.db.write() as connection:
-            if not claimed.last_try:
-                await jobs.again(connection, claimed, failure, now=utc_now().timestamp())
-                return
-            await self.store.settle(connection, row, "failed", utc_now())
-            await jobs.bury(connection, claimed, failure)
 
     async def expire(self, now: datetime) -> None:
         """End what has waited longer than its subscriber wanted; and see to it that what is pushed in order goes on."""

@@ -68,14 +68,7 @@ async def allow(right: Right, by: str, here: "Services") -> None:
     Raises:
         ConsentError: a party is not spelled like one.
     """
-    service, member = service_id(right.provider, right.service, here), member_of(right.provider)
-    controlling = Controlling(here.db, here.log)
-    same = _same(await standing(member, here.db), right, service)
-    for each in same:
-        if each.kind == "stop":
-            await controlling.ended(each.id, member=member, by=by)
-    if not any(each.kind == "approval" for each in same):
-        await controlling.placed("approval", right.provider, right.consumer, service, reason=REASON, by=by)
+    await _turned(right, by, here, ends="stop", places="approval")
 
 
 async def deny(right: Right, by: str, here: "Services") -> None:
@@ -84,14 +77,18 @@ async def deny(right: Right, by: str, here: "Services") -> None:
     Raises:
         ConsentError: a party is not spelled like one.
     """
+    await _turned(right, by, here, ends="approval", places="stop")
+
+
+async def _turned(right: Right, by: str, here: "Services", *, ends: str, places: str) -> None:
     service, member = service_id(right.provider, right.service, here), member_of(right.provider)
     controlling = Controlling(here.db, here.log)
     same = _same(await standing(member, here.db), right, service)
     for each in same:
-        if each.kind == "approval":
+        if each.kind == ends:
             await controlling.ended(each.id, member=member, by=by)
-    if not any(each.kind == "stop" for each in same):
-        await controlling.placed("stop", right.provider, right.consumer, service, reason=REASON, by=by)
+    if not any(each.kind == places for each in same):
+        await controlling.placed(places, right.provider, right.consumer, service, reason=REASON, by=by)
 
 
 def _same(controls: Iterable[Control], right: Right, service: str) -> list[Control]:

@@ -164,14 +164,18 @@ class Store:
 
     async def stop(self, connection: AsyncConnection, topic: Topic, event_id: str, now: datetime) -> None:
         """Hand an event out to nobody any more."""
-        waiting = update(tables.delivery).filter_by(event=event_id, state=WAITING)
-        await connection.execute(waiting.values(state="stopped", updated=now.timestamp()))
         stopped = update(tables.event).filter_by(id=event_id).values(state="stopped", sealed=None)
         await connection.execute(stopped)
+        waiting = update(tables.delivery).filter_by(event=event_id, state=WAITING)
+        await connection.execute(waiting.values(state="stopped", updated=now.timestamp()))
         await self.entry(connection, "stopped", now, topic.facts(event=event_id))
 
     async def settle(self, connection: AsyncConnection, row: Row, state: str, now: datetime) -> None:
-        """End one delivery; when it was the last, the event's content is erased."""
+        """End one delivery; when it was the last, the event's content is erased.
+
+        The event is locked first: of two that end at the same moment, the later one sees that it is the last.
+        """
+        await connection.execute(select(tables.event.c.id).filter_by(id=row["event"]).with_for_update())
         ended = update(tables.delivery).where(tables.delivery.c.id == row["id"], tables.delivery.c.state == WAITING)
         if not (await connection.execute(ended.values(state=state, updated=now.timestamp()))).rowcount:
             return

@@ -6,7 +6,7 @@ Under `/v1/agreements`, ahead of the routes that take an agreement's id.
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends
 from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -26,7 +26,7 @@ from ...review.drafted import Drafted, recorded_by
 from ...review.replay import Replaying
 from ...wiring import Services
 from ..body import StrictRoute
-from .agreements import Changer
+from .agreements import Changer, Version
 from .consents import PersonRefs
 from .deps import Caller, caller, database, services
 from .proposals import previewed
@@ -36,7 +36,6 @@ from .shapes import Reference, Shape, SubjectIn
 router = APIRouter(prefix="/agreements", tags=["agreements"], route_class=StrictRoute)
 
 Reading = Annotated[Database, Depends(database)]
-Version = Annotated[int, Query(ge=1, le=1_000_000)]
 MOST_PEOPLE = 100
 
 

@@ -6,7 +6,7 @@ scope `agreement`. What the document must look like: `schemas/own/agreement.v1.j
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 from pydantic import Field, StringConstraints
 
 from consent import member_of, store
@@ -27,6 +27,7 @@ router = APIRouter(prefix="/agreements", tags=["agreements"], route_class=Strict
 
 Jws = Annotated[str, StringConstraints(max_length=200_000)]
 Changer = Annotated[Caller, Depends(having("agreement"))]
+Version = Annotated[int, Query(ge=1, le=1_000_000)]
 Recordings = Annotated[Recording, Depends(recording)]
 
 
@@ -66,7 +67,7 @@ async def get_agreement(
     agreement_id: str,
     who: Annotated[Caller, Depends(caller)],
     db: Annotated[Database, Depends(database)],
-    version: int | None = None,
+    version: Version | None = None,
 ) -> dict[str, object]:
     """One version, the newest unless named: document, signatures, and the same in plain sentences."""
     with refusals():

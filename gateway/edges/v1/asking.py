@@ -125,6 +125,19 @@ def check_case(case: str | None, profile: Profile, name: str = "case") -> None:
             raise bad(name, f"The {name} reference has the form of an identifier of type {kind}; send your own.")
 
 
+def check_id(id_: str | None, profile: Profile) -> None:
+    """An id of the caller's own choosing stands in entries for good, so it is no person's number.
+
+    Raises:
+        ProblemError: it has the form of one; the text names the type, never the value.
+    """
+    for kind in sorted(profile.recognisable):
+        if id_ and profile.patterns[kind].fullmatch(id_):
+            raise bad(
+                "identifier", f"The id has the form of an identifier of type {kind}, and ids are logged; make one."
+            )
+
+
 def _check_claim(ask: Ask, offer: Offer) -> None:
     assert ask.claim is not None
     if ask.claim.name not in offer.service.claims:

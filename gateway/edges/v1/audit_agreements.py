@@ -22,8 +22,8 @@ from ...review.replay import Replaying
 from ...review.rule_history import of_agreement, of_consents, with_history
 from ...trust import register
 from ..body import StrictRoute
-from .agreement_views import Version, made_up_people, newest
-from .agreements import shown, summary
+from .agreement_views import made_up_people, newest
+from .agreements import Version, shown, summary
 from .asking import check_subject
 from .audit import Here, Read
 from .consents import shown as shown_consent

@@ -5,12 +5,11 @@ objections. One consent is a JSON object, many are JSON Lines (`schemas/own/cons
 with an `id` may be sent again any number of times. Needs scope `consent`.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from typing import Annotated, Any, Literal
 
-import orjson
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import Field, StringConstraints
 
@@ -18,27 +17,22 @@ from audit import new_id
 from consent import Consent, Objection, member_of
 from consent import register as people
 from consent.document import moment_text
-from consent.errors import ConsentError
 
 from ...consent_lines import Givers, consent_line
 from ...db import Database
 from ...gate import utc_now
 from ...model import Subject
-from ...recording import LINES_AN_ENTRY, Recording, Told
-from ...trust.errors import NoIdentifier
+from ...recording import Recording, Told
 from ...trust.person import PersonRef
 from ...wiring import Services
 from .. import body as bodies
-from .asking import check_subject
+from .asking import check_id, check_subject
 from .deps import Caller, database, having, person_ref, services
-from .problems import ProblemError
+from .many import recorded, told_members
 from .recordings import recording, refusals
 from .shapes import Code, Shape, SubjectIn
 
 router = APIRouter(tags=["consents"], route_class=bodies.StrictRoute)
-
-MOST_LINES = 10_000
-MOST_BYTES = 32 * 1024 * 1024
 
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Codes = Annotated[frozenset[Code], Field(max_length=100)]
@@ -70,7 +64,13 @@ async def consent_reader(
     """A line in, the caller's own consent out."""
     givers = Givers(here.profile.givers, here.profile.today(utc_now()))
     controller = member_of(who.system)
-    return partial(consent_line, controller=controller, person_ref=refs, numbers=ref.numbers, givers=givers)
+
+    def read(line: object) -> Consent:
+        given = consent_line(line, controller=controller, person_ref=refs, numbers=ref.numbers, givers=givers)
+        check_id(given.id, here.profile)
+        return given
+
+    return read
 
 
 Reading = Annotated[Callable[[object], Consent], Depends(consent_reader)]
@@ -99,16 +99,8 @@ class ObjectionIn(Shape):
 @router.post("/consents", status_code=201, responses={400: {}, 409: {}, 413: {}})
 async def post_consents(request: Request, who: Recorder, reading: Reading, recordings: Recordings) -> Response:
     """Record one consent (`application/json`), or up to 10,000 (`application/x-ndjson`, a result line for each)."""
-    if request.headers.get("content-type", "").startswith("application/x-ndjson"):
-        lines = [line async for line in _bounded(bodies.json_lines(request, largest=MOST_BYTES))]
-        return await _many(lines, who, reading, recordings)
-    line = await bodies.read_json(request)
-    with refusals():
-        consent = reading(line)
-        (told,) = await recordings.consents([consent], by=member_of(who.system))
-    if told.outcome == people.CONFLICT:
-        raise ProblemError("conflict", "This id stands for another consent: use a new one.")
-    return _json(_told(told), 201 if told.outcome == people.RECORDED else 200)
+    record = partial(recordings.consents, by=member_of(who.system))
+    return await recorded(request, reading, record, what="consent")
 
 
 @router.get("/consents")
@@ -137,21 +129,26 @@ async def post_withdrawals(
         withdrawn = await recordings.withdrawals_of(
             refs(body.subject.value()), controller=member_of(who.system), purposes=body.purposes
         )
-    return {"withdrawn": [_told(each) for each in withdrawn]}
+    return {"withdrawn": [told_members(each) for each in withdrawn]}
 
 
 @router.post("/consents/{consent_id}/withdraw", responses={404: {}})
 async def post_withdrawal(consent_id: str, who: Recorder, recordings: Recordings) -> dict[str, object]:
     """Withdraw one consent; counts from the next decision on. Again: `unchanged`."""
     with refusals():
-        return _told(await recordings.withdrawal(consent_id, controller=member_of(who.system)))
+        return told_members(await recordings.withdrawal(consent_id, controller=member_of(who.system)))
 
 
 @router.post("/objections", status_code=201, responses={400: {}, 409: {}})
 async def post_objection(
-    body: ObjectionIn, who: Recorder, refs: PersonRefs, recordings: Recordings
+    body: ObjectionIn,
+    who: Recorder,
+    refs: PersonRefs,
+    recordings: Recordings,
+    here: Annotated[Services, Depends(services)],
 ) -> dict[str, object]:
     """Record an objection or a restriction that the caller's member upheld; it subtracts from every exchange."""
+    check_id(body.id, here.profile)
     objection = Objection(
         id=body.id or str(new_id()),
         subject_ref=refs(body.subject.value()),
@@ -179,47 +176,7 @@ async def post_lift(objection_id: str, who: Recorder, recordings: Recordings) ->
     """Lift one. Again: `unchanged`."""
     with refusals():
         receipt = await recordings.objection_lifted(objection_id, by=member_of(who.system))
-    return _told(Told(objection_id, "lifted" if receipt else people.UNCHANGED, receipt))
-
-
-async def _many(
-    lines: list[object], who: Caller, reading: Callable[[object], Consent], recordings: Recording
-) -> Response:
-    """A result line for every line, in order; a line that cannot be used stops no other."""
-    results: list[dict[str, object]] = []
-    for start in range(0, len(lines), LINES_AN_ENTRY):  # others have their turn in between
-        some = [_read(line, reading) for line in lines[start : start + LINES_AN_ENTRY]]
-        with refusals():
-            told = iter(
-                await recordings.consents(
-                    [each for each in some if isinstance(each, Consent)], by=member_of(who.system)
-                )
-            )
-        results += [_told(next(told)) if isinstance(each, Consent) else each for each in some]
-    body = b"".join(orjson.dumps({"line": number} | each) + b"\n" for number, each in enumerate(results, 1))
-    return Response(body, 200, media_type="application/x-ndjson")
-
-
-def _read(line: object, reading: Callable[[object], Consent]) -> Consent | dict[str, object]:
-    """The consent, or the result line that says why there is none."""
-    try:
-        return reading(line)
-    except (ConsentError, NoIdentifier, ProblemError) as error:
-        return {"outcome": "refused", "detail": error.detail}
-
-
-async def _bounded(lines: AsyncIterator[object]) -> AsyncIterator[object]:
-    count = 0
-    async for line in lines:
-        count += 1
-        if count > MOST_LINES:
-            raise ProblemError("bad_request.too_large", f"Send at most {MOST_LINES} lines at once.")
-        yield line
-
-
-def _told(told: Told) -> dict[str, object]:
-    members: dict[str, object] = {"id": told.id, "outcome": told.outcome}
-    return members | ({"receipt": told.receipt} if told.receipt else {})
+    return told_members(Told(objection_id, "lifted" if receipt else people.UNCHANGED, receipt))
 
 
 def shown(consent: Consent, now: datetime) -> dict[str, Any]:
@@ -254,7 +211,3 @@ def _shown_objection(objection: Objection) -> dict[str, object]:
         "recipients": sorted(objection.recipients),
         "lifted_at": objection.lifted_at.isoformat() if objection.lifted_at else None,
     }
-
-
-def _json(value: object, status: int) -> Response:
-    return Response(orjson.dumps(value), status, media_type="application/json")

@@ -5,40 +5,34 @@ the agency is not asked. One is a JSON object, many are JSON Lines; a line with 
 times. Needs scope `consent`.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any
 
-import orjson
 from fastapi import APIRouter, Depends, Query, Request, Response
-from fastapi.exceptions import RequestValidationError
 from pydantic import AwareDatetime, StringConstraints
 
 from audit import Log, new_id
 from consent import Relationship, member_of
-from consent import register as people
-from consent.errors import ConsentError
 from consent.relating import list_relationships
 
 from ...db import Database
 from ...gate import utc_now
 from ...profile import Profile
-from ...recording import LINES_AN_ENTRY, Told
 from ...relating import Relating
-from ...trust.errors import NoIdentifier
 from ...wiring import Services
 from .. import body as bodies
-from .asking import bad, check_case
+from .asking import bad, check_case, check_id
 from .consents import Id, PersonRefs, RefOf
 from .deps import Caller, audit_log, database, having, services
+from .many import recorded, told_members
 from .problems import ProblemError
 from .recordings import refusals
 from .shapes import Reference, Shape, SubjectIn, shaped
 
 router = APIRouter(tags=["relationships"], route_class=bodies.StrictRoute)
 
-MOST_LINES = 10_000
-MOST_BYTES = 32 * 1024 * 1024
 KIND = r"^[a-z][a-z0-9_]{0,63}$"
 
 Holder = Annotated[Caller, Depends(having("consent"))]
@@ -83,16 +77,8 @@ LineReader = Annotated[Callable[[object], Relationship], Depends(line_reader)]
 @router.post("/relationships", status_code=201, responses={400: {}, 403: {}, 409: {}, 413: {}, 415: {}})
 async def post_relationships(request: Request, who: Holder, read: LineReader, changes: Changes) -> Response:
     """Declare one (`application/json`), or up to 10,000 (`application/x-ndjson`, a result line for each)."""
-    if request.headers.get("content-type", "").startswith("application/x-ndjson"):
-        lines = [line async for line in _bounded(bodies.json_lines(request, largest=MOST_BYTES))]
-        return await _many(lines, who, read, changes)
-    with refusals():
-        relationship = read(await bodies.read_json(request))
-        (told,) = await changes.declared([relationship], by=member_of(who.system))
-    if told.outcome == people.CONFLICT:
-        raise ProblemError("conflict", "This id stands for another relationship: use a new one.")
-    status = 201 if told.outcome == people.RECORDED else 200
-    return Response(orjson.dumps(_told(told)), status, media_type="application/json")
+    record = partial(changes.declared, by=member_of(who.system))
+    return await recorded(request, read, record, what="relationship")
 
 
 @router.get("/relationships", responses={400: {}})
@@ -116,17 +102,18 @@ async def get_relationships(
 async def post_end(relationship_id: str, who: Holder, changes: Changes) -> dict[str, Any]:
     """End one; counts from the next decision on. Again: `unchanged`."""
     with refusals():
-        return _told(await changes.ended(relationship_id, by=member_of(who.system)))
+        return told_members(await changes.ended(relationship_id, by=member_of(who.system)))
 
 
 def _relationship(line: RelationshipIn, member: str, refs: RefOf, profile: Profile) -> Relationship:
-    """Raises ProblemError: it is another member's, of no length, or its case has the form of an identifier."""
+    """Raises ProblemError: it is another member's, of no length, or its id or case has the form of an identifier."""
     holder = line.holder or member
     if member_of(holder) != member:
         raise ProblemError("forbidden", "A member declares its own relationships: holder is it, or one of its systems.")
     if line.valid_from >= line.valid_until:
         raise bad("shape", "/valid_until: must be later than valid_from.")
     check_case(line.case, profile)
+    check_id(line.id, profile)
     return Relationship(
         id=line.id or str(new_id()),
         subject_ref=refs(line.subject.value()),
@@ -136,45 +123,6 @@ def _relationship(line: RelationshipIn, member: str, refs: RefOf, profile: Profi
         valid_from=line.valid_from,
         valid_until=line.valid_until,
     )
-
-
-async def _many(
-    lines: list[object], who: Caller, read: Callable[[object], Relationship], changes: Relating
-) -> Response:
-    """A result line for every line, in order; a line that cannot be used stops no other."""
-    results: list[dict[str, Any]] = []
-    for start in range(0, len(lines), LINES_AN_ENTRY):  # others have their turn in between
-        some = [_read(line, read) for line in lines[start : start + LINES_AN_ENTRY]]
-        usable = [each for each in some if isinstance(each, Relationship)]
-        with refusals():
-            told = iter(await changes.declared(usable, by=member_of(who.system)))
-        results += [_told(next(told)) if isinstance(each, Relationship) else each for each in some]
-    content = b"".join(orjson.dumps({"line": number} | each) + b"\n" for number, each in enumerate(results, 1))
-    return Response(content, 200, media_type="application/x-ndjson")
-
-
-def _read(line: object, read: Callable[[object], Relationship]) -> Relationship | dict[str, Any]:
-    """The relationship, or the result line that says why there is none."""
-    try:
-        return read(line)
-    except (ConsentError, NoIdentifier, ProblemError) as error:
-        return {"outcome": "refused", "detail": error.detail}
-    except RequestValidationError as error:
-        return {"outcome": "refused", "detail": f"not the documented shape: {len(error.errors())} faults"}
-
-
-async def _bounded(lines: AsyncIterator[object]) -> AsyncIterator[object]:
-    count = 0
-    async for line in lines:
-        count += 1
-        if count > MOST_LINES:
-            raise ProblemError("bad_request.too_large", f"Send at most {MOST_LINES} lines at once.")
-        yield line
-
-
-def _told(told: Told) -> dict[str, Any]:
-    members: dict[str, Any] = {"id": told.id, "outcome": told.outcome}
-    return members | ({"receipt": told.receipt} if told.receipt else {})
 
 
 def _shown(each: Relationship, now: datetime) -> dict[str, Any]:

@@ -24,7 +24,7 @@ MOST = 100
 async def get_traffic(who: Keeper, here: Annotated[Services, Depends(services)]) -> dict[str, Any]:
     """The newest hundred pieces of work, and the groups of dead letters that were meant for these systems."""
     systems = kept(who, (await here.trust.register()).systems)
-    targets = {each.id for each in systems} | {f"{each.dci_id}/{one.name}" for each in systems for one in each.services}
+    targets = letters.targets(systems)
     found = [(each.id, one) for each in systems for one in await recent(here.db, each.id, utc_now(), most=MOST)]
     newest = sorted(found, key=lambda pair: -pair[1].created)[:MOST]
     async with here.db.read() as connection:

@@ -29,7 +29,7 @@ OURS = "urn:sandhi:x-road:header"
 OBJECT_TYPE = f"{{{IDENTIFIERS}}}objectType"
 MUST_UNDERSTAND = f"{{{SOAP}}}mustUnderstand"
 TEXTS = frozenset({"id", "userId", "issue", "protocolVersion"})
-KNOWN = TEXTS | {"client", "service"}
+KNOWN = TEXTS | {"client", "service", "securityServer"}
 REQUIRED = ("client", "service", "id", "protocolVersion")
 PURPOSE = f"{{{OURS}}}purpose"
 REPRESENTED = f"{{{REPRESENTATION}}}representedParty"
@@ -58,6 +58,7 @@ def read_soap(message: bytes, who: Caller, request_id: str) -> Soap:
     _check_version(_text(found["protocolVersion"]))
     _check_client(found["client"], who)
     provider, code = _service(found["service"])
+    _check_server(found.get("securityServer"))
     if etree.QName(body).localname != code:
         raise XRoadError(BAD_REQUEST, "The body element is not called like the service of the header.")
     called = Called(
@@ -128,6 +129,15 @@ def _check_client(block: etree._Element, who: Caller) -> None:
         raise XRoadError(BAD_REQUEST, "The client is a SUBSYSTEM, as it is registered here.")
     if "/".join(_parts(block, PARTS)) != who.system:
         raise XRoadError(NOT_THE_CLIENT, "The client is not the system that this certificate is registered for.")
+
+
+def _check_server(block: etree._Element | None) -> None:
+    """There is one server; who names another than the service's own is still answered by it. Source: PR-TARGETSS."""
+    if block is None:
+        return
+    if block.get(OBJECT_TYPE) != "SERVER":
+        raise XRoadError(BAD_REQUEST, "The security server has objectType SERVER.")
+    _parts(block, (*PARTS[:3], "serverCode"))
 
 
 def _service(block: etree._Element) -> tuple[Provider, str]:

@@ -16,9 +16,10 @@ from ...trust.caller import Caller
 from ...trust.parties import Member, System
 from ...wiring import Services
 from .asking import agreed_purposes, known_offer, offers_of, service_code
+from .carrying import GATEWAY_SERVICE, dci_paths, is_own
 from .codes import BAD_REQUEST, UNKNOWN_MEMBER, XRoadError
 from .identifiers import PARTS, Provider, provider_of, segment
-from .openapi import service_document
+from .openapi import own_document, service_document
 
 JSON_NAMES = ("xroad_instance", "member_class", "member_code", "subsystem_code")
 XROAD = "http://x-road.eu/xsd/xroad.xsd"
@@ -29,14 +30,14 @@ async def list_methods(provider: Provider, who: Caller, request: Request, here: 
     """Every service of the provider."""
     del who, request
     await check_known(provider, here)
-    return {"service": [_method(provider, each) for each in offers_of(provider.id, here).values()]}
+    return _methods(provider, offers_of(provider.id, here).values(), here)
 
 
 async def allowed_methods(provider: Provider, who: Caller, request: Request, here: Services) -> object:
     """Those that an agreement in force lets the caller ask."""
     del request
     await check_known(provider, here)
-    return {"service": [_method(provider, each) for each in await allowed_offers(provider, who, here)]}
+    return _methods(provider, await allowed_offers(provider, who, here), here)
 
 
 async def get_openapi(provider: Provider, who: Caller, request: Request, here: Services) -> object:
@@ -45,6 +46,8 @@ async def get_openapi(provider: Provider, who: Caller, request: Request, here: S
     code = request.query_params.get("serviceCode", "")
     if not code:
         raise XRoadError(BAD_REQUEST, "Name the service: getOpenAPI?serviceCode=...")
+    if is_own(provider.id, code, here.profile):
+        return own_document(here.profile)
     return service_document(await known_offer(provider, segment(code), here), here.profile)
 
 
@@ -56,18 +59,23 @@ async def allowed_offers(provider: Provider, who: Caller, here: Services) -> lis
 
 async def check_known(provider: Provider, here: Services) -> None:
     """Raise XRoadError unless the provider is registered here, or speaks for an agency that is linked."""
-    if provider.id not in (await here.trust.register()).systems and not offers_of(provider.id, here):
+    known = provider.id == here.profile.gateway or bool(offers_of(provider.id, here))
+    if not known and provider.id not in (await here.trust.register()).systems:
         raise XRoadError(UNKNOWN_MEMBER, "No such provider is registered here; see listClients.")
 
 
-def _method(provider: Provider, offer: Offer) -> dict[str, object]:
-    return {
-        **provider.named(JSON_NAMES),
-        "object_type": "SERVICE",
-        "service_code": service_code(offer),
-        "service_type": "OPENAPI",
-        "endpoint_list": [{"method": "POST", "path": "/"}],
-    }
+def endpoints(provider: str, offers: Iterable[Offer], here: Services) -> dict[str, list[dict[str, str]]]:
+    """What is asked at each of these services, by code; and at the gateway's own, where it is the provider."""
+    paths = {service_code(each): ["/", *dci_paths(each)] for each in offers}
+    if is_own(provider, GATEWAY_SERVICE, here.profile):
+        paths[GATEWAY_SERVICE] = dci_paths(None)
+    return {code: [{"method": "POST", "path": path} for path in each] for code, each in paths.items()}
+
+
+def _methods(provider: Provider, offers: Iterable[Offer], here: Services) -> dict[str, object]:
+    named = {**provider.named(JSON_NAMES), "object_type": "SERVICE", "service_type": "OPENAPI"}
+    found = endpoints(provider.id, offers, here)
+    return {"service": [{**named, "service_code": code, "endpoint_list": each} for code, each in found.items()]}
 
 
 async def list_clients(request: Request, here: Services) -> Response:

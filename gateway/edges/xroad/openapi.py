@@ -1,6 +1,6 @@
 """The OpenAPI document of one service as X-Road callers see it: made from its canonical schema, so it cannot differ."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import schemas
@@ -8,7 +8,11 @@ from adapters.kit.claims import CLAIMS
 
 from ...catalogue import Offer
 from ...profile import Profile
+from ..openapi import DCI_MESSAGE, ERRORS, TITLES
+from .asking import service_code
+from .carrying import GATEWAY_SERVICE, dci_paths
 
+DCI_STATUSES = (400, 401, 403, 404, 409, 413, 415, 429, 500, 503)
 DAY: Any = {"type": "string", "format": "date"}
 PROBLEM: Any = {"description": "The service's answer to a question that it does not answer: no X-Road-Error"}
 
@@ -26,12 +30,31 @@ def service_document(offer: Offer, profile: Profile) -> dict[str, Any]:
         "requestBody": {"required": True, "content": _content(_question(offer, profile))},
         "responses": answers | failures,
     }
-    return {
-        "openapi": "3.1.0",
-        "info": {"title": f"{service.id} over X-Road", "version": "1"},
-        "servers": [{"url": f"/r1/{offer.provider}/{service.id.partition('.')[2]}"}],
-        "paths": {"/": {"post": operation}},
+    paths: dict[str, Any] = {"/": {"post": operation}} | _dci(dci_paths(offer))
+    return _document(service.id, f"{offer.provider}/{service_code(offer)}", paths)
+
+
+def own_document(profile: Profile) -> dict[str, Any]:
+    """The same of the gateway's own service, which takes DCI messages to the gateway itself."""
+    return _document("DCI", f"{profile.gateway}/{GATEWAY_SERVICE}", _dci(dci_paths(None)))
+
+
+def _document(title: str, place: str, paths: Mapping[str, Any]) -> dict[str, Any]:
+    info = {"title": f"{title} over X-Road", "version": "1"}
+    return {"openapi": "3.1.0", "info": info, "servers": [{"url": f"/r1/{place}"}], "paths": dict(paths)}
+
+
+def _dci(paths: Iterable[str]) -> dict[str, Any]:
+    """DCI messages, whose members its own published files describe."""
+    answered = {"description": "The answer, or an acknowledgement", "content": _content({"type": "object"})}
+    failures = {
+        str(status): {"description": TITLES[status], "content": _content({"anyOf": [ERRORS, _x_road_error()]})}
+        for status in DCI_STATUSES
     }
+    message = {"required": True, "content": _content(DCI_MESSAGE)}
+    headers = [_header(each) for each in HEADERS if each != "Sandhi-Purpose"]  # a message states its own
+    asked = {"parameters": headers, "requestBody": message, "responses": {"200": answered} | failures}
+    return {path: {"post": {"operationId": path[1:].replace("/", "_"), **asked}} for path in paths}
 
 
 HEADERS: Mapping[str, tuple[bool, str]] = {
@@ -108,4 +131,8 @@ def _problem() -> dict[str, Any]:
 
 
 def _error() -> dict[str, Any]:
-    return _content(_object({name: {"type": "string"} for name in ("type", "message", "detail")}))
+    return _content(_x_road_error())
+
+
+def _x_road_error() -> dict[str, Any]:
+    return _object({name: {"type": "string"} for name in ("type", "message", "detail")})

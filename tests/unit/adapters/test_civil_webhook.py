@@ -141,6 +141,13 @@ def test_old_future_and_undated_deliveries_are_refused() -> None:
     assert parse_event(HEADERS, delivery(dated, timestamp=None), SECRET, NOW).event == "death"
 
 
+@pytest.mark.parametrize("odd", ["999999999999999", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"])
+def test_a_time_that_no_calendar_has_is_no_time_and_never_a_crash(odd: str) -> None:
+    undated = {**BUNDLE, "entry": BUNDLE["entry"][1:]}
+    assert code(delivery(undated, timestamp=odd)) == "stale"
+    assert code(delivery({**undated, "meta": {"lastUpdated": odd}}, timestamp=None)) == "stale"
+
+
 def test_other_topics_and_events_without_a_day_are_not_taken() -> None:
     assert code(delivery(event={"hub": {"topic": "MARRIAGE_REGISTERED"}, "context": [BUNDLE]})) == "topic"
     assert code(delivery(event={"hub": [], "context": [BUNDLE]})) == "topic"

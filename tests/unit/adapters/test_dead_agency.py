@@ -2,15 +2,17 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from tenacity import AsyncRetrying, RetryCallState
 
-from adapters.kit.breaker import ENOUGH
+from adapters.kit.breaker import ENOUGH, LONG_S, Breaker
 from adapters.kit.contract import AgencyTimeout, AgencyUnavailable
 from adapters.kit.egress import Dialler, Limits
 from adapters.kit.http_client import _pause
+from tests.broken_ways import our_time
 
 Agency = Callable[[object], Awaitable[Any]]
 PLACES, WAITING, OTHERS = 4, 40, 60
@@ -75,6 +77,46 @@ async def test_waiting_for_a_place_counts_against_the_deadline_of_who_waits(agen
     released.set()
     assert (await held).status == 200
     await dialler.close()
+
+
+async def test_an_agency_that_is_always_slower_than_an_exchange_may_take_is_left_alone_too(
+    agency: Agency, reply: type
+) -> None:
+    """The exchange's deadline may be over before the adapter's: nobody but the breaker would ever learn of it."""
+
+    async def silent(_: object) -> object:
+        await asyncio.sleep(3600)
+        return reply()
+
+    dead = await agency(silent)
+    dialler = Dialler({dead.url.partition("//")[2]})
+    http = dialler.http(dead.url, Limits(timeout_s=10_000.0, concurrent=2 * ENOUGH))
+    with our_time() as passes:
+        asked = [asyncio.create_task(http.request("GET", "/")) for _ in range(2 * ENOUGH)]
+        while len(dead.requests) < 2 * ENOUGH:
+            await asyncio.sleep(0.01)
+        for each in asked[:ENOUGH]:
+            each.cancel()
+        await asyncio.gather(*asked[:ENOUGH], return_exceptions=True)
+        assert http.breaker.health()[:2] == (False, 0), "who goes away at once says nothing of the agency"
+        passes(30.0)
+        for each in asked[ENOUGH:]:
+            each.cancel()
+        await asyncio.gather(*asked[ENOUGH:], return_exceptions=True)
+    with pytest.raises(AgencyUnavailable) as refused:
+        await http.request("GET", "/")
+    assert refused.value.code == "breaker_open"
+    await dialler.close()
+
+
+def test_a_call_that_is_given_up_late_is_an_outage_and_early_it_is_nothing() -> None:
+    now = [0.0]
+    breaker = Breaker(lambda: now[0])
+    for waited in (LONG_S - 1, LONG_S):
+        with suppress(asyncio.CancelledError), breaker.guarding():
+            now[0] += waited
+            raise asyncio.CancelledError
+    assert breaker.health()[:3] == (False, 1, 1)
 
 
 def pauses(attempt: int) -> list[float]:

@@ -93,6 +93,36 @@ async def test_a_rejected_or_unfinished_item_is_an_error(
         await client(server).search([SEARCH])
 
 
+def numbered(*numbers: str, kind: str = "NID") -> dict[str, Any]:
+    held = [{"identifier_type": kind, "identifier_value": each} for each in numbers]
+    return {"status": "succ", "data": {"reg_records": [PERSON | {"identifier": held}]}}
+
+
+@pytest.mark.parametrize(
+    ("item", "ours"),
+    [
+        (numbered("853400123V"), True),
+        (numbered("198534000123"), True),
+        (numbered("199012304567", "198534000123"), True),
+        (numbered("199012304567", kind="BRN"), True),
+        (numbered("199012304567"), False),
+    ],
+    ids=["asked by", "in its new form", "one of several", "of another kind", "another one"],
+)
+async def test_a_record_with_another_number_than_was_asked_by_is_never_taken_for_the_person_s(
+    agency: Agency, reply: type, item: dict[str, Any], ours: bool
+) -> None:
+    server = await agency(lambda request: reply(body=search_reply(request, [item])))
+    asked = SEARCH | {"query": {"type": "NID", "value": "853400123V"}}
+    if ours:
+        assert len((await client(server).search([asked]))[0].records) == 1
+        return
+    with pytest.raises(AgencyAnswerMalformed) as raised:
+        await client(server).search([asked])
+    assert raised.value.code == "person"
+    assert "199012304567" not in str(raised.value)
+
+
 async def test_an_answer_to_another_question_is_malformed(agency: Agency, reply: type) -> None:
     def other_transaction(request: Any) -> object:
         body = search_reply(request)
@@ -104,7 +134,12 @@ async def test_an_answer_to_another_question_is_malformed(agency: Agency, reply:
         body["message"]["search_response"][0]["reference_id"] = "another"
         return reply(body=body)
 
-    for handler in (other_transaction, other_reference):
+    def the_same_twice(request: Any) -> object:
+        body = search_reply(request)
+        body["message"]["search_response"] *= 2
+        return reply(body=body)
+
+    for handler in (other_transaction, other_reference, the_same_twice):
         server = await agency(handler)
         with pytest.raises(AgencyAnswerMalformed):
             await client(server).search([SEARCH])

@@ -11,6 +11,7 @@ from adapters.kit.contract import (
     AgencyUnavailable,
 )
 from adapters.kit.egress import Dialler, HttpClient, Limits, NotAllowed
+from adapters.kit.http_client import always
 
 Agency = Callable[[object], Awaitable[object]]
 
@@ -203,7 +204,7 @@ async def test_nothing_was_sent_when_there_was_no_connection() -> None:
 async def test_five_hundreds_are_handed_over_to_protocols_that_put_faults_in_them(agency: Agency, reply: type) -> None:
     server = await agency(lambda _: reply(500, b"<fault/>"))
     dialler, http = client(server)
-    assert (await http.request("POST", "/", faults=True)).body == b"<fault/>"
+    assert (await http.request("POST", "/", faults=always)).body == b"<fault/>"
     with pytest.raises(AgencyUnavailable):
         await http.request("POST", "/", timeout_s=0.3)
     await dialler.close()

@@ -45,6 +45,15 @@ def test_a_phrase_reads_the_same_in_english_here_and_at_the_api() -> None:
     assert phrased(LANGUAGES["en"])(said.wire()) == str(said)
 
 
+def test_a_list_without_values_is_read_as_nothing_here_and_at_the_api() -> None:
+    said = phrase("%(who)s may ask %(fields)s.", who="A", fields=())
+    assert str(said) == "A may ask nothing."
+    assert phrased(LANGUAGES["en"])(said.wire()) == str(said)
+    for code in OTHERS:
+        told = phrased(LANGUAGES[code])(said.wire())
+        assert LANGUAGES[code].words["nothing"] in told
+
+
 def test_a_phrase_is_said_in_another_language_with_its_names_and_days() -> None:
     inside = phrase("the person's consent, as recorded by %(members)s", members=("LK/GOV/WBB",))
     said = phrase("It holds from %(first)s until %(last)s.", first=date(2026, 1, 31), last=inside)

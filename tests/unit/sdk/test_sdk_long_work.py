@@ -2,16 +2,19 @@
 
 from datetime import date
 
+import httpx
 import pytest
 from sandhi_client import (
     Claim,
     Client,
+    NotFound,
     Problem,
+    TooMany,
     Unreachable,
 )
 
 from gateway.edges.v1.problems import problem
-from tests.unit.sdk.made_up import SOMEBODY, Cutting, Losing, Made
+from tests.unit.sdk.made_up import SOMEBODY, Cutting, Losing, Made, passing
 
 
 async def test_a_batch_gives_every_line_in_order(client: Client, made: Made) -> None:
@@ -56,6 +59,43 @@ async def test_a_batch_whose_answer_was_cut_is_sent_again_under_its_key(client: 
     assert first["idempotency_key"] == second["idempotency_key"]
     await client.batch_start(service="s", purpose="p", fields=["a"], lines=[("a", SOMEBODY)], idempotency_key="k")
     assert made.seen[2]["idempotency_key"] == "k" != first["idempotency_key"]
+
+
+async def test_what_may_act_twice_is_not_sent_again_unless_it_has_a_key(client: Client, made: Made) -> None:
+    inner = client.session._http._transport
+    for method, body, error in (
+        ("POST", {"a": 1}, Unreachable),
+        ("PATCH", {"a": 1}, Unreachable),
+        ("POST", {"idempotency_key": "k"}, NotFound),
+        ("PUT", {"a": 1}, NotFound),
+        ("GET", None, NotFound),
+    ):
+        client.session._http._transport = Losing(inner, "/v1/things")
+        with pytest.raises(error):
+            await client.call(method, "/v1/things", json=body)
+
+
+async def test_a_download_that_a_busy_gateway_or_an_old_token_delays_begins_later(client: Client, made: Made) -> None:
+    made.trouble += [problem("unauthenticated", "no"), passing("no_evidence")]
+    assert [line.line async for line in client.batch_results("b1")] == ["a", "b", "c"]
+    made.trouble.append(passing("too_many_requests", "3600"))
+    with pytest.raises(TooMany) as told:
+        _ = [line async for line in client.batch_results("b1")]
+    assert told.value.retry_after == 3600
+
+
+async def test_the_request_of_a_download_is_signed_where_messages_are(client: Client, made: Made) -> None:
+    asked: list[httpx.Request] = []
+    client.session._signs, inner = True, client.session._http._transport
+
+    class Seeing(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            asked.append(request)
+            return await inner.handle_async_request(request)
+
+    client.session._http._transport = Seeing()
+    assert len([line async for line in client.batch_results("b1")]) == 3
+    assert {"signature", "signature-input", "dpop"} <= asked[-1].headers.keys()
 
 
 async def test_results_go_on_after_the_lines_we_have(client: Client, made: Made) -> None:
