@@ -24,13 +24,14 @@ from gateway.trust.binding import CERTIFICATE
 from gateway.trust.certificate import PeerCertificate
 from gateway.trust.jwks import checked
 from gateway.trust.keys import new_key, private_jwk
-from gateway.wiring import Services, open_services
+from gateway.wiring import Services
 from sandbox.agencies import driving_licence
 from sandbox.faults import Faults
 from sandbox.loopback import serving
 from sandbox.population import population
 from sandbox.population.licences import DrivingRecord, driving_record
 from sandbox.world import Registers
+from tests.migrated import services_on_tables
 from tests.small_ca import Issued, SmallCa
 
 DAY, PEOPLE, SEED = date(2026, 10, 31), 60, 7
@@ -140,7 +141,7 @@ async def a_house(
     told |= {"SANDHI_HIDDEN_FLOOR_MS": "0", **(environment or {})} | ({"SANDHI_DATABASE_URL": url} if url else {})
     authority = SmallCa(folder / "ca")
     certificates = {each: authority.client(each.replace("/", "-")) for each in (SR, TRAFFIC, STRANGER, OFFICES)}
-    async with open_services(Settings.read(told)) as services:
+    async with services_on_tables(Settings.read(told)) as services:
         house = House(services, build_app(services), certificates, authority, folder)
         for system, issued in certificates.items():
             await _registered(services, system, issued, (callbacks or {}).get(system))

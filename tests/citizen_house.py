@@ -31,8 +31,9 @@ from gateway.people.officers import SHELL, Officer
 from gateway.pipeline import exchange
 from gateway.settings import Settings
 from gateway.trust.caller import Caller
-from gateway.wiring import Services, open_services
+from gateway.wiring import Services
 from tests.durable_house import CONSUMER, PROVIDER, PUSH, READ, Fund
+from tests.migrated import services_on_tables
 from tests.people_place import wanted_with_reach
 
 AT = datetime(2026, 11, 1, 9, tzinfo=UTC)
@@ -202,7 +203,7 @@ async def a_house(folder: Path, url: str = "", **settings: str) -> AsyncIterator
     environment = {"SANDHI_DATA_DIR": str(folder / "data"), "SANDHI_PUBLIC_URL": ORIGIN, "SANDHI_LOG_STOP_HOURS": "0"}
     environment |= {"SANDHI_DATABASE_URL": url} if url else {}
     environment |= {f"SANDHI_{name}": value for name, value in settings.items()}
-    async with open_services(Settings.read(environment)) as opened:
+    async with services_on_tables(Settings.read(environment)) as opened:
         fund, clock = Answering(), [AT]
         catalogue = Catalogue(Offer(each, PROVIDER, fund) for each in (READ, PUSH))
         gate = replace(opened.gate, catalogue=catalogue, clock=lambda: clock[0])

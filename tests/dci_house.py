@@ -30,8 +30,9 @@ from gateway.trust.jwks import public_key
 from gateway.trust.keys import new_key, private_jwk
 from gateway.trust.parties import Offered
 from gateway.trust.policy import Policy
-from gateway.wiring import Services, open_services
+from gateway.wiring import Services
 from tests.dci_played import LATER, PROVIDERS, REG_TYPES, CallbackPlace, Envelope, Recorder, Registries, local, stamp
+from tests.migrated import services_on_tables
 from tests.small_gateway import served
 
 ORIGIN = "http://127.0.0.1:8080"
@@ -294,7 +295,7 @@ async def dci_house(folder: Path, url: str = "") -> AsyncIterator[House]:
         environment |= {f"SANDHI_DCI_{name}_ID": system.replace("/", ".") for name, system in REGISTRIES.items()}
         environment |= {"SANDHI_DCI_LATER_URL": f"{registry_url}/FR"}
         environment |= {"SANDHI_DATABASE_URL": url} if url else {}
-        async with open_services(Settings.read(environment)) as services:
+        async with services_on_tables(Settings.read(environment)) as services:
             house = House(services, build_app(services), recorder, registries, callbacks)
             for name, provider in PROVIDERS.items():
                 house.clients[name] = await _client(house, name, f"{CLIENT}/{name}", callback_url)

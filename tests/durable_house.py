@@ -29,10 +29,10 @@ from gateway.delivery.batches import Batches
 from gateway.delivery.deliveries import Deliveries
 from gateway.delivery.worker import Worker
 from gateway.gate import Gate
-from gateway.migrations import upgraded
 from gateway.model import Handover
 from gateway.trust.person import PersonRef
 from gateway.trust.seal import Seal
+from tests.migrated import prepare
 
 CONSUMER, PROVIDER = "LK/GOV/WBB/SRIS", "LK/GOV/EPF/MEMBERS"
 AT = datetime(2026, 11, 1, tzinfo=UTC)
@@ -167,8 +167,8 @@ async def a_house(
     url: str, folder: Path, *, deadline_s: float = 30.0, key: Ed25519PrivateKey | None = None
 ) -> AsyncIterator[House]:
     """Open it on an empty database, or with the same `key` once more on the one it had."""
+    prepare(url)
     db = Database(url)
-    await upgraded(db)
     signer = Signer("test/log", key or Ed25519PrivateKey.generate(), FileMemory(folder / "signed"))
     log = await Log.open(db.engine, signer, write_lock=db.write_lock, allow_unsafe=True)
     fund, agreements, clock = Fund(), [agreement()], [AT]

@@ -21,8 +21,8 @@ from gateway.recording import Recording
 from gateway.registration import steps, store
 from gateway.settings import Settings
 from gateway.trust import Member, System, register
-from gateway.wiring import open_services
 from tests.agreeing import EPF, WBB, line
+from tests.migrated import services_on_tables
 from tests.reviewing import CONSUMER, NIC, ORIGIN, PROVIDER, Desk, House
 
 ADAPTER, SERVICE = "offices_north", "offices_north.offers"
@@ -186,7 +186,7 @@ async def offices(root: Path, url: str) -> AsyncIterator[Offices]:
             "SANDHI_ALLOWED_HOSTS": f"127.0.0.1:{agency.port}",
             "SANDHI_HIDDEN_FLOOR_MS": "0",
         }
-        async with open_services(Settings.read(environment)) as services:
+        async with services_on_tables(Settings.read(environment)) as services:
             now = services.people.clock()
             async with services.db.write() as connection:
                 for member, system in ((WBB, CONSUMER), (EPF, PROVIDER)):

@@ -14,7 +14,7 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse, Response
 
 from adapters.kit.egress import Dialler
-from gateway.console import Guard, console_routes, install
+from gateway.console import Guard, console_routes, install, page_routes
 from gateway.console.identity import idp_routes
 from gateway.db import Database
 from gateway.edges import door
@@ -180,6 +180,7 @@ async def a_place(
     v1.include_router(officer_routes.router)
     v1.include_router(approvals.router)
     app.include_router(v1)
+    app.include_router(page_routes())
     app.include_router(console_routes(people, my_front))
     if people.idp:
         app.include_router(idp_routes(people.idp))

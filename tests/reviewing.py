@@ -27,8 +27,9 @@ from gateway.recording import Recording
 from gateway.review.reading import entries_between
 from gateway.settings import Settings
 from gateway.trust import Member, System, register
-from gateway.wiring import Services, open_services
+from gateway.wiring import Services
 from tests.agreeing import EPF, WBB, Known, document, line, signed
+from tests.migrated import services_on_tables
 from tests.people_place import Browser, wanted_with_reach
 
 ORIGIN = "http://127.0.0.1:8080"
@@ -170,7 +171,7 @@ async def a_house(folder: Path, url: str, **settings: str) -> AsyncIterator[Hous
     """Opened, with the two members and systems registered unless they are."""
     environment = {"SANDHI_DATA_DIR": str(folder / "data"), "SANDHI_PUBLIC_URL": ORIGIN, "SANDHI_DATABASE_URL": url}
     read = Settings.read(environment | {f"SANDHI_{name}": value for name, value in settings.items()})
-    async with open_services(read) as opened:
+    async with services_on_tables(read) as opened:
         fund: Any = Fund()
         linked = {"pension.contributions": fund}
         catalogue = Catalogue(replace(each, adapter=linked.get(each.service.id)) for each in opened.catalogue)

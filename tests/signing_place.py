@@ -22,7 +22,8 @@ from gateway.trust import held_keys, register
 from gateway.trust.jwks import public_key
 from gateway.trust.keys import new_key, private_key
 from gateway.trust.policy import Policy
-from gateway.wiring import Services, open_services
+from gateway.wiring import Services
+from tests.migrated import services_on_tables
 
 URL = "http://127.0.0.1:8080"
 SR = "LK/GOV/WBB/SRIS"
@@ -84,7 +85,7 @@ async def signing_place(data: Path, **environment: str) -> AsyncIterator[Signing
     settings = Settings.read({"SANDHI_DATA_DIR": str(data), "SANDHI_PUBLIC_URL": URL, **environment})
     if not (data / "clients").exists():
         await onboard(settings, Ports(1, 2, 3), date(2026, 10, 31))
-    async with open_services(settings) as services:
+    async with services_on_tables(settings) as services:
         async with services.db.write() as connection:
             now = datetime.now(UTC)
             if not await held_keys.of(connection, SR, now, "enc"):

@@ -2,6 +2,6 @@
 
 from .failures import install
 from .guard import Guard
-from .routes import console_routes
+from .routes import console_routes, page_routes
 
-__all__ = ["Guard", "console_routes", "install"]
+__all__ = ["Guard", "console_routes", "install", "page_routes"]

@@ -56,15 +56,21 @@ WORDS = {
 }
 
 
+def page_routes() -> APIRouter:
+    """The console's pages behind the sign-in."""
+    routes = APIRouter(include_in_schema=False)
+    for each in PAGES:
+        routes.include_router(each)
+    return routes
+
+
 def console_routes(people: People, my_front: Front) -> APIRouter:
-    """All pages for people, but for those of the built-in identity provider.
+    """Signing in and out, the front page of who sees their own data, and static files.
 
     Args:
         my_front: what a signed-in person sees at `/my-data`.
     """
     routes = APIRouter(include_in_schema=False)
-    for each in PAGES:
-        routes.include_router(each)
     for area in (CONSOLE, MY_DATA):
         _sign_in(routes, people, area)
         _sign_out(routes, people, area)
