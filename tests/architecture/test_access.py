@@ -25,7 +25,8 @@ from gateway.settings import Settings
 from gateway.trust import Member, System, register
 from gateway.trust.jwks import checked
 from gateway.trust.keys import new_key
-from gateway.wiring import Services, open_services
+from gateway.wiring import Services
+from tests.migrated import services_on_tables
 from tests.people_place import Browser, wanted_with_reach
 from tests.small_gateway import client_file, served
 
@@ -110,7 +111,7 @@ class House:
 @asynccontextmanager
 async def a_house(folder: Path, origin: str = "http://127.0.0.1:8080", **more: str) -> AsyncIterator[House]:
     settings = Settings.read({"SANDHI_DATA_DIR": str(folder / "data"), "SANDHI_PUBLIC_URL": origin} | more)
-    async with open_services(settings) as services:
+    async with services_on_tables(settings) as services:
         yield House(services, build_app(services), folder, origin)
 
 

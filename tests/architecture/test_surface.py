@@ -8,7 +8,7 @@ import pytest
 
 from gateway.app import build_app
 from gateway.settings import Settings
-from gateway.wiring import open_services
+from tests.migrated import services_on_tables
 
 NATIVE = """
 POST /v1/exchanges
@@ -51,7 +51,7 @@ OPEN = [
 @pytest.fixture
 async def client(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     """The whole application on an empty database, without a server."""
-    async with open_services(Settings.read({"SANDHI_DATA_DIR": str(tmp_path)})) as services:
+    async with services_on_tables(Settings.read({"SANDHI_DATA_DIR": str(tmp_path)})) as services:
         transport = httpx.ASGITransport(build_app(services))
         async with httpx.AsyncClient(transport=transport, base_url="http://gateway.example") as found:
             yield found

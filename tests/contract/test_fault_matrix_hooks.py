@@ -24,9 +24,9 @@ from adapters.kit.egress import Dialler
 from adapters.kit.opening import open_adapter
 from gateway.app import build_app
 from gateway.settings import Settings
-from gateway.wiring import open_services
 from sandbox.dci import signed
 from sandbox.jose import OwnKey, b64
+from tests.migrated import services_on_tables
 
 ADAPTERS = Path(__file__).parents[2] / "adapters"
 NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
@@ -214,7 +214,7 @@ async def gateway(tmp_path: Path, sqlite_url: str) -> AsyncIterator[httpx.AsyncC
         "SANDHI_GRIEVANCE_TOKEN": "made-up",
         "SANDHI_GRIEVANCE_HOOK_SECRET": SECRET,
     }
-    async with open_services(Settings.read(environment)) as services:
+    async with services_on_tables(Settings.read(environment)) as services:
         transport = httpx.ASGITransport(build_app(services))
         async with httpx.AsyncClient(transport=transport, base_url="https://gateway.example") as client:
             yield client

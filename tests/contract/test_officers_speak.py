@@ -18,7 +18,8 @@ from gateway.settings import Settings
 from gateway.trust import Member, System, register
 from gateway.trust.jwks import checked
 from gateway.trust.keys import new_key
-from gateway.wiring import Services, open_services
+from gateway.wiring import Services
+from tests.migrated import services_on_tables
 from tests.people_place import Browser, wanted_with_reach
 
 WBB, DME = "LK/GOV/WBB", "LK/GOV/DME"
@@ -63,7 +64,7 @@ class House:
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[House]:
     settings = Settings.read({"SANDHI_DATA_DIR": str(tmp_path / "data"), "SANDHI_PUBLIC_URL": ORIGIN})
-    async with open_services(settings) as services:
+    async with services_on_tables(settings) as services:
         made = House(services, build_app(services))
         for member in (WBB, DME):
             await made.member(member)
