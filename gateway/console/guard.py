@@ -15,6 +15,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 import pages
 from pages.desk.guard import FORM, HEADERS, SAFE, TWO_YEARS, same_origin
 
+from ..people.errors import NO_ROLE, NotAllowed
+
 PAGES = ("/console", "/my-data", "/idp", "/static")
 FOR_PROGRAMS = frozenset({"/idp/token"})  # its callers have no browser, and authenticate themselves
 
@@ -71,21 +73,21 @@ class _ProblemsAsPages:
 
     async def _page(self) -> None:
         told = orjson.loads(self._body)
-        heading, detail = _plainly(told["title"], told["detail"])
+        heading, detail = _plainly(**{name: told[name] for name in ("code", "title", "detail")})
         back = f"/{self._area}" if self._area in {"console", "my-data"} else "/console"
         page = refused(pages.said(detail), heading=pages.said(heading), back=back, status=self._status)
         await self._send({"type": "http.response.start", "status": self._status, "headers": page.raw_headers})
         await self._send({"type": "http.response.body", "body": bytes(page.body)})
 
 
-def _plainly(title: str, detail: str) -> tuple[str, str]:
+def _plainly(code: str, title: str, detail: str) -> tuple[str, str]:
     """Heading and text of a problem; in words for people where its own are for programs."""
-    if detail.startswith("None of your roles"):
+    if code == NotAllowed.code and detail.startswith(NO_ROLE):
         return (
             "You may not do this",
             "None of your roles allows it. Who registers your agency's officers can give you one.",
         )
-    if detail.endswith("/v1/openapi.json."):
+    if code == "not_found" and detail.endswith("/v1/openapi.json."):  # of an address, not of a thing
         return "There is no such page", "Perhaps its address was copied in part. The link leads to the first page."
     return title, detail
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, exists, false, or_, true
 
 from . import tables
-from .errors import NotAllowed, NotFresh
+from .errors import NO_ROLE, NotAllowed, NotFresh
 from .grants import Grant
 from .officers import Officer
 from .roles import ROLES, Reach, Right
@@ -57,7 +57,7 @@ class SignedIn:
             NotAllowed: the text names the right.
         """
         if not (self.giving(right) if member is None else self.for_member(right, member)):
-            raise NotAllowed(f"None of your roles in force gives the right {right} here.")
+            raise NotAllowed(f"{NO_ROLE} gives the right {right} here.")
 
     def need_fresh(self, now: datetime) -> None:
         """Raise unless the officer proved who they are within the last minutes. Raises NotFresh."""

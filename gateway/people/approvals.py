@@ -21,7 +21,7 @@ from ..trust.errors import NotCanonical
 from ..trust.evidence import Log, entry
 from . import tables
 from .access import SignedIn
-from .errors import ApprovalRefused, ApprovalUnknown, NotAllowed
+from .errors import NO_ROLE, ApprovalRefused, ApprovalUnknown, NotAllowed
 from .roles import Right
 
 OPEN_FOR = timedelta(days=14)
@@ -186,7 +186,7 @@ class Approvals:
             each.role in kind.deciders and (not each.member or kind.other_member or each.member == asked.member)
             for each in who.giving(Right.APPROVALS_DECIDE)
         ):
-            raise NotAllowed("None of your roles in force decides this kind of proposal.")
+            raise NotAllowed(f"{NO_ROLE} decides this kind of proposal.")
         who.need_fresh(now)
         if asked.proposed_by == who.id:
             raise ApprovalRefused("the proposer does not decide; another person has to")

@@ -38,6 +38,9 @@ class OfficerUnknown(PeopleError):
         super().__init__("There is no such officer.")
 
 
+NO_ROLE = "None of your roles in force"
+
+
 class NotAllowed(PeopleError):
     """Deny by default: no role gives the right."""
 

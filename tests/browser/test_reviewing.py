@@ -63,7 +63,10 @@ def test_a_finding_is_looked_for_assigned_talked_about_and_signed_off(visitor: V
 def test_whoever_lacks_the_right_gets_a_page_that_says_so(visitor: Visitor) -> None:
     visitor.sign_in("wbb-admin")
     visitor.go("/console/exchanges")
-    assert "evidence.read" in visitor.page.locator("main").inner_text()
+    said = visitor.page.locator("main").inner_text()
+    assert "You may not do this" in said
+    assert "Who registers your agency's officers can give you one." in said
+    assert "evidence.read" not in said  # the name of a right is for programs
     assert visitor.page.get_by_role("link", name="Exchanges").count() == 0
     visitor.looked_at("not-allowed")
 

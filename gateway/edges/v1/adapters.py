@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends
 from pydantic import Field, StringConstraints, model_validator
 
 from ...people import Right, SignedIn
-from ...people.errors import NotAllowed
+from ...people.errors import NO_ROLE, NotAllowed
 from ...registration import folder, releasing
 from ...registration.errors import AdapterUnknown
 from ...registration.store import Registered
@@ -157,7 +157,7 @@ async def seen(here: Services, who: SignedIn, adapter: str) -> Registered:
 async def changeable(here: Services, who: SignedIn, adapter: str) -> Registered:
     """An adapter that the officer may change. Raises NotAllowed, AdapterUnknown."""
     if not who.giving(Right.APPROVALS_PROPOSE):
-        raise NotAllowed(f"None of your roles in force gives the right {Right.APPROVALS_PROPOSE} here.")
+        raise NotAllowed(f"{NO_ROLE} gives the right {Right.APPROVALS_PROPOSE} here.")
     found = await seen(here, who, adapter)
     who.need(Right.APPROVALS_PROPOSE, found.member)
     return found
