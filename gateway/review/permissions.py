@@ -9,7 +9,7 @@ words are about a person; the terms that many share are named by their own diges
 from collections.abc import Iterator
 from hashlib import sha256
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, inspect, select
 
 from audit import Entry
 from audit.fsck import Finding
@@ -32,8 +32,11 @@ _SAME = (log_entry.c.log_id == audit_search.c.log_id) & (log_entry.c.seq == audi
 def beyond_the_log(connection: Connection) -> list[Finding]:
     """What these tables allow and the log does not. `connection`: to the gateway's own database.
 
-    The search tables are read for it: hold them against the entries first (`audit.derived`).
+    The search tables are read for it: hold them against the entries first (`audit.derived`). A log alone, without the
+    tables that decide, allows nothing.
     """
+    if not {agreement.name, consent.name, terms.name} <= set(inspect(connection).get_table_names()):
+        return []
     kept = connection.execute(select(func.count()).select_from(consent)).scalar_one()  # first: it may grow meanwhile
     return [*_agreements(connection), *_terms(connection), *_consents(connection, kept)]
 

@@ -100,7 +100,9 @@ def test_json_with_two_readings_is_refused(case: str) -> None:
 OWN_WRITING = {
     "adapters/kit/connector.py": "jwk = json.loads(path.read_bytes())",
     "adapters/kit/coverage.py": "json.loads(sample.expected)",
+    "adapters/kit/golden.py": "json.loads(expected)",
     "adapters/kit/sealed_check.py": "json.loads(each.expected)",
+    "adapters/kit/showing.py": "json.loads(content)",  # of a request that was made here
     "adapters/kit/strict_json.py": "value = orjson.loads(data)",  # the reader itself
     "adapters/second_wires/tax/adapter.py": "etree.fromstring(etree.tostring(answer))",
     "gateway/edges/v1/audit.py": "orjson.loads(each.value)",
