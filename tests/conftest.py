@@ -13,6 +13,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+from hypothesis import settings
 
 from tests.dci_recorded import Elsewhere, elsewhere, recording
 
@@ -28,6 +29,9 @@ def pytest_configure() -> None:
     if place := _in_memory():
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", place)
 
+
+settings.register_profile("unhurried", deadline=None)  # how fast is what the benchmark asks
+settings.load_profile("unhurried")
 
 LONGEST = ("tests/flows/test_seed_a", "tests/flows/test_strangers", "tests/browser/", "tests/contract/test_openapi_")
 

@@ -5,6 +5,7 @@ import json
 import re
 import resource
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,14 @@ XML: dict[str, bytes] = {
     "NUL": b"<a>&#0;</a>",
     "too large": b"<a>" + b"x" * 1_100_000 + b"</a>",
 }
+
+
+@pytest.fixture(autouse=True)
+def own_garbage() -> Iterator[None]:
+    """What other tests left in this process is not looked through while these count its time."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.mark.parametrize("case", XML)
@@ -130,14 +139,10 @@ def test_the_strict_readers_are_the_only_ones_where_bytes_come_from_outside() ->
 
 def test_a_document_of_many_small_things_is_read_in_no_time() -> None:
     documents = [json.dumps([{"a": n} for n in range(60_000)]).encode(), b"<a>" + b"<b c='1'/>" * 90_000 + b"</a>"]
-    gc.freeze()  # what other tests left in this process is not looked through meanwhile
-    try:
-        started = time.thread_time()
-        strict_json.loads(documents[0])
-        strict_xml.parse(documents[1])
-        assert time.thread_time() - started < 2.0
-    finally:
-        gc.unfreeze()
+    started = time.thread_time()
+    strict_json.loads(documents[0])
+    strict_xml.parse(documents[1])
+    assert time.thread_time() - started < 2.0
 
 
 def _peak() -> int:
