@@ -6,7 +6,7 @@ Clearing one is an entry of the log, in the transaction that does it.
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, runtime_checkable
@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.kit.codes import UNMAPPED, Codes, Met
+from adapters.kit.contract import Adapter
 from audit import Entry, Log, new_id
 
 from ..catalogue import Catalogue
@@ -39,6 +40,15 @@ class KnowsCodes(Protocol):
     @property
     def codes(self) -> Codes:
         """Its lists, and what was met beyond them."""
+
+
+@runtime_checkable
+class HasVersions(Protocol):
+    """A registered adapter: each version that runs now has lists of its own."""
+
+    @property
+    def versions(self) -> Sequence[Adapter]:
+        """What answers now; the active one last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,17 +84,23 @@ class Unmapped:
     clock: Callable[[], datetime] = utc_now
 
     async def run(self) -> None:
-        """Take turns until cancelled; a failure of the database costs nothing but time."""
-        while True:
-            try:
-                await self.turn()
-            except (SQLAlchemyError, DatabaseBusy):
-                logger.warning("unmapped codes could not be counted; trying again")
-            await asyncio.sleep(EVERY_S)
+        """Take turns until cancelled, and one more then; a failure of the database costs nothing but time."""
+        try:
+            while True:
+                await self._tried()
+                await asyncio.sleep(EVERY_S)
+        finally:
+            await self._tried()  # what was met since the last turn is there for who asks next
+
+    async def _tried(self) -> None:
+        try:
+            await self.turn()
+        except (SQLAlchemyError, DatabaseBusy):
+            logger.warning("unmapped codes could not be counted; trying again")
 
     async def turn(self) -> None:
         """Count what was met since the last time, and let the adapters know what was cleared anywhere."""
-        met = {id_: taken for id_, codes in self._lists() if (taken := codes.taken())}
+        met = [(id_, taken) for id_, codes in self._lists() if (taken := codes.taken())]
         if met:
             async with self.db.write() as connection:
                 await self._count(connection, met)
@@ -141,20 +157,21 @@ class Unmapped:
         return receipt
 
     def _lists(self) -> Iterator[tuple[str, Codes]]:
-        """Adapter id and lists, of each adapter that is linked here."""
+        """Adapter id and lists, of each adapter that is linked here; of several versions the active one's last."""
         linked = {id(offer.adapter): offer.adapter for offer in self.catalogue if offer.adapter is not None}
         for adapter in linked.values():
-            if isinstance(adapter, KnowsCodes):
-                yield adapter.id, adapter.codes
+            for version in adapter.versions if isinstance(adapter, HasVersions) else (adapter,):
+                if isinstance(version, KnowsCodes):
+                    yield adapter.id, version.codes
 
     def _of(self, member: str) -> frozenset[str]:
         mine = (each for each in self.catalogue if not member or each.provider.startswith(f"{member}/"))
         return frozenset(each.service.id.partition(".")[0] for each in mine)
 
-    async def _count(self, connection: AsyncConnection, met: Mapping[str, Mapping[Met, int]]) -> None:
+    async def _count(self, connection: AsyncConnection, met: Sequence[tuple[str, Mapping[Met, int]]]) -> None:
         now = self.clock().timestamp()
         known = {(row.adapter, row.list, row.code) for row in (await connection.execute(select(mapped_code))).all()}
-        for id_, codes in met.items():
+        for id_, codes in met:
             for each, times in codes.items():
                 if (id_, each.table, each.code) not in known:  # else it was cleared between the answer and now
                     row = {"adapter": id_, "list": each.table, "code": each.code}

@@ -145,6 +145,11 @@ class Lived:
         """Who reads what the agency calls us for: the active version, if it says how; also in a planned outage."""
         return self.active.adapter if isinstance(self.active.adapter, TakesHooks) else None
 
+    @property
+    def versions(self) -> Sequence[Adapter]:
+        """What answers now, the active one last: each has lists of codes of its own."""
+        return [each.adapter for each in (self.shadow, self.canary, self.active) if each is not None]
+
     async def close(self) -> None:
         """Nothing: versions are closed by who opened them, when none of them runs any more."""
 

@@ -1,5 +1,7 @@
 """Codes that no mapping knows: counted, shown to the agency they came from, cleared, in force without a restart."""
 
+import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -11,13 +13,15 @@ import pytest
 from sqlalchemy import Connection
 
 from adapters.kit.codes import Met
-from adapters.kit.contract import RawAnswer
+from adapters.kit.contract import Adapter, AgencyAnswerMalformed, RawAnswer
 from adapters.kit.egress import Dialler
 from adapters.kit.opening import open_adapter
 from adapters.kit.transports.rest import DeclaredRest
 from audit import Entry
 from gateway.catalogue import Catalogue, Offer
+from gateway.gate import utc_now
 from gateway.normalising import Asked, ClearingRefused, Unmapped
+from gateway.registration.lived import Lived, Running
 from gateway.review.reading import entries_between
 from tests.reviewing import House, a_house
 
@@ -39,6 +43,8 @@ CASE = {
     "dueOn": "2026-10-22",
 }
 
+
+BROKEN = {"state": "MED", "kind": "of no kind"}
 
 REFUSED = [
     Asked("tax", "state", "MED", "decided"),
@@ -72,7 +78,7 @@ class Place:
         return str(cases[0]["state"])
 
 
-def linked(house: House, adapter: DeclaredRest) -> House:
+def linked(house: House, adapter: Adapter) -> House:
     """The same house, with the desk's services linked to this adapter."""
     offers = [
         Offer(each.service, each.provider, adapter) if each.service.id.startswith("grievance.") else each
@@ -142,6 +148,31 @@ async def test_another_process_knows_it_at_its_next_turn(small: Place) -> None:
     await other.queue.turn()
     assert other.state("MED") == "decided"
     assert await other.queue.waiting() == []  # what was met before the word came is not queued any more
+
+
+async def test_codes_of_every_running_version_of_a_registered_adapter_are_counted_and_cleared(small: Place) -> None:
+    """Also where the record is refused: what no table knows is met before the record is judged."""
+    first, second = opened(), opened()
+    active, canary = (Running(1, first, frozenset(), Dialler()), Running(2, second, frozenset(), Dialler()))
+    lived = Lived("grievance", active, canary=canary, clock=utc_now, counted=Counter())
+    linked(small.house, lived)
+    queue = Unmapped(small.house.services.db, small.house.services.log, small.house.app.state.services.catalogue)
+    for version in (first, second):
+        with pytest.raises(AgencyAnswerMalformed):
+            version.normalise("grievance.status", RawAnswer({"cases": [CASE | BROKEN]}, date(2026, 10, 31)))
+    await queue.turn()
+    assert [(each.adapter, each.code, each.count) for each in await queue.waiting()] == [("grievance", "MED", 2)]
+    await queue.cleared(Asked("grievance", "state", "MED", "decided"), by="dilani")
+    assert [Place(small.house, each).state("MED") for each in (first, second)] == ["decided"] * 2
+
+
+async def test_what_was_met_since_the_last_turn_is_counted_when_the_gateway_stops(small: Place) -> None:
+    turning = asyncio.create_task(small.queue.run())
+    await asyncio.sleep(0.2)
+    small.state("MED")
+    turning.cancel()
+    await asyncio.gather(turning, return_exceptions=True)
+    assert [each.code for each in await small.queue.waiting()] == ["MED"]
 
 
 async def test_what_is_not_one_of_our_codes_for_this_list_is_refused(small: Place) -> None:
