@@ -18,7 +18,7 @@ from time import perf_counter
 from typing import Any
 
 import schemas
-from adapters.kit import conditions, conformance, declared_auth, golden, showing, strict_xml
+from adapters.kit import conditions, conformance, declared_auth, golden, meanings, showing, strict_xml, unfinished
 from adapters.kit import manifest as manifests
 from adapters.kit import mapping as mappings
 from adapters.kit.contract import Service
@@ -229,9 +229,17 @@ def _mapped(folder: Path, manifest: Manifest) -> Iterator[Told]:
         for field, code, detail in conditions.faults(lines.get(name, {}), service.record_schema):
             line = toml_line(text, [name, *field.split(".")])
             yield _fault("mapping.toml", code, f"{field}: {detail}", line)
+        for told in meanings.list_faults(service, lines.get(name, {})):
+            yield _fault("manifest.toml", "means", f"{service.id}: {told}", _line_of_means(folder, name))
+        for line, told in unfinished.code_faults(folder, lines.get(name, {}), service.record_schema):
+            yield _fault("codes.toml", "code_value", told, line)
         if mapped and (unmapped := sorted(service.fields - mapped)):
             told = f"{service.id} offers {', '.join(unmapped)}, which no line maps"
             yield _fault("mapping.toml", "unmapped_field", told, toml_line(text, [name]))
+
+
+def _line_of_means(folder: Path, service: str) -> int:
+    return toml_line((folder / "manifest.toml").read_text(encoding="utf-8"), ["service", service, "means"])
 
 
 def _events(manifest: Manifest) -> set[str]:
@@ -305,10 +313,18 @@ def _judged(manifest: Manifest, service: Service) -> bool:
     return bool(service.answer_schema) or "wsdl" in service.extra or manifest.transport.kind == "dci"
 
 
+def _shown(folder: Path) -> Told:
+    """The samples for a person to look at; None where they, or the person in them, cannot be read."""
+    try:
+        return {"samples": showing.shown(folder)}
+    except (conformance.NotConforming, golden.GoldenError, StopIteration, LookupError, TypeError, ValueError):
+        return {"samples": None}  # the dry run says what is wrong with them
+
+
 _RUNS: Mapping[str, Callable[[Path], Told]] = {
     "static": _static,
     "dry": lambda folder: asyncio.run(_dry(folder)),
-    "shown": lambda folder: {"samples": showing.shown(folder)},
+    "shown": _shown,
 }
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from adapters.kit import conformance, discovery, manifest
 
 from . import adapter_codes, adapter_drafts, adapter_records, adapter_registration
+from .tables import print_table
 
 app = typer.Typer(help="Adapters: how the gateway speaks to agencies.", no_args_is_help=True)
 app.command()(adapter_drafts.new)
@@ -41,7 +41,7 @@ def list_adapters(
     table = Table("id", "wire", "name", "transport", "services")
     for wire, each in found:
         table.add_row(each.id, wire, each.name, each.transport.kind, ", ".join(each.services))
-    Console().print(table)
+    print_table(table)
     return None
 
 
@@ -61,7 +61,7 @@ def show(adapter: Annotated[str, typer.Argument(help="An id, or a folder.")], as
     for service in found.services.values():
         sets = (service.actions, service.id_types, service.sent, service.fields, service.claims)
         table.add_row(service.id, *(", ".join(sorted(each)) for each in sets))
-    Console().print(table)
+    print_table(table)
     typer.echo("settings: " + ", ".join(sorted(found.settings_needed())))
 
 

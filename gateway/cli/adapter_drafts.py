@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from adapters.kit.drafts import (
@@ -21,6 +20,8 @@ from adapters.kit.drafts import (
     template,
     write,
 )
+
+from .tables import print_table
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{1,39}", re.ASCII)
 _ID = "a-z, digits and _, as it shall be called everywhere"
@@ -89,7 +90,7 @@ def _tell(draft: Draft) -> None:
     table = Table("the agency's answer", "kind", "a guess at its sensitivity", "suggested field")
     for each in draft.told:
         table.add_row(each.pointer, each.kind, each.sensitivity, taken.get(each.pointer, "-"))
-    Console().print(table)
+    print_table(table)
     typer.echo(f"record: {draft.record}; {len(taken)} of {len(draft.told)} values taken, the others are dropped")
     if draft.others:
         typer.echo(f"a guess; others that may fit, by --record: {', '.join(draft.others)} (`sandhi adapter records`)")

@@ -5,11 +5,12 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 import schemas
 from adapters.kit.converters import CONVERTERS
+
+from .tables import print_table
 
 _AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 _BEFORE, _AFTER = "canonical/", ".json"
@@ -40,7 +41,7 @@ def records(
         must = schema.get("required", ())
         fields = [f"{each}*" if each in must else each for each in schema.get("properties", {})]
         table.add_row(name.removeprefix(_BEFORE).removesuffix(_AFTER), str(schema.get("title", "")), ", ".join(fields))
-    Console().print(table)
+    print_table(table)
     return None
 
 
@@ -53,7 +54,7 @@ def converters() -> None:
         "date:DD.MM.YYYY", "A day in this notation: DD, MM, YYYY in any order, with - / . or a space between."
     )
     table.add_row("month:MM/YYYY", "A month, likewise; also without anything between: month:YYYYMM.")
-    Console().print(table)
+    print_table(table)
 
 
 def _one(name: str, *, as_json: bool) -> None:
@@ -69,7 +70,7 @@ def _one(name: str, *, as_json: bool) -> None:
     for field, must, words in _fields(schema, schema):
         table.add_row(field, "yes" if must else "", words)
     typer.echo(f'record_schema = "{_BEFORE}{name}{_AFTER}"')
-    Console().print(table)
+    print_table(table)
 
 
 def _fields(schema: Mapping[str, Any], whole: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, bool, str]]:

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from ..people.errors import ApprovalNeeded
@@ -23,6 +22,7 @@ from ..registration.errors import AdapterRefused, StepRefused
 from ..registration.store import Version
 from ..wiring import Services, open_services
 from .outcome import told_plainly
+from .tables import print_table
 
 T = TypeVar("T")
 Adapter = Annotated[str, typer.Argument(help="The adapter's id: the folder's name.")]
@@ -127,7 +127,7 @@ def versions(
                 state = f"{each['state']} {each['share']} %" if each["share"] else each["state"]
                 row = (found["id"], str(each["version"]), state, each["grade"], each["digest"][:12], each["by"])
                 table.add_row(*row)
-        Console().print(table)
+        print_table(table)
 
     _run(work)
 
@@ -148,7 +148,7 @@ def list_registered(*, as_json: bool) -> None:
         for each, first in found:
             excused = "; ".join(f"{rule}: {reason}" for rule, reason in first.conformance()["exempt"].items())
             table.add_row(each.id, each.member, str(first.number), first.state, first.grade, excused)
-        Console().print(table)
+        print_table(table)
 
     _run(work)
 
@@ -219,7 +219,13 @@ def _run(work: Callable[[Services], Awaitable[T]]) -> T:
         try:
             return asyncio.run(opened())
         except AdapterRefused as error:
-            typer.echo(f"sandhi: {error.detail}", err=True)
+            broken = any(each.code == "not_judged" for each in error.faults)
+            told = (
+                "the adapter was not judged"
+                if broken
+                else "the adapter cannot be used; mend what each line below names"
+            )
+            typer.echo(f"sandhi: {told}, then give this command again", err=True)
             for fault in error.faults:
                 typer.echo(f"  {fault}", err=True)
             raise typer.Exit(1) from None

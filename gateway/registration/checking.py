@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import signal
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -19,6 +20,9 @@ logger = logging.getLogger("sandhi.registration")
 
 STATIC_S, DRY_S = 6.0, 45.0  # by the clock; the processor's budget is counted in the sealed process, and is smaller
 MOST_FAULTS = 50
+JUDGE = "adapters.kit.sealed_check"
+CUT = frozenset({-signal.SIGKILL, -signal.SIGXCPU})  # what the kernel does at the processor's limit
+SPENT = frozenset({"MemoryError", "RecursionError"})  # how Python ends at the limit of memory, or of the stack
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,8 @@ async def judged(files: Files) -> Declared:
     """Judge every file as text; nothing is fetched, and what takes too long is cut.
 
     Raises:
-        AdapterRefused: with file, line and rule of each fault; `too_slow` where the budget was spent.
+        AdapterRefused: with file, line and rule of each fault; `too_slow` where the budget was spent, `not_judged`
+            where the judge itself broke.
     """
     with tempfile.TemporaryDirectory(prefix="sandhi-adapter-") as root:
         home = Path(root) / _id_in(files)
@@ -82,7 +87,7 @@ async def dry_run(home: Path) -> Trial:
     """Run the conformance suite against the folder's own samples and against agencies that misbehave.
 
     Raises:
-        AdapterRefused: `too_slow`: the budget was spent.
+        AdapterRefused: `too_slow`: the budget was spent; `not_judged`: the judge itself broke.
     """
     found = await _sealed("dry", home, DRY_S)
     if found is None:
@@ -96,10 +101,10 @@ async def shown(home: Path) -> list[dict[str, Any]]:
     """What the folder does with its own samples: request, answer, and the record or the error.
 
     Raises:
-        AdapterRefused: a sample cannot be shown, or the budget was spent.
+        AdapterRefused: a sample cannot be shown, the budget was spent, or the judge itself broke (`not_judged`).
     """
     found = await _sealed("shown", home, DRY_S)
-    if found is None:
+    if found is None or found["samples"] is None:
         raise AdapterRefused([Fault("samples", "sample", "the samples cannot be read; see the faults of the dry run")])
     return list(found["samples"])
 
@@ -112,12 +117,16 @@ def trial_of(found: Mapping[str, Any]) -> Trial:
 
 
 async def _sealed(mode: str, home: Path, seconds: float) -> dict[str, Any] | None:
-    """What the sealed process found; None: it was cut."""
+    """What the sealed process found; None: it was cut, by the clock or by a limit of processor or memory.
+
+    Raises:
+        AdapterRefused: `not_judged`: it did not start, or died of an error of ours; the operator's log says which.
+    """
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-I",
         "-m",
-        "adapters.kit.sealed_check",
+        JUDGE,
         mode,
         str(home),
         stdin=asyncio.subprocess.DEVNULL,
@@ -134,12 +143,15 @@ async def _sealed(mode: str, home: Path, seconds: float) -> dict[str, Any] | Non
         if process.returncode is None:
             process.kill()
             await process.wait()
-    if process.returncode != 0:
-        fault = failed.decode(errors="replace").strip().rpartition("\n")[2].partition(":")[0]
-        logger.warning("a folder was not judged (%s): status %s %s", mode, process.returncode, fault[:80])
+    if process.returncode == 0:
+        found: dict[str, Any] = orjson.loads(told)
+        return found
+    fault = failed.decode(errors="replace").strip().rpartition("\n")[2]
+    if process.returncode in CUT or fault.partition(":")[0] in SPENT:
+        logger.warning("judging a folder (%s) was cut: status %s %s", mode, process.returncode, fault[:200])
         return None
-    found: dict[str, Any] = orjson.loads(told)
-    return found
+    logger.error("the judge of folders broke (%s): status %s %s", mode, process.returncode, fault[:200])
+    raise AdapterRefused([Fault("folder", "not_judged", "the judge did not start; tell the operator")])
 
 
 def _id_in(files: Files) -> str:

@@ -48,4 +48,4 @@ class AdapterUnknown(PeopleError):
     code = "not_found"
 
     def __init__(self) -> None:
-        super().__init__("There is no such adapter or version.")
+        super().__init__("There is no such adapter or version; propose it first.")
