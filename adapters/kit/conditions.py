@@ -31,7 +31,7 @@ def faults(lines: Lines, record_schema: str) -> Iterator[Fault]:
 
 
 def _faults(lines: Lines, here: Mapping[str, Any], whole: Mapping[str, Any], before: str) -> Iterator[Fault]:
-    here = _meant(here, whole)
+    here = meant(here, whole)
     properties: Mapping[str, Any] = here.get("properties", {})
     for name, line in lines.items():
         if name not in properties:
@@ -40,7 +40,7 @@ def _faults(lines: Lines, here: Mapping[str, Any], whole: Mapping[str, Any], bef
             yield from _of_values(f"{before}{name}", line, properties, whole)
             yield from _of_untold(f"{before}{name}", line, properties[name], whole, name in here.get("required", ()))
         if "each" in line:
-            inner = _meant(properties[name], whole).get("items", {})
+            inner = meant(properties[name], whole).get("items", {})
             yield from _faults(line["each"], inner, whole, f"{before}{name}.")
 
 
@@ -49,7 +49,7 @@ def _of_values(
 ) -> Iterator[Fault]:
     for wanted, values in line["only_where"].items():
         for value in values if wanted in properties else ():
-            if not _allowed(properties[wanted], value, whole):
+            if not allowed(properties[wanted], value, whole):
                 told = f"only_where: our {wanted} is never {json.dumps(value)}; the values are ours, not the agency's"
                 yield Fault(field, "condition_value", told)
 
@@ -62,20 +62,20 @@ def _of_untold(
             yield Fault(
                 field, "condition_untold", 'the record requires it, so it cannot be left out (optional = "yes")'
             )
-    elif not _allowed(part, None, whole):
+    elif not allowed(part, None, whole):
         more = "" if required else '; say optional = "yes", and it is left out instead'
         yield Fault(
             field, "condition_untold", f"only_where makes it null where it is not told, and ours is never null{more}"
         )
 
 
-def _allowed(part: Mapping[str, Any], value: object, whole: Mapping[str, Any]) -> bool:
+def allowed(part: Mapping[str, Any], value: object, whole: Mapping[str, Any]) -> bool:
     """Whether the record may have this value there, by the part of its schema for this field alone."""
     whole_of_part = {"$schema": whole["$schema"], "$defs": whole.get("$defs", {}), **part}
     return schemas.compiled(whole_of_part, "a field of ours").is_valid(value)
 
 
-def _meant(part: Mapping[str, Any], whole: Mapping[str, Any]) -> Mapping[str, Any]:
+def meant(part: Mapping[str, Any], whole: Mapping[str, Any]) -> Mapping[str, Any]:
     """A part of a schema behind its local reference."""
     reference = str(part.get("$ref", ""))
     found: Mapping[str, Any] = whole.get("$defs", {}).get(reference.removeprefix("#/$defs/"), {}) if reference else part

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import schemas
-from adapters.kit import conditions, golden, opening, strict_json
+from adapters.kit import conditions, golden, opening, strict_json, unfinished
 from adapters.kit import manifest as manifests
 from adapters.kit import mapping as mappings
 from adapters.kit.base import BaseAdapter, Kit, as_of
@@ -42,7 +42,7 @@ from adapters.kit.differing import differences
 from adapters.kit.egress import Dialler
 from adapters.kit.faults import FAULTS, STREAMS, broken_agency
 from adapters.kit.manifest import Manifest, ManifestError
-from adapters.kit.meanings import meant
+from adapters.kit.meanings import faults, meant
 from adapters.kit.throwaway import placeholders
 from adapters.kit.transports.hooked import HookedRest, LaterRest
 from adapters.kit.untrusted import checked_mapping
@@ -92,9 +92,11 @@ def checks(folder: Path) -> list[Check]:
     return [
         manifest_check,
         mapping_check,
+        *([Check("nothing_left_to_change", partial(_changed, folder))] if unfinished.left_to_change(folder) else ()),
         Check("settings", partial(_settings, folder, manifest)),
         Check("a_golden_sample_fails", partial(_a_sample_fails, folder)),
         *(Check(f"answered_{name}", partial(_a_sample_answers, folder, name)) for name in _asked(manifest)),
+        *(Check(f"means_{each}", partial(_meant_so, folder, each)) for each in _asked(manifest, "means")),
         *(Check(f"told_{name}", partial(_a_sample_tells, folder, name)) for name in _told(manifest)),
         *_golden_checks(folder),
         *_fault_checks(folder, manifest),
@@ -122,6 +124,8 @@ async def _mapping(folder: Path, manifest: Manifest) -> None:
         for field, _, detail in conditions.faults(lines_of(folder, name), service.record_schema):
             line = line_of((folder / "mapping.toml").read_text(encoding="utf-8"), [name, *field.split(".")])
             raise NotConforming(f"mapping.toml:{line}: {field}: {detail}")
+        if wrong := list(unfinished.code_faults(folder, lines_of(folder, name), service.record_schema)):
+            raise NotConforming("\n".join(f"codes.toml:{line}: {told}" for line, told in wrong))
         if "wsdl" in service.extra and (nowhere := sorted(_nowhere(folder, service))):
             raise NotConforming(f"mapping.toml reads {', '.join(nowhere)}, which no answer of the WSDL has")
 
@@ -147,6 +151,11 @@ def _pointers(lines: Mapping[str, Mapping[str, Any]], before: str = "") -> Itera
         yield from _pointers(line.get("each", {}), before + line["from"])
 
 
+async def _changed(folder: Path) -> None:
+    left = unfinished.left_to_change(folder)
+    raise NotConforming("\n".join(["mend each of these lines, and take its word CHANGE away:", *left]))
+
+
 async def _settings(folder: Path, manifest: Manifest) -> None:
     missing = manifest.settings_needed() - set(_conformance(folder)["settings"])
     if missing:
@@ -158,10 +167,10 @@ async def _a_sample_fails(folder: Path) -> None:
         raise NotConforming("no golden sample ends in an error: add one answer that must be refused")
 
 
-def _asked(manifest: Manifest) -> Iterator[str]:
-    """Services that answer with a record."""
+def _asked(manifest: Manifest, *keys: str) -> Iterator[str]:
+    """Services that answer with a record, and declare these keys."""
     for service in manifest.services.values():
-        if service.actions & {"read", "verify"} and service.record_schema:
+        if service.actions & {"read", "verify"} and service.record_schema and {*keys} <= {*service.extra}:
             yield service.id.partition(".")[2]
 
 
@@ -169,6 +178,14 @@ async def _a_sample_answers(folder: Path, name: str) -> None:
     known = golden.load(folder)
     if not any((each.kind, each.result) == ("agency", "record") and each.service in {name, ""} for each in known):
         raise NotConforming(f"no golden sample of {name} ends in a record: add an answer as the agency sends it")
+
+
+async def _meant_so(folder: Path, name: str) -> None:
+    adapter, service = _opened(folder, Dialler({"127.0.0.1:1"}), 1, TIMEOUT_S), _service(folder, name)
+    known = [each for each in golden.load(folder) if each.kind == "agency" and each.service in {name, ""}]
+    given = [golden.body(each, service.extra.get("rows")) for each in known]
+    if isinstance(adapter, BaseAdapter) and (told := faults(service, lines_of(folder, name), given, adapter.parse)):
+        raise NotConforming("\n".join(told))
 
 
 def _told(manifest: Manifest) -> Iterator[str]:
@@ -192,15 +209,15 @@ async def _golden(folder: Path, path: Path) -> None:
     if (result, told) == (sample.result, expected):
         return
     other = "another " if result == sample.result == "error" else ""
+    mapped = lines_of(folder, sample.service or next(iter(manifests.load(folder).services)))
     lines = [f"{path.name}: expected {sample.result}, got {other}{result}:"]
     if isinstance(told, dict):
         lines += differences(expected, told) if result == sample.result else ()
-        lines += conditions.untold(
-            lines_of(folder, sample.service or next(iter(manifests.load(folder).services))), told
-        )
+        lines += conditions.untold(mapped, told)
         lines += [json.dumps(told, ensure_ascii=False, indent=1)]
     else:
         lines += [str(told), *([f"expected was: {sample.expected}"] if other else [])]
+        lines += mappings.told_table(mapped, str(told))
     raise NotConforming("\n".join(lines))
 
 
@@ -225,7 +242,7 @@ def _outcome(adapter: Adapter, service: Service, sample: golden.Sample) -> tuple
         return ("accepted", "") if fault is None else ("error", fault)
     if not isinstance(adapter, BaseAdapter):
         raise NotConforming("an adapter with golden answers derives from BaseAdapter")
-    payload = adapter.parse(service.id, sample.given)
+    payload = adapter.parse(service.id, golden.body(sample, service.extra.get("rows")))
     raw = RawAnswer(payload, as_of(service, AS_AT), empty=meant(service, payload).empty)
     record = adapter.normalise(service.id, raw)
     return ("no_data", "") if sample.result == "no_data" and raw.empty else ("record", record)

@@ -7,8 +7,9 @@ rows = "csv"                                  # or json: a list of objects
 find = { nic = "identifier:NIC" }             # column -> what a row of the person has there
 ```
 The file is read whole, once in `FRESH_S` and beside the event loop; rows of people who are not asked about go no
-further than the kit. The mapping reads `{"rows": [...]}`, every value of a CSV a text; a file without a row of the
-person means that the agency does not know them.
+further than the kit. Each line of a CSV has an end, the last one too: else nothing would tell that a file was cut
+inside a value, and 150 was 1500. The mapping reads `{"rows": [...]}`, every value of a CSV a text; a file without a row
+of the person means that the agency does not know them.
 
 Source: RFC 4180 sections 2 and 3 (CSV; with `header`), RFC 8259.
 """
@@ -56,7 +57,8 @@ def read_rows(content: bytes, notation: str, columns: Collection[str]) -> list[R
 
     Args:
         columns: those that every row must have.
-        notation: `csv` (UTF-8, a header, commas or semicolons as the header has them) or `json` (a list of objects).
+        notation: `csv` (UTF-8, a header, commas or semicolons as the header has them, each line with its end) or
+            `json` (a list of objects).
 
     Raises:
         AgencyAnswerMalformed: not in this notation; the text names the row, never what is in it.
@@ -76,6 +78,8 @@ def read_rows(content: bytes, notation: str, columns: Collection[str]) -> list[R
             raise AgencyAnswerMalformed("the file's first line does not name each column once", code="header")
         if absent := sorted(set(columns) - set(names)):
             raise AgencyAnswerMalformed(f"the file has no column {absent[0]}", code="header")
+        if not text.endswith(("\n", "\r")):
+            raise AgencyAnswerMalformed("the file's last line has no end, so it may be cut", code="cut")
         return [_row(names, line, number) for number, line in enumerate(lines, 2) if line]
     except csv.Error:
         raise AgencyAnswerMalformed(f"line {lines.line_num} of the file is not CSV", code="csv") from None

@@ -73,6 +73,11 @@ def read(path: Path) -> Sample:
     return Sample(path.stem, story.strip(), kind, service or "", given.rstrip("\n").encode(), result, expected.strip())
 
 
+def body(sample: Sample, rows: object = None) -> bytes:
+    """As the agency sends it; `rows`: the service's. The last line of a CSV has an end, which `read` takes off."""
+    return sample.given + (b"\n" if rows == "csv" else b"")
+
+
 def _check_json(path: Path, expected: str) -> None:
     try:
         json.loads(expected)

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 import schemas
-from adapters.kit import claims
+from adapters.kit import claims, meanings
 from adapters.kit.carrying import told_of_the_person
 from adapters.kit.contract import Service
 from adapters.kit.declared_events import DeclaredEvent, declared_event
@@ -109,6 +109,9 @@ def load(folder: Path) -> Manifest:
         raise ManifestError(f"{path}: there is no manifest.toml; every adapter folder has one") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ManifestError(f"{path}: not TOML ({error})") from None
+    for name, table in _tables(raw):
+        if told := meanings.form_fault(table.get("means")):
+            raise ManifestError(f"{path}: breaks schemas/{_SHAPE} at /service/{name}/means: {told}")
     if (fault := schemas.explained(schemas.validator(_SHAPE), raw)) is not None:
         raise ManifestError(f"{path}: breaks schemas/{_SHAPE} at {fault}")
     manifest = _typed(raw)
@@ -133,6 +136,14 @@ def answer_validator(folder: Path, name: str) -> schemas.Validator:
         return checked_schema(path.read_bytes(), str(path))
     except OSError:
         raise ManifestError(f"{path} cannot be read; put the schema there, or name one of schemas/") from None
+
+
+def _tables(raw: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Services of a manifest that is not judged yet."""
+    services = raw.get("service")
+    for name, table in services.items() if isinstance(services, dict) else ():
+        if isinstance(table, dict):
+            yield name, table
 
 
 def _typed(raw: dict[str, Any]) -> Manifest:

@@ -10,6 +10,7 @@ left_on      = { from = "/left", with = "date", only_where = { state = ["left"] 
 needs more is `adapter.py`.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,7 @@ from adapters.kit.converters import ConverterError
 from adapters.kit.untrusted import ProgramRefused, checked_mapping
 
 STEPS = 200_000  # values that one answer may take
+_OUR_PLACE = re.compile(r"the record breaks \S+ at (/[^:]*): enum")
 _ABSENT = object()
 _NO_KEY: Any = object()  # under which no object has anything
 
@@ -126,6 +128,22 @@ def found_at(raw: object, pointer: str) -> object:
     """What an answer has at a JSON pointer; None where there is nothing."""
     value = _found(raw, _tokens(pointer))
     return None if value is _ABSENT else value
+
+
+def told_table(lines: Mapping[str, Mapping[str, Any]], fault: str) -> list[str]:
+    """Where the record breaks at a value that a list of codes gave: which list, in words; nothing for any other fault.
+
+    Args:
+        lines: of the service; `fault`: as told by `AgencyAnswerMalformed`.
+    """
+    if (found := _OUR_PLACE.search(fault)) is None:
+        return []
+    line: Mapping[str, Any] = {}
+    for token in found[1].split("/")[1:]:
+        if not token.isdecimal():
+            line, lines = lines.get(token, {}), lines.get(token, {}).get("each", {})
+    told = "of codes.toml gives our value there; a code that it has not becomes `unmapped`: add the agency's code to it"
+    return [f"[{line['codes']}] {told}"] if "codes" in line else []
 
 
 def _tokens(pointer: str) -> tuple[str, ...]:

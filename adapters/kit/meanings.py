@@ -8,7 +8,8 @@ over HTTP, before anything of it is read. The first that is met counts.
 It is a table and stays one: what needs more than a place and a value is `adapter.py`.
 """
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from adapters.kit.contract import (
@@ -21,6 +22,7 @@ from adapters.kit.contract import (
     Service,
 )
 from adapters.kit.mapping import found_at
+from adapters.kit.untrusted.mapping_text import Lines
 
 ERRORS: Mapping[str, tuple[type[AgencyError], str]] = {
     "unknown_person": (AgencyHasNoSuchPerson, "the agency does not know the person"),
@@ -30,13 +32,21 @@ ERRORS: Mapping[str, tuple[type[AgencyError], str]] = {
     "source_down": (AgencyUnavailable, "the agency reports an error instead of an answer"),
 }
 NO_DATA = "no_data"
+FORMS = (
+    'a place is a pointer alone ("/info": something is there), a pointer and the value that is there ("/kood=9", '
+    '"/known=false"), or a status of HTTP ("status=410"); an empty list, null and nothing are no such values'
+)
+_PLACE = re.compile(r"(/[^/=]+)+(=[ -~]{1,80})?|status=[1-5][0-9][0-9]")
+_NEVER = re.compile(r"null|\[.*\]|\{.*\}")  # values that are never there as one text
 
 
 class Meant(NamedTuple):
-    """An answer that has a record: the agency's own code, if a place names one, and whether there is nothing in it."""
+    """An answer that has a record: the agency's own code, if a place names one, whether there is nothing in it, and by
+    which line of `means`."""
 
     code: str = ""
     empty: bool = False
+    line: str = ""
 
 
 def meant(service: Service, payload: object) -> Meant:
@@ -50,9 +60,61 @@ def meant(service: Service, payload: object) -> Meant:
         if value in (None, "", [], {}) or (wanted is not None and _text(value) != wanted):
             continue
         if outcome == NO_DATA:
-            return Meant(wanted or "", empty=True)
+            return Meant(wanted or "", empty=True, line=_line(pointer, wanted))
         raise _error(outcome, pointer, wanted or "")
     return Meant()
+
+
+def form_fault(places: object) -> str:
+    """What is wrong with the first key of a `means` that is no place, and which forms there are; empty for none."""
+    for place in places if isinstance(places, Mapping) else ():
+        if not _PLACE.fullmatch(place) or _NEVER.fullmatch(place.partition("=")[2]):
+            return f"`{place[:80]}` can never be met: {FORMS}"
+    return ""
+
+
+def list_faults(service: Service, lines: Lines) -> Iterator[str]:
+    """Places that the mapping reads as a list or an object, so that no value can be there: words for each."""
+    lists = {line["from"] for line in lines.values() if "each" in line}
+    read = {line["from"] for line in lines.values()}
+    for pointer, wanted, _ in _places(service):
+        around = wanted is not None and any(each.startswith(f"{pointer}/") for each in read)
+        if pointer in lists or around:
+            kind = "a list" if pointer in lists else "an object"
+            yield f"means: `{_line(pointer, wanted)}` is {kind} by the mapping, and no such value: {FORMS}"
+
+
+def faults(service: Service, lines: Lines, given: Iterable[bytes], parse: Callable[[str, bytes], object]) -> list[str]:
+    """What is wrong with a service's `means`: `list_faults`, and lines that no golden answer is met by.
+
+    Lines by status need none: it is not in an answer.
+    """
+    shown = {_met(service, each, parse) for each in given}
+    wanted = [
+        f'"{_line(pointer, value)}" = "{outcome}"'
+        for pointer, value, outcome in _places(service)
+        if pointer.startswith("/") and _shown_as(pointer, value, outcome) not in shown
+    ]
+    told = "no golden sample shows what these lines of `means` say: add an answer of each to samples/"
+    return [*list_faults(service, lines), *([told, *wanted] if wanted else ())]
+
+
+def _met(service: Service, given: bytes, parse: Callable[[str, bytes], object]) -> object:
+    try:
+        return meant(service, parse(service.id, given)).line
+    except AgencyError as error:
+        return str(error), error.code
+
+
+def _shown_as(pointer: str, wanted: str | None, outcome: str) -> object:
+    if outcome == NO_DATA:
+        return _line(pointer, wanted)
+    error = _error(outcome, pointer, wanted or "")
+    return str(error), error.code
+
+
+def _line(pointer: str, wanted: str | None) -> str:
+    return pointer if wanted is None else f"{pointer}={wanted}"
 
 
 def meant_by_status(service: Service, status: int) -> Meant | None:

@@ -26,8 +26,8 @@ CALLING = dict(blocks((GUIDES / "call-the-gateway.md").read_text("utf-8"), "json
 PAGES_WITH_PYTHON = [GUIDES / "call-the-gateway.md", ROOT / "sdk/README.md"]
 
 
-@pytest.mark.parametrize("agency", ["levy", "training", "trades"])
-def test_the_agency_of_the_guide_passes_the_conformance_suite(agency: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("agency", "checks"), [("levy", 12), ("training", 14), ("trades", 14)])
+def test_the_agency_of_the_guide_passes_the_conformance_suite(agency: str, checks: int, tmp_path: Path) -> None:
     for name, body in blocks(ADDING):
         if name.startswith(f"{agency}/"):
             path = tmp_path / name
@@ -36,7 +36,7 @@ def test_the_agency_of_the_guide_passes_the_conformance_suite(agency: str, tmp_p
     command = [sys.executable, "-m", "gateway", "adapter", "check", agency]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "12 of 12 checks hold" in done.stdout
+    assert f"{checks} of {checks} checks hold" in done.stdout
 
 
 PARTS = [

@@ -2,14 +2,14 @@
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import schemas
 from adapters.kit import claims, conformance, golden
 from adapters.kit.drafts.source import DraftRefused, Source, Told
-from adapters.kit.drafts.suggesting import Line, best_records, suggested, unmet, words_of
+from adapters.kit.drafts.suggesting import LIKE_ENOUGH, Line, best_records, suggested, unmet, words_of
 
 _UNKNOWN = "/CHANGE"
 _NOTHING = "nothing in the answer looks like a field of ours; choose a record with --record (`sandhi adapter records`)"
@@ -18,6 +18,7 @@ _MEANT = (  # words in a state of the answer -> what it is likely to mean
     ({"ambiguous", "several", "multiple"}, "ambiguous"),
     ({"no", "none", "nothing", "empty", "not"}, "no_data"),
 )
+_KNOWN = {"known", "found", "exist", "exists", "registered"}  # words of a boolean that says whether there is anybody
 _PLACES = ("setting", "secret")  # what a reference begins with
 _NUMBERS = {"code", "id", "identifier", "identity", "nic", "nin", "number", "no", "pin", "uin"}
 _CARRIED = (  # words in a member's name -> what it carries
@@ -121,17 +122,17 @@ def _manifest(source: Source, draft: Draft, adapter: str, service: str, number: 
         f"fields        = {json.dumps(sorted({*draft.lines, *draft.unmet}))}",
         *([f"claims        = {json.dumps(sorted(able))}"] if able else []),
         f'record_schema = "{draft.record}"',
-        f'sensitivity   = "{"special" if special else "personal"}"                 # a guess by words: look again',
+        f'sensitivity   = "{"special" if special else "personal"}"             # CHANGE: a guess by words; look again',
         *(f"{key:<13} = {json.dumps(value)}" for key, value in source.service.items()),
     ]
-    return "\n".join([*lines, *_request(source, request), *_means(source), ""])
+    return "\n".join([*lines, *_request(source, request), *_means(source, draft), ""])
 
 
 def _text(words: str) -> str:
     return json.dumps(" ".join(words.split())[:200], ensure_ascii=False)
 
 
-def _means(source: Source) -> Iterator[str]:
+def _means(source: Source, draft: Draft) -> Iterator[str]:
     """What the answer's own state may mean, by its words: it matters to who decides about a person, so look again."""
     guessed = {
         f"{told.pointer}={choice}": outcome
@@ -139,11 +140,19 @@ def _means(source: Source) -> Iterator[str]:
         for choice in (told.choices if not told.lists and told.sensitivity == "open" else ())
         if (outcome := next((each for words, each in _MEANT if words & set(words_of(choice))), ""))
     }
+    ours = {line.pointer for line in draft.lines.values() if line.likely >= LIKE_ENOUGH}  # a field of ours says it
+    guessed |= {f"{told.pointer}=false": "unknown_person" for told in source.told if _says_known(told, ours)}
     if guessed:
         pairs = ", ".join(f"{_text(place)} = {json.dumps(outcome)}" for place, outcome in guessed.items())
         yield f"means         = {{ {pairs} }}   # CHANGE: a guess; see `means` in the guide"
     if unknown := source.about.get("unknown"):
         yield f"# 404 is unknown_person unless `means` says otherwise; the document says: {unknown}"
+
+
+def _says_known(told: Told, ours: Collection[str]) -> bool:
+    """A boolean of the answer that is false where the agency knows nobody; in a sample of somebody it is true."""
+    alone = told.kind == "boolean" and not told.lists and "false" not in told.choices
+    return alone and told.pointer not in ours and bool(_KNOWN & set(words_of(told.name)))
 
 
 def _auth(source: Source, upper: str) -> Iterator[str]:
@@ -189,7 +198,7 @@ def _mapping(draft: Draft, service: str) -> str:
     lines = [
         "# Suggested; look at each line. One line a field of ours: where it stands, and the converter of its notation."
     ]
-    lines += [f"[{service}]", *(f"{name} = {line.toml()}" for name, line in draft.lines.items())]
+    lines += [f"[{service}]", *(f"{name} = {line.toml()}{_unsure(line)}" for name, line in draft.lines.items())]
     if draft.unmet:
         lines += ["", f"# {draft.record} also wants these, and nothing in the answer looks like them:"]
         lines += [f"#   {name}" for name in draft.unmet]
@@ -199,6 +208,11 @@ def _mapping(draft: Draft, service: str) -> str:
         lines += ["", "# What else the agency tells. It is dropped unless a line takes it:"]
         lines += [f"#   {each.pointer}  {each.kind}, {each.sensitivity}{_said(each)}" for each in rest]
     return "\n".join([*lines, ""])
+
+
+def _unsure(line: Line) -> str:
+    places = ", ".join(line.without_value())
+    return f"   # CHANGE: the answer has no value at {places}; say its notation" if places else ""
 
 
 def _said(told: Told) -> str:
@@ -222,7 +236,7 @@ def _conformance(source: Source, adapter: str, number: str) -> str:
     upper = adapter.upper()
     lines = ["# An invented person, and addresses: {url} is a server that the suite breaks on purpose.", "[settings]"]
     lines += [f'{upper}_URL = "{{url}}"']
-    shown = {"client": "LK/GOV/SANDHI/GATEWAY", "service": f"LK/GOV/CHANGE/{upper}"}
+    shown = {"client": "LK/GOV/SANDHI/GATEWAY", "service": f"LK/GOV/AGENCY/{upper}"}
     lines += [f'{upper}_{name} = "{shown.get(key, "conformance")}"' for key, name in source.settings.items()]
     named = [value.partition(":")[2] for value in source.auth.values() if value.partition(":")[0] in _PLACES]
     lines += [f'{upper}_{name} = "{"{url}/token" if name == "TOKEN_URL" else "conformance"}"' for name in named]

@@ -41,6 +41,7 @@ def in_value(value: object, pointer: str = "", lists: tuple[str, ...] = ()) -> I
         yield from in_value(merged, pointer, (*lists, pointer)) if entries else ()
     else:
         choices = (value,) if isinstance(value, str) and codes.is_code(value) else ()
+        choices = (str(value).lower(),) if isinstance(value, bool) else choices
         yield Told(pointer, _kind(value), value is None, lists=lists, choices=choices)
 
 

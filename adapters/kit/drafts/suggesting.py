@@ -55,7 +55,7 @@ class Line:
 
     `codes`: the list's name; `rows`: the agency's code -> ours, `""` where none is like it; `ours`: what
     our record allows there. `likely`: from 0 to 1, how like the names (or the codes) are; a list's is its entries'.
-    `only_where`: the field above that must be true.
+    `only_where`: the field above that must be true. `unsure`: the answer has no value to see the notation of.
     """
 
     pointer: str
@@ -67,6 +67,7 @@ class Line:
     ours: Sequence[str] = ()
     likely: float = 1.0
     only_where: str = ""
+    unsure: bool = False
 
     def toml(self) -> str:
         """As `mapping.toml` writes it."""
@@ -86,6 +87,13 @@ class Line:
             yield place
         for line in (self.each or {}).values():
             yield from line.pointers(place)
+
+    def without_value(self) -> Iterator[str]:
+        """Pointers of days and months whose notation nothing shows."""
+        if self.unsure:
+            yield self.pointer
+        for line in (self.each or {}).values():
+            yield from line.without_value()
 
     def code_lists(self) -> "Iterator[Line]":
         """This line and those inside it that translate codes."""
@@ -141,10 +149,9 @@ def unmet(record: str, lines: Mapping[str, Line]) -> list[str]:
 
 
 def _lines(schema: Mapping[str, Any], told: Sequence[Told], around: tuple[str, ...]) -> dict[str, Line]:
-    here = [each for each in told if each.lists == around]
     lines, properties = {}, schema.get("properties", {})
     for name, wanted in properties.items():
-        line = _list(wanted, told, around) if _is_list(wanted) else _value(name, wanted, properties, here, around)
+        line = _list(wanted, told, around) if _is_list(wanted) else _value(name, wanted, properties, told, around)
         if line:
             lines[name] = line
     return lines
@@ -167,9 +174,9 @@ def _list(wanted: Mapping[str, Any], told: Sequence[Told], around: tuple[str, ..
 
 
 def _value(
-    name: str, wanted: Mapping[str, Any], siblings: Mapping[str, Any], here: Sequence[Told], around: tuple[str, ...]
+    name: str, wanted: Mapping[str, Any], siblings: Mapping[str, Any], told: Sequence[Told], around: tuple[str, ...]
 ) -> Line | None:
-    kind = _kind(wanted)
+    kind, here = _kind(wanted), [each for each in told if each.lists == around]
     if kind == "code":
         return _code(name, wanted, here, around)
     fitting = [each for each in here if _reader(each.kind, kind)]
@@ -179,7 +186,10 @@ def _value(
         return None
     found = fitting[-scored[0][1]]
     reader = "cents" if kind == "amount" and "cent" in found.name.lower() else _reader(found.kind, kind)
-    return Line(_place(found, around), reader, _optional(wanted, found), likely=scored[0][0])
+    unsure = found.kind == "null" and kind in {"date", "month"}
+    if unsure and len(written := {_reader(each.kind, kind) for each in told if each.kind != "null"} - {""}) == 1:
+        reader, unsure = written.pop(), False  # as its siblings of the same answer are
+    return Line(_place(found, around), reader, _optional(wanted, found), likely=scored[0][0], unsure=unsure)
 
 
 def _reader(told: str, kind: str) -> str:
@@ -217,14 +227,16 @@ def _code(name: str, wanted: Mapping[str, Any], here: Sequence[Told], around: tu
 
 def _share(codes: Sequence[str], ours: Sequence[str]) -> float:
     """How many of several codes are like one of ours; of one code alone nothing follows."""
-    return sum(1 for each in codes if _our_code(each, ours)) / len(codes) if len(codes) > 1 else 0.0
+    words = [each for each in codes if len(each) > 1]  # one letter is like too much
+    return sum(1 for each in words if _our_code(each, ours)) / len(codes) if len(codes) > 1 else 0.0
 
 
 def _our_code(code: str, ours: Sequence[str]) -> str:
-    """The one of our codes that is the same word, or that it abbreviates (`WRK`: work_capacity); empty for none."""
+    """The one of our codes that is the same word, or that it abbreviates (`WRK`: work_capacity, `F`: female); empty
+    for none, or for several."""
     word = "".join(words_of(code))
     same = [each for each in ours if word == each.replace("_", "")]
-    like = same or [each for each in ours if len(word) > 1 and _abbreviates(word, each)]
+    like = same or [each for each in ours if word and _abbreviates(word, each)]
     return like[0] if len(like) == 1 else ""
 
 

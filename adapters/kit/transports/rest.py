@@ -98,9 +98,11 @@ class DeclaredRest(BaseAdapter):
         return RawAnswer(payload, as_of(service, question.as_at), told.code or str(answer.status), empty=told.empty)
 
     def parse(self, service: str, body: bytes) -> object:
-        """JSON; what it says in place of a record is raised, as for an answer; see `BaseAdapter.parse`."""
-        payload = super().parse(service, body)
-        meant(self.service(service), payload)
+        """JSON, judged by the `answer_schema` and by `means` as a live answer is; see `BaseAdapter.parse`."""
+        payload, offered = super().parse(service, body), self.service(service)
+        if schema := offered.answer_schema:
+            check_fits(payload, answer_validator(self.kit.folder, schema), f"the answer breaks {schema}")
+        meant(offered, payload)
         return payload
 
     async def deliver(self, item: Item) -> Handed:

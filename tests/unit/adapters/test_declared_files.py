@@ -78,6 +78,8 @@ async def test_a_file_is_read_again_after_a_minute_and_an_old_one_is_not_told_wh
         (b"nic,a\n1\n", "csv", "line 2"),
         (b'nic,a\n1,"2\n', "csv", "not CSV"),
         (b'nic\n"1"x\n', "csv", "not CSV"),
+        (b"nic,a\n1,1200\n2,150", "csv", "may be cut"),
+        (b"nic,a", "csv", "may be cut"),
         (b'{"nic": 1}', "json", "no list"),
         (b'[{"nic": "1"}, {"a": "1"}]', "json", "has no nic"),
         (b'[{"nic": "1", "nic": "2"}]', "json", "the file is"),

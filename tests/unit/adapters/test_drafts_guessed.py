@@ -153,3 +153,47 @@ def test_a_name_that_no_folder_may_have_is_refused_before_anything_is_read(tmp_p
         assert not (tmp_path / name).exists()
     told = ["import", str(tmp_path / "fund"), "--sample", str(tmp_path / "answer.json"), "--service", "x"]
     assert "x is no name for a service" in CliRunner().invoke(app, told).output
+
+
+@pytest.mark.parametrize(("code", "ours"), [("F", "female"), ("M", "male"), ("X", "CHANGE"), ("FEM", "female")])
+def test_a_code_that_abbreviates_one_of_ours_is_guessed_and_no_other(code: str, ours: str) -> None:
+    answer = json.dumps({"confirmed": True, "birth_date": "1990-05-02", "sex": code}).encode()
+    draft = drafted(from_sample(answer), "levy", service="members", record="canonical/identity.v1.json")
+    assert f'"{code}" = "{ours}"' in draft.files["codes.toml"].decode()
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        ({"contributor": {"known": True}}, {"/contributor/known=false": "unknown_person"}),
+        ({"is_registered": True}, {"/is_registered=false": "unknown_person"}),
+        ({"known": False}, None),
+        ({"well": True}, None),
+    ],
+    ids=["known", "registered", "false in the sample", "another word"],
+)
+def test_a_boolean_that_says_whether_anybody_is_known_is_guessed_to_mean_it(
+    answer: dict[str, Any], told: dict[str, str] | None, tmp_path: Path
+) -> None:
+    draft = drafted(from_sample(json.dumps(FUND | answer).encode()), "fund", service="sums")
+    write(draft.files, tmp_path / "fund")
+    assert load(tmp_path / "fund").services["sums"].extra.get("means") == told
+    lines = [each for each in draft.files["manifest.toml"].decode().splitlines() if each.startswith("means")]
+    assert all("# CHANGE" in each for each in lines)
+
+
+@pytest.mark.parametrize(
+    ("others", "written", "marked"),
+    [
+        ({}, "month:MM/YYYY", False),
+        ({"completeUpTo": "2026-09"}, "month_iso", True),
+    ],
+    ids=["its siblings agree", "they do not"],
+)
+def test_a_day_without_a_value_is_written_as_its_siblings_are(
+    others: dict[str, Any], written: str, marked: bool
+) -> None:
+    draft = drafted(from_sample(json.dumps(FUND | others).encode()), "fund", service="sums")
+    (line,) = [each for each in draft.files["mapping.toml"].decode().splitlines() if each.startswith("pensions")]
+    assert f'"/until", with = "{written}"' in line
+    assert ("# CHANGE" in line) == marked
