@@ -54,12 +54,20 @@ class Reading:
 
 
 def _texts(sent: Mapping[str, Any], operation: Operation) -> Iterator[str]:
-    """What may be an id: the texts, and lists of them, that stand in the header, the message, and its items."""
-    message = sent.get("message") or {}
-    items = message.get(operation.items) or [] if operation.items else []
-    for part in (sent["header"], message, message.get("txnstatus_request") or {}, *items):
-        for value in part.values():
-            yield from (each for each in (value if isinstance(value, list) else [value]) if isinstance(each, str))
+    """What may be an id: the texts, and lists of them, that stand in the header, the message, and its items.
+
+    Some of the published files let a message, or its items, be anything.
+    """
+    message = sent.get("message")
+    told = message if isinstance(message, Mapping) else {}
+    items = told.get(operation.items) if operation.items else None
+    parts = (sent.get("header"), message, told.get("txnstatus_request"), *_as_list(items))
+    for value in (each for part in parts if isinstance(part, Mapping) for each in part.values()):
+        yield from (each for each in _as_list(value) if isinstance(each, str))
+
+
+def _as_list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def most_items(operation: Operation) -> int:
