@@ -70,7 +70,8 @@ SERVICES = (READ, PUSH, ONCE, CHECKED)
 class Fund:
     """An agency that answers as told: it breaks after so many questions, or at one person.
 
-    Chunks are asked side by side, so only `stop_at` says which chunk it is that breaks.
+    Chunks are asked side by side, so only `stop_at` says which chunk it is that breaks. It answers no batch before
+    `answering` is set; `waiting` counts the chunks that were asked meanwhile.
     """
 
     id: str = "fund"
@@ -82,11 +83,16 @@ class Fund:
     stop_with: BaseException = field(default_factory=asyncio.CancelledError)
     broken: str = "none"
     slow_s: float = 0.0
+    answering: asyncio.Event | None = None
+    waiting: int = 0
 
     async def ask(self, question: Question) -> RawAnswer:
         raise AssertionError("batches use ask_many")
 
     async def ask_many(self, questions: Sequence[Question]) -> AsyncIterator[tuple[int, RawAnswer | AgencyError]]:
+        if self.answering is not None:
+            self.waiting += 1
+            await self.answering.wait()
         for place, question in enumerate(questions):
             number = question.subject.identifiers[0].value
             if number == self.stop_at or (self.stop_after is not None and len(self.asked) >= self.stop_after):
