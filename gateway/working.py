@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.kit.contract import StateTold, TellsStates
-from audit import Log, LogUnavailable, SignerRefused
+from audit import Log, SignerRefused
 
 from .data_lives import DataLives
 from .db import DatabaseBusy
@@ -111,24 +111,34 @@ async def _note_states(services: Services, adapter: TellsStates) -> None:
 
 
 async def _keep_house(services: Services) -> None:
-    """Erase what has expired, and close what nobody will finish, every few minutes."""
+    """Erase what has expired, and close what nobody will finish, every few minutes; no duty waits for another."""
     while True:
-        try:
-            await services.batches.erase_expired()
-            await services.trust.messages.forget_expired()
-            await seen.forget_expired(services.db, utc_now())
-            async with services.db.write() as connection:
-                await jobs.forget_done(connection, before=(utc_now() - JOBS_KEPT).timestamp())
-            await close_open_intents(services.db, services.log, services.gate, before=_long_over(services))
-            await services.keeper.turn(utc_now())
-            await services.details.expire(utc_now())
-            await _chase_erasures(services)
-            await _keep_durable(services)
-            await services.oversight.turn()
-            await pushing_of(services).expire(utc_now())
-        except (SQLAlchemyError, DatabaseBusy, LogUnavailable):
-            logger.exception("the house could not be kept; trying again")
+        for duty in (_forget_expired, _keep_log, _chase_erasures, _keep_durable, _look_after):
+            try:
+                await duty(services)
+            except Exception:
+                logger.exception("the house could not be kept (%s); trying again", duty.__name__)
         await asyncio.sleep(HOUSEKEEPING_S)
+
+
+async def _forget_expired(services: Services) -> None:
+    now = utc_now()
+    await services.batches.erase_expired()
+    await services.trust.messages.forget_expired()
+    await seen.forget_expired(services.db, now)
+    async with services.db.write() as connection:
+        await jobs.forget_done(connection, before=(now - JOBS_KEPT).timestamp())
+    await services.details.expire(now)
+    await pushing_of(services).expire(now)
+
+
+async def _keep_log(services: Services) -> None:
+    await close_open_intents(services.db, services.log, services.gate, before=_long_over(services))
+    await services.keeper.turn(utc_now())
+
+
+async def _look_after(services: Services) -> None:
+    await services.oversight.turn()
 
 
 async def _keep_durable(services: Services) -> None:
@@ -157,7 +167,7 @@ async def _review(services: Services) -> None:
         await asyncio.sleep(HOUSEKEEPING_S)
         try:
             await review_now(services, utc_now())
-        except (SQLAlchemyError, DatabaseBusy, LogUnavailable, OSError):
+        except Exception:
             logger.exception("the log was not reviewed; trying again")
 
 
@@ -169,8 +179,8 @@ async def _note_uses(trust: Trust) -> None:
         finally:
             try:
                 await trust.uses.flush()
-            except (SQLAlchemyError, DatabaseBusy):
-                logger.warning("how callers proved themselves was not written; trying again")
+            except Exception:
+                logger.exception("how callers proved themselves was not written; trying again")
 
 
 async def _fetch_keys(trust: Trust) -> None:
@@ -178,8 +188,8 @@ async def _fetch_keys(trust: Trust) -> None:
     while trust.key_sets:
         try:
             await trust.key_sets.keep_fresh(trust.clock())
-        except (SQLAlchemyError, DatabaseBusy, LogUnavailable):
-            logger.warning("published key sets were not fetched; trying again")
+        except Exception:
+            logger.exception("published key sets were not fetched; trying again")
         await asyncio.sleep(FETCH_S)
 
 
@@ -190,4 +200,6 @@ async def keep_register_fresh(trust: Trust) -> None:
             await trust.register()
         except (SQLAlchemyError, DatabaseBusy):
             logger.warning("the register cannot be read; what is remembered stays in force")
+        except Exception:
+            logger.exception("the register cannot be read; what is remembered stays in force")
         await asyncio.sleep(1)
