@@ -73,7 +73,7 @@ class DialRules:
             raise NotAllowed("not an http(s) URL of a plain host, without a user name and without a fragment")
         place = Place(scheme, host, port or _SCHEMES[scheme])
         if scheme != "https" and not self.lists(place.host, place.port):
-            raise NotAllowed("only https may be dialled, unless host:port is on the allow-list")
+            raise NotAllowed("only https may be dialled, unless SANDHI_ALLOWED_HOSTS names host:port")
         self.check(place.host, place.port, usual=HTTPS)
         if is_literal(place.host) and not self.permits(place.host, place.port, place.host):
             raise NotAllowed("the address is not public; list host:port to allow it")
@@ -88,7 +88,7 @@ class DialRules:
         if not is_host(host):
             raise NotAllowed("not a host: write a DNS name in lower case without a trailing dot, or a plain address")
         if port != usual and not self.lists(host, port):
-            raise NotAllowed(f"only port {usual} may be dialled, unless host:port is on the allow-list")
+            raise NotAllowed(f"only port {usual} may be dialled, unless SANDHI_ALLOWED_HOSTS names host:port")
 
     def lists(self, host: str, port: int) -> bool:
         """Whether the operator listed it."""

@@ -11,7 +11,7 @@ from rich.table import Table
 from adapters.kit import conformance, discovery, manifest
 
 from . import adapter_codes, adapter_drafts, adapter_records, adapter_registration
-from .tables import print_table
+from .printed import print_table
 
 app = typer.Typer(help="Adapters: how the gateway speaks to agencies.", no_args_is_help=True)
 app.command()(adapter_drafts.new)

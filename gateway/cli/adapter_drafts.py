@@ -21,7 +21,7 @@ from adapters.kit.drafts import (
     write,
 )
 
-from .tables import print_table
+from .printed import print_table
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{1,39}", re.ASCII)
 _ID = "a-z, digits and _, as it shall be called everywhere"

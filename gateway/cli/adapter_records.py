@@ -10,7 +10,7 @@ from rich.table import Table
 import schemas
 from adapters.kit.converters import CONVERTERS
 
-from .tables import print_table
+from .printed import print_table
 
 _AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 _BEFORE, _AFTER = "canonical/", ".json"

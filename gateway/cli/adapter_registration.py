@@ -22,7 +22,7 @@ from ..registration.errors import AdapterRefused, StepRefused
 from ..registration.store import Version
 from ..wiring import Services, open_services
 from .outcome import told_plainly
-from .tables import print_table
+from .printed import print_table
 
 T = TypeVar("T")
 Adapter = Annotated[str, typer.Argument(help="The adapter's id: the folder's name.")]
