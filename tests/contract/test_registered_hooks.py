@@ -37,6 +37,13 @@ DIED = '\n[died]\nevent = { from = "/what" }\ndate = { from = "/on", with = "dat
 DEATH = {"id": "d-1", "type": "DEATH", "what": "death", "on": "2026-10-30", "nic": NIC}
 
 
+WITHOUT_SCHEMA = {
+    "samples/no_such_day.golden": "offers[].starts: not a date at /offers/0/startsOn\n",
+    "samples/unknown_kind.golden": "the record breaks canonical/employment-offers.v1.json at /offers/0/kind: enum\n",
+}
+"""How two of the offices' samples end where no `answer_schema` judges the answer before it is mapped."""
+
+
 def files() -> dict[str, str]:
     """The folder of the offices, which answers later and tells of deaths."""
     own = texts()
@@ -49,6 +56,7 @@ def files() -> dict[str, str]:
     settings = own["samples/conformance.toml"].replace(
         "[subject]", 'EMPLOYMENT_OFFICES_HOOK = "made up, and long"\n\n[subject]'
     )
+    own |= {name: own[name].partition("the answer breaks")[0] + told for name, told in WITHOUT_SCHEMA.items()}
     sample = f"A death.\n---------- event died\n{json.dumps(DEATH)}\n---------- record\n"
     return own | {
         "manifest.toml": manifest,
