@@ -62,8 +62,14 @@ _templates: set[str] = set()
 
 
 async def _copied(url: str) -> None:
-    """Make the database again from a migrated one on the same server, unless somebody has put something there."""
+    """Make the database again from a migrated one on the same server, unless somebody has put something there.
+
+    The server's own database, which nobody can make again, gets its tables step by step.
+    """
     name, template = make_url(url).database, f"sandhi_migrated_{os.getpid()}"
+    if name == "postgres":
+        await _migrated(url)
+        return
     if await _tables(url):
         return
     whole = make_url(url).set(database="postgres").render_as_string(hide_password=False)
