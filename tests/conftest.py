@@ -13,7 +13,7 @@ from typing import Any
 
 import asyncpg
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.dci_recorded import Elsewhere, elsewhere, recording
 
@@ -30,7 +30,8 @@ def pytest_configure() -> None:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", place)
 
 
-settings.register_profile("unhurried", deadline=None)  # how fast is what the benchmark asks
+SLOW = [HealthCheck.too_slow]
+settings.register_profile("unhurried", deadline=None, suppress_health_check=SLOW)  # how fast is for the benchmark
 settings.load_profile("unhurried")
 
 LONGEST = ("tests/flows/test_seed_a", "tests/flows/test_strangers", "tests/browser/", "tests/contract/test_openapi_")
