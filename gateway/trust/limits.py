@@ -62,7 +62,8 @@ class Bucket:
 class Shared:
     """Calls at once, and a rate, that several systems have parts in. 0 is no limit.
 
-    A system without a call in flight is always let in, so at most one call for each system goes beyond `concurrent`.
+    Who comes when all is used up gets its equal part at once, and nobody's call is cut short for it: the n-th system to
+    come adds at most max(`concurrent` // n, 1), so n never hold more than the sum of these (decision record 0143).
     """
 
     name: str

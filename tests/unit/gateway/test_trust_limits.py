@@ -178,6 +178,31 @@ def test_no_rhythm_gets_more_than_burst_and_rate(pauses: list[float], per_second
     assert taken <= burst + (now - 100.0) * per_second + 1e-6
 
 
+def most(capacity: int, systems: int) -> int:
+    """Decision record 0143: the n-th system to come adds an n-th part of the places, and at least one."""
+    return sum(max(capacity // parts, 1) for parts in range(1, systems + 1))
+
+
+@pytest.mark.parametrize("capacity", [1, 2, 6, 10, 60])
+def test_what_goes_beyond_is_the_equal_part_of_each_who_comes_later(capacity: int) -> None:
+    here, _ = shares(gateway=capacity)
+    held = {coming: let_in(here, coming) for coming in (A, B, C)}
+    assert list(held.values()) == [capacity, max(capacity // 2, 1), max(capacity // 3, 1)]
+    assert sum(held.values()) == most(capacity, 3)
+    assert [let_in(here, again) for again in held] == [0, 0, 0]
+
+
+def let_in(here: Shares, system: str) -> int:
+    """The calls that it begins until it is refused."""
+    count = 0
+    try:
+        while True:
+            here.enter(system, NOTHING)
+            count += 1
+    except OverLimit:
+        return count
+
+
 @given(st.lists(st.tuples(st.sampled_from([A, B, C]), st.booleans()), max_size=300), st.integers(1, 12))
 def test_places_are_never_lost_or_made(steps: list[tuple[str, bool]], capacity: int) -> None:
     here, _ = shares(gateway=capacity)
@@ -191,7 +216,7 @@ def test_places_are_never_lost_or_made(steps: list[tuple[str, bool]], capacity: 
                 assert len(inside[system]) + others >= capacity
         elif inside[system]:
             here.leave(system, inside[system].pop())
-        assert sum(map(len, inside.values())) <= capacity + len(inside)
+        assert sum(map(len, inside.values())) <= most(capacity, len(inside))
     for system, each in inside.items():
         for entered in each:
             here.leave(system, entered)
