@@ -19,7 +19,7 @@ from .details import exchange, person
 from .entry import Entry, commit, new_id
 from .errors import Held, NotInLog
 from .log import Log
-from .tables import audit_detail, audit_hold, audit_key, audit_search, audit_subject
+from .tables import SAME_PLACE, audit_detail, audit_hold, audit_key, audit_search, audit_subject, log_entry
 from .writing import microseconds
 
 EVERYTHING = "*"
@@ -182,8 +182,9 @@ def _scopes(connection: Connection, owner: str) -> list[str]:
 
 def _exchanges_of(connection: Connection, subject_ref: str) -> list[str]:
     """The exchanges about this person and nobody else."""
-    mine = select(audit_subject.c.entry_id).where(audit_subject.c.subject_ref == subject_ref)
-    query = select(audit_search.c.exchange_id).where(audit_search.c.entry_id.in_(mine)).distinct()
+    query = select(audit_search.c.exchange_id).join(log_entry, SAME_PLACE).distinct()
+    query = query.join(audit_subject, audit_subject.c.entry_id == log_entry.c.entry_id)
+    query = query.where(audit_subject.c.subject_ref == subject_ref)
     return [each for each in connection.execute(query).scalars() if each and _alone(connection, each)]
 
 

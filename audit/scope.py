@@ -14,7 +14,7 @@ from sqlalchemy import Connection, select, tuple_
 from .entry import OUTCOME, Entry
 from .fsck import Progress, silent
 from .lookup import Wanted, conditions
-from .tables import audit_search, audit_subject, log_entry, log_head
+from .tables import SAME_PLACE, audit_search, audit_subject, log_entry, log_head
 
 PAGE = 5_000
 HANDED_OVER = frozenset({"push", "notify", "report"})
@@ -71,8 +71,7 @@ def scope(connection: Connection, wanted: Wanted, which: Which = everything, pro
 
 
 def _outcomes(connection: Connection, log_id: int, wanted: Wanted) -> Iterator[tuple[int, Entry]]:
-    here = (log_entry.c.log_id == audit_search.c.log_id) & (log_entry.c.seq == audit_search.c.seq)
-    query = select(audit_search.c.seq, log_entry.c.body).join(log_entry, here)
+    query = select(audit_search.c.seq, log_entry.c.body).join(log_entry, SAME_PLACE)
     query = query.where(audit_search.c.log_id == log_id, audit_search.c.kind == OUTCOME, *conditions(log_id, wanted))
     query, seq = query.order_by(audit_search.c.seq).limit(PAGE), -1
     while page := connection.execute(query.where(audit_search.c.seq > seq)).all():

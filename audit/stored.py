@@ -10,7 +10,7 @@ from .merkle import CompactRange
 from .rows import plain_rows
 from .shards import CLOSED, OPENED
 from .sources import Page
-from .tables import audit_search, log_checkpoint, log_entry, log_head, log_key, log_node
+from .tables import SAME_PLACE, audit_search, log_checkpoint, log_entry, log_head, log_key, log_node
 from .tiles import WIDTH
 
 PAGE = 2 * WIDTH
@@ -122,7 +122,7 @@ class StoredLog:
     def misplaced(self, first: int, stop: int, /) -> int | None:
         """See `Source`."""
         entry, found = log_entry.c, audit_search.c
-        query = select(entry.seq).join(audit_search, (found.log_id == entry.log_id) & (found.seq == entry.seq))
+        query = select(entry.seq).join(audit_search, SAME_PLACE)
         query = query.where(entry.log_id == self.log_id, entry.seq >= first, entry.seq < stop)
         return self._connection.execute(
             query.where(entry.entry_id != found.entry_id).order_by(entry.seq).limit(1)

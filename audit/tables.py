@@ -168,22 +168,25 @@ audit_search = Table(
     comment="Derived from log_entry in the same transaction; can be rebuilt.",
 )
 
-_BY = (
-    *("exchange_id", "consumer", "provider", "service", "purpose"),
-    *("agreement", "outcome", "case_ref", "officer_ref"),
-)
-for _name in _BY:
+SAME_PLACE = (log_entry.c.log_id == audit_search.c.log_id) & (log_entry.c.seq == audit_search.c.seq)
+"""Joins a line of `audit_search` with its entry."""
+
+_PLACE = (audit_search.c.log_id, audit_search.c.seq)
+for _name in ("consumer", "provider", "service", "purpose", "agreement", "outcome", "case_ref", "officer_ref"):
     _column = audit_search.c[_name]
     _present = _column.is_not(None)
-    Index(f"audit_search_{_name}", _column, audit_search.c.seq, sqlite_where=_present, postgresql_where=_present)
+    Index(f"audit_search_{_name}", _column, *_PLACE, sqlite_where=_present, postgresql_where=_present)
+_exchange = audit_search.c.exchange_id
+_present = _exchange.is_not(None)
+Index("audit_search_exchange_id", _exchange, audit_search.c.seq, sqlite_where=_present, postgresql_where=_present)
 
 NO_EXCHANGE = audit_search.c.kind.not_in([literal_column("'exchange.intent'"), literal_column("'exchange.outcome'")])
 """Everything else that is logged: few lines among many, so they have indexes of their own. Literal, so that a plan for
 any value finds them.
 """
-for _name, _column in (("event", audit_search.c.log_id), ("event_kind", audit_search.c.kind)):
-    Index(f"audit_search_{_name}", _column, audit_search.c.seq, sqlite_where=NO_EXCHANGE, postgresql_where=NO_EXCHANGE)
-Index("audit_search_ts", audit_search.c.ts, audit_search.c.seq)
+for _name, _leading in (("event", ()), ("event_kind", (audit_search.c.kind,))):
+    Index(f"audit_search_{_name}", *_leading, *_PLACE, sqlite_where=NO_EXCHANGE, postgresql_where=NO_EXCHANGE)
+Index("audit_search_ts", audit_search.c.log_id, audit_search.c.ts, audit_search.c.seq)
 
 audit_subject = Table(
     "audit_subject",

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from audit import Entry, Log, new_id
 from audit.entry import OUTCOME
-from audit.tables import audit_search, audit_subject, log_entry
+from audit.tables import SAME_PLACE, audit_search, audit_subject, log_entry
 from consent import erasures, member_of, store
 from consent.erasures import Life
 from consent.model import HANDED_OVER
@@ -74,7 +74,7 @@ class DataLives:
     async def _page(self) -> "_Page | None":
         """The next outcomes in the log's order; None: there are none."""
         of = audit_search.c
-        joined = audit_search.join(log_entry, (log_entry.c.log_id == of.log_id) & (log_entry.c.seq == of.seq))
+        joined = audit_search.join(log_entry, SAME_PLACE)
         query = select(of.log_id, of.seq, log_entry.c.body).select_from(joined).where(of.kind == OUTCOME)
         query = query.order_by(of.log_id, of.seq).limit(PAGE)
         async with self.db.read() as connection:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select, update
 
 from audit.entry import OUTCOME
 from audit.lines import LineProof, line_proof
-from audit.tables import audit_search
+from audit.tables import SAME_PLACE, audit_search, log_entry
 
 from .delivery.tables import batch_decision
 
@@ -40,7 +40,7 @@ def proved_lines(connection: Connection, person_ref: str, exchange: str = "") ->
 def entries_around(connection: Connection, committing: Iterable[UUID]) -> set[UUID]:
     """All entries of the exchanges that these entries belong to."""
     keys = [each.bytes for each in committing]
-    exchanges = select(audit_search.c.exchange_id).where(audit_search.c.entry_id.in_(keys))
+    exchanges = select(audit_search.c.exchange_id).join(log_entry, SAME_PLACE).where(log_entry.c.entry_id.in_(keys))
     rows = connection.execute(select(audit_search.c.entry_id).where(audit_search.c.exchange_id.in_(exchanges)))
     return {UUID(bytes=bytes(row.entry_id)) for row in rows}
 
@@ -56,7 +56,9 @@ def _committing(connection: Connection, owner: str) -> tuple[UUID, str] | None:
     table = audit_search.c
     query = select(table.entry_id, table.exchange_id)
     outcome = query.where(table.exchange_id == owner, table.kind == OUTCOME)
-    withheld = query.where(table.entry_id == UUID(owner).bytes, table.exchange_id != owner)
+    withheld = query.join(log_entry, SAME_PLACE).where(
+        log_entry.c.entry_id == UUID(owner).bytes, table.exchange_id != owner
+    )
     row = connection.execute(outcome).first() or connection.execute(withheld).first()
     return (UUID(bytes=bytes(row.entry_id)), str(row.exchange_id)) if row else None
 

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from audit import Entry, Log
 from audit.entry import INTENT, OUTCOME
-from audit.tables import audit_search, audit_subject, log_entry
+from audit.tables import SAME_PLACE, audit_search, audit_subject, log_entry
 
 from ..db import Database
 from ..delivery.tables import batch_decision
@@ -109,9 +109,8 @@ async def uses_of(
 
 
 async def _begun(connection: AsyncConnection, person_ref: str, first: UUID, end: UUID, limit: int) -> list[Place]:
-    found = audit_search.join(
-        log_entry, (log_entry.c.log_id == audit_search.c.log_id) & (log_entry.c.seq == audit_search.c.seq)
-    ).join(audit_subject, audit_subject.c.entry_id == log_entry.c.entry_id)
+    found = audit_search.join(log_entry, SAME_PLACE)
+    found = found.join(audit_subject, audit_subject.c.entry_id == log_entry.c.entry_id)
     of = audit_subject.c
     query = select(of.entry_id).select_from(found).where(of.subject_ref == person_ref)
     query = query.where(of.entry_id >= first.bytes, of.entry_id < end.bytes)

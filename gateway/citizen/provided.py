@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from audit.entry import OUTCOME
-from audit.tables import audit_search, audit_subject, log_entry
+from audit.tables import SAME_PLACE, audit_search, audit_subject, log_entry
 from audit.writing import microseconds
 from consent.model import HANDED_OVER
 
@@ -112,7 +112,7 @@ async def _outcomes(
 ) -> AsyncIterator[tuple[bytes, Mapping[str, Any]]]:
     """Outcome entries in the log's order, a page at a time: other work gets its turns."""
     of = audit_search.c
-    joined = audit_search.join(log_entry, (log_entry.c.log_id == of.log_id) & (log_entry.c.seq == of.seq))
+    joined = audit_search.join(log_entry, SAME_PLACE)
     query = select(of.log_id, of.seq, of.entry_id, log_entry.c.body).select_from(joined).where(here)
     query, last = query.order_by(of.log_id, of.seq).limit(AT_ONCE), (-1, -1)
     while page := (await connection.execute(query.where(_after(last)))).all():

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from audit import Log, Wanted
-from audit.tables import audit_search, log_alarm
+from audit.tables import audit_search, log_alarm, log_head
 from audit.writing import time_of
 from consent.amendment import difference, widens
 from consent.history import events_of
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 MARK = "findings"
 REPLAYED_A_DAY = 50
 OPEN_AFTER = timedelta(hours=1)
+_FIRST_LOG = select(func.min(log_head.c.log_id)).scalar_subquery()
+_BEGUN = select(func.min(audit_search.c.ts)).where(audit_search.c.log_id == _FIRST_LOG)
 
 
 def looker(here: "Services") -> "Looker":
@@ -67,7 +69,7 @@ class Looker:
         oldest = now.date() - timedelta(days=HISTORY_DAYS)
         async with self.db.read() as connection:
             last = await marked(connection, MARK)
-            begun = (await connection.execute(select(func.min(audit_search.c.ts)))).scalar()
+            begun = (await connection.execute(_BEGUN)).scalar()
         if last:
             return max(min(last.date(), now.date()), oldest)
         return max(time_of(begun).date(), oldest) if begun else now.date()

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, func, inspect, select
 from audit import Entry
 from audit.fsck import Finding
 from audit.rows import MOST_ROWS
-from audit.tables import audit_search, log_entry
+from audit.tables import SAME_PLACE, audit_search, log_entry
 from consent.model import State
 from consent.tables import agreement, consent, terms
 
@@ -25,8 +25,6 @@ ENDS = {
 }
 Version = tuple[str, int]
 """Of an agreement: its id, and the number."""
-
-_SAME = (log_entry.c.log_id == audit_search.c.log_id) & (log_entry.c.seq == audit_search.c.seq)
 
 
 def beyond_the_log(connection: Connection) -> list[Finding]:
@@ -110,7 +108,7 @@ def _there(connection: Connection, entry: Entry, *, standing: bool = False) -> l
 def _entries(connection: Connection, *kinds: str) -> Iterator[Entry]:
     """Of these kinds, in the order of the log; a part at a time."""
     table, last = audit_search.c, (0, -1)
-    query = select(table.log_id, table.seq, log_entry.c.body).join(log_entry, _SAME).where(table.kind.in_(kinds))
+    query = select(table.log_id, table.seq, log_entry.c.body).join(log_entry, SAME_PLACE).where(table.kind.in_(kinds))
     while True:
         later = (table.log_id > last[0]) | ((table.log_id == last[0]) & (table.seq > last[1]))
         rows = connection.execute(query.where(later).order_by(table.log_id, table.seq).limit(MOST_ROWS)).all()

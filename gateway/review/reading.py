@@ -2,15 +2,15 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Select, select
 
 from audit import Entry
-from audit.tables import audit_search, log_entry
+from audit.tables import SAME_PLACE, audit_search, log_entry, log_head
 from audit.writing import microseconds
 
 PAGE = 5_000
-_SAME = (log_entry.c.log_id == audit_search.c.log_id) & (log_entry.c.seq == audit_search.c.seq)
 
 
 def entries_between(
@@ -22,15 +22,16 @@ def entries_between(
         kinds: only of these kinds; none: of every kind.
         without: of every kind but these.
     """
-    table, last = audit_search.c, (-1, -1)
-    query = select(table.log_id, table.seq, log_entry.c.body).join(log_entry, _SAME)
+    table = audit_search.c
+    query = select(table.seq, log_entry.c.body).join(log_entry, SAME_PLACE)
     query = query.where(table.ts >= microseconds(since), table.ts < microseconds(until))
     query = query.where(table.kind.in_(kinds)) if kinds else query.where(~table.kind.in_(without)) if without else query
-    query = query.order_by(table.log_id, table.seq).limit(PAGE)
-    while True:
-        after = (table.log_id > last[0]) | ((table.log_id == last[0]) & (table.seq > last[1]))
-        page = connection.execute(query.where(after)).all()
+    for log_id in connection.execute(select(log_head.c.log_id).order_by(log_head.c.log_id)).scalars().all():
+        yield from _of_one_log(connection, query.where(table.log_id == log_id).order_by(table.seq).limit(PAGE))
+
+
+def _of_one_log(connection: Connection, query: Select[Any]) -> Iterator[Entry]:
+    last = -1
+    while page := connection.execute(query.where(audit_search.c.seq > last)).all():
         yield from (Entry.from_body(bytes(row.body)) for row in page)
-        if len(page) < PAGE:
-            return
-        last = (page[-1].log_id, page[-1].seq)
+        last = page[-1].seq

@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from audit import Entry, Log, new_id
 from audit.entry import INTENT
 from audit.note import Checkpoint
-from audit.tables import audit_search, log_checkpoint, log_entry
+from audit.tables import audit_search, log_checkpoint, log_entry, log_head
 from audit.writing import microseconds
 
 from . import tables
@@ -222,6 +222,7 @@ def _population(connection: Connection, sample: Sample) -> list[str]:
     table = audit_search.c
     query = select(table.exchange_id).where(table.kind == INTENT, table.exchange_id.is_not(None))
     query = query.where(table.ts >= microseconds(sample.since), table.ts < microseconds(sample.until))
+    query = query.where(table.log_id.in_(select(log_head.c.log_id)))  # the index of times is one for each log
     return list(connection.execute(query.order_by(table.log_id, table.seq)).scalars())
 
 

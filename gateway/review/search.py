@@ -13,7 +13,7 @@ from audit.lookup import search
 from audit.note import Verifier
 from audit.proofs import Proof
 from audit.rows import MOST_ROWS
-from audit.tables import NO_EXCHANGE, audit_search, log_entry, log_key
+from audit.tables import NO_EXCHANGE, SAME_PLACE, audit_search, log_entry, log_key
 from audit.writing import microseconds, time_of
 from consent.phrase import Phrase
 
@@ -184,7 +184,7 @@ def _whole(connection: Connection, page: Sequence[Found]) -> list[Exchange]:
     ids = [each.facts["exchange_id"] for each in page]
     entries: dict[str, list[Entry]] = {}
     for part in (ids[at : at + MOST_ROWS] for at in range(0, len(ids), MOST_ROWS)):
-        query = select(audit_search.c.exchange_id, log_entry.c.body).join(log_entry, _SAME)
+        query = select(audit_search.c.exchange_id, log_entry.c.body).join(log_entry, SAME_PLACE)
         query = query.where(audit_search.c.exchange_id.in_(part)).order_by(audit_search.c.log_id, audit_search.c.seq)
         for exchange_id, body in connection.execute(query):
             entries.setdefault(exchange_id, []).append(Entry.from_body(bytes(body)))
@@ -205,6 +205,3 @@ def _entries(connection: Connection, ids: Sequence[UUID]) -> Mapping[UUID, Entry
             entry = Entry.from_body(bytes(body))
             found[entry.id] = entry
     return found
-
-
-_SAME = (log_entry.c.log_id == audit_search.c.log_id) & (log_entry.c.seq == audit_search.c.seq)

@@ -58,7 +58,7 @@ FAULTS = {
         "stored.py", "return max(self._head.size, self._signed)", "return self._head.size", "fsck", "cut_tail"
     ),
     "fsck ignores kept checkpoints": Fault(
-        "fsck.py", "own = sorted(self._opened(kept", "own = sorted(self._opened(()", "fsck", "auditor_kept"
+        "fsck.py", "own = sorted([*self._opened(kept", "own = sorted([*self._opened(()", "fsck", "auditor_kept"
     ),
     "fsck compares no root": Fault(
         "fsck.py", "if self._due.root != self.tree.root():", "if not self._due.root:", "fsck", "forged_entry"
