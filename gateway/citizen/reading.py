@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from audit import Entry, new_id, subject_pseudonym
 from audit.tables import audit_search
@@ -19,7 +18,6 @@ from consent.model import Quota
 from consent.moments import moment
 from consent.sentences import in_words
 
-from ..trust import register
 from ..wiring import Services
 from .disclosure import Agreements, delay_of, is_disclosed
 from .finding import READ, Period, Place, uses_of
@@ -110,8 +108,8 @@ class Reading:
         """All of them, newest first."""
         here = self.services
         async with here.db.read() as connection:
-            known, words = await self._agreements.freshened(connection), await self.words(connection)
-        now = here.gate.clock()
+            known = await self._agreements.freshened(connection)
+        now, words = here.gate.clock(), await self.words()
         while some := await uses_of(here.db, here.log, person_ref, period, before, AT_ONCE):
             for use in some:
                 delay = delay_of(use, known)
@@ -127,15 +125,15 @@ class Reading:
             found = await connection.scalar(oldest)
         return None if found is None else moment(int(found))
 
-    async def words(self, connection: AsyncConnection) -> Words:
+    async def words(self) -> Words:
         """What things are called, as far as they are registered."""
         here = self.services
-        systems = (await here.trust.register()).systems
-        own = [(each, one.name) for each in systems.values() for one in each.services]
+        known = await here.trust.register()
+        own = [(each, one.name) for each in known.systems.values() for one in each.services]
         taken = {f"{each.dci_id}/{name}": f"{each.name}: {name.replace('-', ' ')}" for each, name in own}
         return Words(
-            systems={each.id: each.name for each in systems.values()},
-            members={each.id: each.name for each in await register.members(connection)},
+            systems={each.id: each.name for each in known.systems.values()},
+            members={each.id: each.name for each in known.members.values()},
             purposes=here.profile.purposes,
             services=taken | {offer.service.id: offer.service.summary or offer.service.id for offer in here.catalogue},
         )

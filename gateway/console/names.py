@@ -1,7 +1,7 @@
 """What the ids in sentences and lists are called: systems, members, purposes and officers that are registered."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import orjson
 from sqlalchemy import and_, or_
@@ -9,7 +9,6 @@ from sqlalchemy import and_, or_
 from consent import member_of
 
 from ..people import SignedIn, access, officers
-from ..trust import register
 from ..wiring import Services
 
 OFFICER_ID = re.compile(rf"OFF-[{officers.ALPHABET}]{{8}}", re.ASCII)
@@ -22,15 +21,19 @@ async def names_of(here: Services, who: SignedIn, shown: object = ()) -> Mapping
         shown: what the page shows, JSON-like. Of the officers whose ids stand in it those are named whom `who` may see:
             of many thousand officers a page never reads more than it tells of.
     """
-    systems = (await here.trust.register()).systems
+    known = await here.trust.register()
     ids = set(OFFICER_ID.findall(orjson.dumps(shown).decode()))
-    async with here.db.read() as connection:
-        members = {each.id: each.name for each in await register.members(connection)}
-        told = and_(access.visible(who, here.people.clock()), or_(*map(officers.named, ids))) if ids else None
-        near = () if told is None else await officers.listed(connection, told)
+    people = await _officers(here, who, ids) if ids else {}
     ours = here.profile.gateway
     itself = dict.fromkeys((ours, member_of(ours), "gateway"), "the gateway") | {
         officers.SHELL: "the gateway's own host"
     }
-    people = {each.id: each.name for each in near}
-    return {**here.profile.purposes, **itself, **members, **people, **{each.id: each.name for each in systems.values()}}
+    members = {each.id: each.name for each in known.members.values()}
+    systems = {each.id: each.name for each in known.systems.values()}
+    return {**here.profile.purposes, **itself, **people, **members, **systems}
+
+
+async def _officers(here: Services, who: SignedIn, ids: Collection[str]) -> Mapping[str, str]:
+    told = and_(access.visible(who, here.people.clock()), or_(*map(officers.named, ids)))
+    async with here.db.read() as connection:
+        return {each.id: each.name for each in await officers.listed(connection, told)}

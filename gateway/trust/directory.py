@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from . import held_keys, register
 from .jose import Key
-from .register import Offered, System
+from .register import Member, Offered, System
 
 
 class Database(Protocol):
@@ -34,6 +34,7 @@ class Snapshot:
     Attributes:
         callers: the systems in force, by client id.
         systems: all, by id.
+        members: all, by id.
         keys: those that check signatures, by the id of the member or system.
         enc_keys: those to encrypt to their owner with, by its id.
         until: when a key ends by itself, and the next snapshot is due.
@@ -42,6 +43,7 @@ class Snapshot:
     generation: int = -1
     callers: Mapping[str, System] = field(default_factory=dict)
     systems: Mapping[str, System] = field(default_factory=dict)
+    members: Mapping[str, Member] = field(default_factory=dict)
     keys: Mapping[str, tuple[Key, ...]] = field(default_factory=dict)
     enc_keys: Mapping[str, tuple[Key, ...]] = field(default_factory=dict)
     until: datetime | None = None
@@ -96,10 +98,12 @@ class Directory:
 
 
 async def _read(connection: AsyncConnection, generation: int, now: datetime) -> Snapshot:
-    members = {each.id for each in await register.members(connection) if each.state == "active"}
     systems = {each.id: each for each in await register.systems(connection)}
+    members = {each.id: each for each in await register.members(connection)}  # last: none of a system's is missing
     callers = {
-        each.client_id: each for each in systems.values() if each.state == "active" and each.member_id in members
+        each.client_id: each
+        for each in systems.values()
+        if each.state == "active" and members[each.member_id].state == "active"
     }
     held = await held_keys.every(connection, now)
-    return Snapshot(generation, callers, systems, held.keys["sig"], held.keys["enc"], held.until)
+    return Snapshot(generation, callers, systems, members, held.keys["sig"], held.keys["enc"], held.until)

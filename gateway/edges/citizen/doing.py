@@ -81,8 +81,7 @@ async def consents(here: Citizens, reader: Reader) -> dict[str, Any]:
     with refusals():
         receipt = await here.reading.opened(reader, "consents")
         found = await here.reading.consents(reader.person_ref)
-    async with here.services.db.read() as connection:
-        words = await here.reading.words(connection)
+    words = await here.reading.words()
     now = here.services.gate.clock()
     return {"consents": [shown_consent(each, words, now) for each in found], "receipt": receipt}
 

@@ -20,7 +20,6 @@ from consent.store import RecordedAgreement
 from ...review.drafted import Drafted
 from ...review.replay import Replaying
 from ...review.rule_history import of_agreement, of_consents, with_history
-from ...trust import register
 from ..body import StrictRoute
 from .agreement_views import made_up_people, newest
 from .agreements import Version, shown, summary
@@ -105,7 +104,7 @@ async def get_flows(_who: Auditor, here: Here) -> dict[str, object]:
     now = here.people.clock()
     async with here.db.read() as connection:
         kept = await store.list_agreements(connection)
-        names = {each.id: each.name for each in await register.members(connection)}
+    names = {each.id: each.name for each in (await here.trust.register()).members.values()}
     flows = _flows(each for each in kept if each.agreement.standing(now) == IN_FORCE)
     present = sorted({each for flow in flows for each in (flow["consumer"], flow["provider"])})
     return {"members": [{"id": each, "name": names.get(each, each)} for each in present], "flows": flows}

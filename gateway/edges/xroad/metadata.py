@@ -11,7 +11,6 @@ from fastapi.responses import Response
 from lxml import etree
 
 from ...catalogue import Offer
-from ...trust import register
 from ...trust.caller import Caller
 from ...trust.parties import Member, System
 from ...wiring import Services
@@ -95,10 +94,8 @@ Party = tuple[tuple[str, ...], str, str]
 
 async def parties(here: Services) -> list[Party]:
     """(parts of the id, the member's name, the system's name or empty) of everyone who takes part, by id."""
-    async with here.db.read() as connection:
-        members = await register.members(connection)
-    active = {each.id: each for each in members if each.state == "active"}
     snapshot = await here.trust.register()
+    active = {each.id: each for each in snapshot.members.values() if each.state == "active"}
     return sorted(_parties(active, snapshot.callers.values()))
 
 
