@@ -89,12 +89,16 @@ async def load_consents(services: Services, first: int, count: int) -> float:
 
 
 async def settled(db: Database) -> None:
-    """Let a database digest a bulk load, as it would within a minute by itself: statistics, and SQLite's WAL."""
-    async with db.write() as connection:
-        await connection.execute(text("ANALYZE"))
-    if db.is_sqlite:
-        async with db.read() as connection:
-            await connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+    """Let a database digest a bulk load as it would by itself: PostgreSQL's statistics, SQLite's WAL.
+
+    SQLite never gathers statistics by itself: those of a small table would mislead its plans once it is large.
+    """
+    if not db.is_sqlite:
+        async with db.write() as connection:
+            await connection.execute(text("ANALYZE"))
+        return
+    async with db.read() as connection:
+        await connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
 
 
 def _consent(services: Services, number: int, now: datetime) -> Consent:

