@@ -22,10 +22,8 @@ import uvicorn
 from .agencies.offices import admit_counsellors
 from .assembly import Assembly, Places
 from .lines import registration
+from .loopback import HOST, listening
 from .world import Registers
-
-HOST = "127.0.0.1"
-BACKLOG = 512
 
 
 def serve(
@@ -42,7 +40,7 @@ def serve(
     """
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with socket.create_server((HOST, port), backlog=BACKLOG) as listener:
+    with listening(port) as listener:
         places = Places(data, clients, gateway, f"http://{HOST}:{listener.getsockname()[1]}", sftp_port)
         registers = Registers(people, seed, date)
         write_intake(registers, data / "registrations.jsonl")

@@ -75,6 +75,7 @@ async def a_gateway(
 async def served(app: FastAPI, port: int = 0) -> AsyncIterator[str]:
     """The application behind a real uvicorn on a free loopback port; gives its base URL."""
     listening = socket.create_server(("127.0.0.1", port))
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # asyncio does not on a socket that it is given
     config = uvicorn.Config(app, log_config=None, lifespan="off", http="h11", ws="none")
     server = uvicorn.Server(config)
     running = asyncio.create_task(server.serve([listening]))

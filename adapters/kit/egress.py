@@ -168,7 +168,7 @@ class Dialler:
     async def _connected(addresses: list[tuple[socket.AddressFamily, str]], port: int) -> socket.socket:
         last: OSError = OSError("no address")
         for family, address in addresses:
-            opened = socket.socket(family, socket.SOCK_STREAM)
+            opened = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # so asyncio sends at once
             opened.setblocking(False)
             try:
                 await asyncio.get_running_loop().sock_connect(opened, (address, port))
