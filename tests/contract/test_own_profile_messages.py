@@ -67,13 +67,13 @@ INSIDE = {"report": "report", "allocation": "letter"}  # else `record`
 
 @dataclass
 class Recorder:
-    """Keeps what was asked and answered, and hands it on."""
+    """Keeps what was asked and answered, and hands it on; an answer when it is kept: whoever has it looks at once."""
 
     app: ASGIApp
     calls: list[tuple[str, Any, int, Any]] = field(default_factory=list)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        asked, told, status = b"", b"", 0
+        asked, told = b"", list[Message]()
 
         async def read() -> Message:
             nonlocal asked
@@ -82,12 +82,13 @@ class Recorder:
             return message
 
         async def written(message: Message) -> None:
-            nonlocal told, status
-            status, told = message.get("status", status), told + message.get("body", b"")
-            await send(message)
+            told.append(message)
 
         await self.app(scope, read, written)
-        self.calls.append((scope["path"], json.loads(asked), status, json.loads(told)))
+        answer = json.loads(b"".join(each.get("body", b"") for each in told))
+        self.calls.append((scope["path"], json.loads(asked), told[0]["status"], answer))
+        for each in told:
+            await send(each)
 
 
 @dataclass

@@ -52,13 +52,16 @@ class Asked:
 
 @dataclass
 class Recorder:
-    """Keeps every request, and hands it on."""
+    """Keeps every request, and hands it on; the answer when it is kept, for whoever has it looks at once."""
 
     app: ASGIApp
     asked: list[Asked] = field(default_factory=list)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body = b""
+        body, told = b"", list[Message]()
+
+        async def written(message: Message) -> None:
+            told.append(message)
 
         async def read() -> Message:
             nonlocal body
@@ -66,10 +69,12 @@ class Recorder:
             body += message.get("body", b"")
             return message
 
-        await self.app(scope, read, send)
+        await self.app(scope, read, written)
         headers = {name.decode(): value.decode() for name, value in scope["headers"]}
         query = dict(parse_qsl(scope["query_string"].decode(), keep_blank_values=True))
         self.asked.append(Asked(scope["method"], scope["path"], query, headers, body))
+        for each in told:
+            await send(each)
 
 
 @asynccontextmanager
