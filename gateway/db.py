@@ -8,18 +8,24 @@ Never hold a `write` across a call to another system.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
+from operator import itemgetter
 from typing import Any, TypeVar
 
 import asyncpg
-from sqlalchemy import event, text
+from sqlalchemy import Table, event, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from audit.store import Store, store_of
 
+from .grouped import Done, Grouped, Item
+
 T = TypeVar("T")
+Together = Callable[[AsyncConnection, Sequence[Item]], Awaitable[Sequence[Done]]]
 WAIT_S = 5.0
 CONNECTIONS = 24  # of one process; PostgreSQL has 97 for everybody unless told otherwise
 ROOM = text(
@@ -66,6 +72,7 @@ class Database:
             url, isolation_level="AUTOCOMMIT", skip_autocommit_rollback=True, **extra
         )
         self.write_lock = asyncio.Lock()
+        self._together: dict[object, Grouped[Any, Any]] = {}
         self._whole: Store | None = None
         if self.is_sqlite:
             event.listen(self.engine.sync_engine, "connect", _prepare_sqlite)
@@ -110,6 +117,23 @@ class Database:
             self._whole = store_of(self.engine, self.write_lock)
         return await self._whole.write(work)
 
+    async def together(self, work: Together[Item, Done], item: Item) -> Done:
+        """`work` on this item, in one transaction with what else comes for this `work` meanwhile.
+
+        Of many small writes at once each would wait for all the others, and so would the log.
+
+        Args:
+            work: a function of a module: any number of items in, a result for each out.
+        """
+        if work not in self._together:
+            self._together[work] = Grouped(partial(self._written, work))
+        found: Grouped[Item, Done] = self._together[work]
+        return await found(item)
+
+    async def _written(self, work: Together[Item, Done], items: Sequence[Item]) -> Sequence[Done]:
+        async with self.write() as connection:
+            return await work(connection, items)
+
     async def _turn(self) -> None:
         try:
             async with asyncio.timeout(WAIT_S):
@@ -130,6 +154,20 @@ class Database:
             await self._whole.close()
         await self.engine.dispose()
         await self._reader.dispose()
+
+
+async def new_rows(connection: AsyncConnection, table: Table, rows: Sequence[Mapping[str, Any]]) -> list[bool]:
+    """Insert those whose key nobody has; says of each whether it is new. Of several alike the first one is."""
+    keys = [tuple(row[each.name] for each in table.primary_key) for row in rows]
+    ordered = [dict(row) for _, row in sorted(zip(keys, rows, strict=True), key=itemgetter(0))]  # or two would deadlock
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    adding = dialect.insert(table).on_conflict_do_nothing().returning(*table.primary_key)
+    added = {tuple(row) for row in await connection.execute(adding, ordered)}
+    new = []
+    for key in keys:
+        new.append(key in added)
+        added.discard(key)
+    return new
 
 
 async def _connected(*where: Any, **how: Any) -> Any:

@@ -21,7 +21,7 @@ from audit.errors import DetailErased
 from consent.store import list_agreements
 
 from .db import Database, DatabaseBusy
-from .delivery.grouped import ONE_S_FAULT, Grouped
+from .grouped import ONE_S_FAULT, Grouped
 
 Words = Mapping[str, str]
 Keep = Callable[[Entry, Words], Awaitable[Receipt]]

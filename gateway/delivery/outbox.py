@@ -16,8 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from audit import Entry, Log
 
 from ..db import Database
+from ..grouped import Grouped
 from . import jobs
-from .grouped import Grouped
 from .tables import delivery
 
 KIND = "delivery"

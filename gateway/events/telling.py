@@ -26,9 +26,9 @@ from audit import Entry, Log, new_id, subject_pseudonym
 from ..db import Database
 from ..delivery import jobs
 from ..delivery.deliveries import Deliveries, KeyReused
-from ..delivery.grouped import Grouped
 from ..delivery.handovers import subject_of
 from ..errors import ExchangeError, NoEvidence
+from ..grouped import Grouped
 from ..model import Handover
 from ..trust.person import PersonRef
 from ..trust.seal import Seal

@@ -8,23 +8,15 @@ another process is seen within `look_again` seconds, by one small query that con
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ..db import Database
 from . import held_keys, register
 from .jose import Key
 from .register import Member, Offered, System
-
-
-class Database(Protocol):
-    """See `gateway.db`."""
-
-    def read(self) -> AbstractAsyncContextManager[AsyncConnection]: ...
-    def write(self) -> AbstractAsyncContextManager[AsyncConnection]: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,9 @@ from adapters.kit import strict_json
 from adapters.kit.contract import AgencyError
 from adapters.kit.http_client import HttpAnswer, HttpClient, Limits
 
+from ..db import Database
 from . import jwks, tables
-from .directory import Database, Directory
+from .directory import Directory
 from .errors import KeysRefused
 from .evidence import Log, recorded
 from .held_keys import STALE_AFTER, key_facts, utc

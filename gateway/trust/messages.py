@@ -5,9 +5,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from ..db import Database
 from . import encryption, replay
 from .dialects import DIALECTS, Message, Verified
-from .directory import Database, Directory
+from .directory import Directory
 from .errors import EncryptionRefused, SignatureRefused
 from .jose import Key
 from .key_sets import KeySets

@@ -3,12 +3,14 @@
 A row lives as long as its message could still be shown: twice the sender's window.
 """
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Column, DateTime, Index, Table, Text, delete, insert
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Column, DateTime, Index, Table, Text, delete
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from .directory import Database
+from ..db import Database, new_rows
 from .errors import SignatureRefused
 from .tables import metadata
 
@@ -28,12 +30,12 @@ async def use_up(db: Database, system: str, nonce: str, expires: datetime) -> No
     Raises:
         SignatureRefused: it was used before.
     """
-    row = {"system_id": system, "nonce": nonce, "expires_at": expires}
-    try:
-        async with db.write() as connection:
-            await connection.execute(insert(used_nonce).values(row))
-    except IntegrityError:
-        raise SignatureRefused("The message signature was not accepted.", reason="replayed") from None
+    if not await db.together(_used, {"system_id": system, "nonce": nonce, "expires_at": expires}):
+        raise SignatureRefused("The message signature was not accepted.", reason="replayed")
+
+
+async def _used(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> list[bool]:
+    return await new_rows(connection, used_nonce, rows)
 
 
 async def forget_expired(db: Database, now: datetime) -> None:

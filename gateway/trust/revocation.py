@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from .directory import Database
+from ..db import Database
 from .held_keys import utc
 from .token_tables import revoked_token
 from .tokens import Token

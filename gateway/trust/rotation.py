@@ -3,7 +3,7 @@
 from datetime import datetime
 from pathlib import Path
 
-from .directory import Database
+from ..db import Database
 from .errors import KeyFileBroken
 from .evidence import Log, entry
 from .jose import Key

@@ -15,9 +15,10 @@ from authlib.oauth2.base import OAuth2Error
 from sqlalchemy import delete, insert
 from sqlalchemy.exc import IntegrityError
 
+from ..db import Database
 from . import assertion, client_secrets, register, tables
 from .binding import bindings
-from .directory import Database, Directory
+from .directory import Directory
 from .dpop import Proofs
 from .errors import CredentialRefused
 from .form import BY_KEY, BY_SECRET, LARGEST_BODY, Asked, method_of, read_form

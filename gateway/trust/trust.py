@@ -8,12 +8,13 @@ from pathlib import Path
 
 from adapters.kit.dial_rules import DialRules
 
+from ..db import Database
 from . import signatures
 from .addresses import MayDial
 from .by_certificate import certified
 from .callbacks import CallbackProofs
 from .caller import Caller, Callers, Presented
-from .directory import Database, Directory, Snapshot
+from .directory import Directory, Snapshot
 from .dpop import Proofs
 from .errors import KeyFileBroken
 from .jose import Key, sign

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from .directory import Database
+from ..db import Database
 from .held_keys import utc
 from .token_tables import method_use
 

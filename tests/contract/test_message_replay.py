@@ -72,6 +72,20 @@ async def test_of_many_that_get_a_message_at_once_one_works_on_it(two: tuple[Dat
         await each.close()
 
 
+async def test_of_many_messages_that_two_processes_get_at_once_each_is_worked_on_once(
+    two: tuple[Database, Database],
+) -> None:
+    several = [Seen(MESSAGE.sender, f"m-{n}", MESSAGE.fingerprint, LATER) for n in range(40)]
+    orders = (several, several[::-1], several)
+    attempts = [claim(two[n % 2], each, NOW, repeatable=False) for n, some in enumerate(orders) for each in some]
+    assert await won(*attempts) == len(several)
+    await asyncio.gather(*(finish(two[n % 2], each, done=n < 20) for n, each in enumerate(several)))
+    again = [claim(two[1], each, NOW + timedelta(seconds=1), repeatable=False) for each in several]
+    assert await won(*again) == 20
+    for db in two:
+        await db.close()
+
+
 async def test_a_message_that_was_done_is_a_duplicate_after_a_restart(database_url: str) -> None:
     before = Database(database_url)
     await upgraded(before)

@@ -4,15 +4,16 @@ A message is claimed before it is worked on. What failed may come again; what wa
 again where doing it again changes nothing. Of two processes that get one message at once, one works.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Row, bindparam, delete, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ...db import Database
+from ...db import Database, new_rows
 from .tables import dci_message
 
 LEASE = timedelta(minutes=10)  # longer than a whole message may take: whoever claimed it before is dead
@@ -54,11 +55,12 @@ async def claim(db: Database, seen: Seen, now: datetime, *, repeatable: bool) ->
     until = _until(now, repeatable=repeatable)
     row = {"body_hash": seen.fingerprint, "done": False, "received": now.timestamp(), "claimed_until": until}
     row |= {**seen.key, "expires": seen.expires.timestamp()}
-    try:
-        async with db.write() as connection:
-            await connection.execute(insert(dci_message).values(row))
-    except IntegrityError:
+    if not await db.together(_claimed, row):
         await _claim_again(db, seen, now, repeatable=repeatable)
+
+
+async def _claimed(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> list[bool]:
+    return await new_rows(connection, dci_message, rows)
 
 
 async def _claim_again(db: Database, seen: Seen, now: datetime, *, repeatable: bool) -> None:
@@ -90,9 +92,14 @@ async def _known(db: Database, seen: Seen) -> Row[Any] | None:
 
 async def finish(db: Database, seen: Seen, *, done: bool) -> None:
     """Give the claim back; from a message that is done its id is used up."""
-    values: Mapping[str, object] = {"done": done, "claimed_until": 0.0}
-    async with db.write() as connection:
-        await connection.execute(update(dci_message).filter_by(**seen.key).values(values))
+    await db.together(_finished, {"from_": seen.sender, "id_": seen.message_id, "done": done, "claimed_until": 0.0})
+
+
+async def _finished(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> list[None]:
+    table = dci_message.c
+    mine = (table.sender == bindparam("from_")) & (table.message_id == bindparam("id_"))
+    await connection.execute(update(dci_message).where(mine), sorted(map(dict, rows), key=itemgetter("from_", "id_")))
+    return [None] * len(rows)
 
 
 async def forget_expired(db: Database, now: datetime) -> None:

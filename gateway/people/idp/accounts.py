@@ -21,7 +21,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ...trust.directory import Database
+from ...db import Database
 from ...trust.seal import Seal
 from .. import tables
 from ..errors import OfficerRefused, SignInRefused
@@ -102,6 +102,7 @@ class Accounts:
         Raises:
             SignInRefused: wrong, unknown, or tried too often; the text is the same for all.
         """
+        login = login if LOGIN.fullmatch(login) else ""  # or what is counted below would be as long as anybody likes
         now = time.monotonic()
         if not self._throttle.open(login, now):
             raise _wrong("throttled")

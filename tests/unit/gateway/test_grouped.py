@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from gateway.delivery.grouped import Grouped
+from gateway.grouped import Grouped
 
 
 class Table:
