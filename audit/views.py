@@ -10,7 +10,7 @@ from .lookup import Logged
 from .wording import sentence
 
 NOT_EVIDENCE = "not evidence: a copy for reading; only entries with their proofs are evidence"
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20", "\t", "\r", "\n")
 """A spreadsheet takes a cell that begins like this for a formula."""
 COLUMNS = ("log", "seq", "id", "claimed_time", "kind", *INDEXED, "sentence")
 ACTIONS = {"exchange.intent": "R", "exchange.outcome": "R"}

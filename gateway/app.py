@@ -54,6 +54,7 @@ def build_app(services: Services) -> FastAPI:
         redoc_url=None,
         lifespan=life,
     )
+    app.router.redirect_slashes = False  # to the scheme and `Host` of the request: with a body, to anywhere
     answer_later(services)
     _publish(app, services)
     door.install(app)
@@ -117,7 +118,7 @@ def _publish(app: FastAPI, services: Services) -> None:
     app.state.trust = services.trust
     app.state.people = services.people
     app.state.citizens = Citizens.of(services)
-    app.state.counting = Counting()
+    app.state.counting = Counting(services.profile.zone)
     app.state.shares = services.shares
     app.state.gate = services.gate
     app.state.person_ref = services.person_ref

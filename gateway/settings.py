@@ -57,6 +57,7 @@ TABLE: tuple[Row, ...] = (
         "",
         "What a proxy on TCP must send in Sandhi-Edge-Secret for its Client-Cert to count; 32 or more.",
     ),
+    Row("METRICS_TOKEN", "", "Bearer token that `/metrics` asks for; empty: it answers on this machine alone."),
     Row("TLS_CERT", "", "PEM file of the server's certificate chain; set, the gateway ends the TLS itself."),
     Row("TLS_KEY", "", "PEM file of its private key; empty: in the file of the certificate."),
     Row("TLS_CLIENT_CA", "", "PEM file of the CA whose client certificates are let in; empty: none is asked for."),

@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
-from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .cookies import cookies_of
 
 WORDS = Path(__file__).parent / "words"
 COOKIE = "sandhi-language"
@@ -96,14 +97,8 @@ class Speaking:
 
 
 def _remembered(headers: Headers) -> Language:
-    cookie: SimpleCookie = SimpleCookie()
-    try:
-        cookie.load(headers.get("cookie", ""))
-    except CookieError:
-        cookie.clear()
-    if COOKIE in cookie and cookie[COOKIE].value in LANGUAGES:
-        return LANGUAGES[cookie[COOKIE].value]
-    return _preferred(headers.get("accept-language", ""))
+    chosen = LANGUAGES.get(cookies_of(headers).get(COOKIE, ""))
+    return chosen or _preferred(headers.get("accept-language", ""))
 
 
 def _preferred(accepted: str) -> Language:

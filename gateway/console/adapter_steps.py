@@ -34,7 +34,8 @@ async def _test(adapter: str, form: dict[str, Any], who: SignedIn, here: Service
 
 async def _release(adapter: str, form: dict[str, Any], who: SignedIn, here: Services) -> object:
     share = form.get("share", "")
-    body = {"way": form.get("way", ""), "share": int(share) if share.isdigit() else 0, "reason": form.get("reason", "")}
+    whole = share.isascii() and share.isdigit() and len(share) < 4
+    body = {"way": form.get("way", ""), "share": int(share) if whole else share, "reason": form.get("reason", "")}
     asked = shaped(adapters.ReleaseIn, body)
     return await adapters.post_release(adapter, _number(form), asked, who, here, here.people)
 

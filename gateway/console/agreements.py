@@ -7,6 +7,8 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from adapters.kit import strict_json
+
 from ..edges.refusal import ProblemError
 from ..edges.v1 import audit_agreements
 from ..people.errors import PeopleError
@@ -91,8 +93,8 @@ def _number(query: Mapping[str, str], name: str) -> int | None:
 def _document(text: str) -> dict[str, Any]:
     """The draft. Raises ProblemError."""
     try:
-        read = json.loads(text)
-    except (ValueError, RecursionError):
+        read = strict_json.loads(text.encode(), limit=LARGEST_DRAFT)
+    except strict_json.StrictError:
         read = None
     if not isinstance(read, dict):
         raise ProblemError("bad_request.json", "The draft is not JSON. Begin with an agreement that there is.")

@@ -9,7 +9,7 @@ Source: OWASP ASVS 5.0 3.4, 3.5.1; OWASP CSRF Prevention Cheat Sheet; Fetch Meta
 
 import orjson
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import pages
@@ -42,6 +42,8 @@ class Guard:
                     headers.setdefault(name, value)
             await send(message)
 
+        if scope["path"].endswith("/") and scope["method"] in SAFE:  # Starlette would lead to whatever `Host` says
+            return await RedirectResponse(scope["path"].rstrip("/"), 308)(scope, receive, dressed)
         sending = dressed if scope["path"] in FOR_PROGRAMS else _ProblemsAsPages(dressed, scope).sending
         changes = scope["method"] not in SAFE and scope["path"] not in FOR_PROGRAMS
         if changes and not same_origin(Headers(scope=scope), self._origin, FORM):

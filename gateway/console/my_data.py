@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 import pages
+from pages.cookies import cookies_of
 
 from ..citizen import Citizens, Reader
 from ..consent_receipts import page as receipt_page
@@ -108,7 +109,7 @@ def my_data_routes(here: Citizens) -> APIRouter:
 
 
 async def _signed_in(here: Citizens, request: Request) -> Citizen:
-    who = await here.services.people.citizen(request.cookies)
+    who = await here.services.people.citizen(cookies_of(request.headers))
     if who is None:
         raise NotSignedIn("my-data")
     return who

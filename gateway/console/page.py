@@ -6,6 +6,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 import pages
+from pages.cookies import cookies_of
 
 from ..people import People, SignedIn
 from ..people.people import CONSOLE
@@ -27,7 +28,7 @@ DONE = {
 async def officer_of(request: Request) -> SignedIn:
     """The officer whose session the request carries. Raises NotSignedIn."""
     people: People = request.app.state.people
-    who = await people.officer(request.cookies)
+    who = await people.officer(cookies_of(request.headers))
     if who is None:
         raise NotSignedIn(CONSOLE)
     return who

@@ -5,12 +5,16 @@ too many places.
 """
 
 import base64
+import re
 from binascii import Error as NotBase64
 from urllib.parse import urlsplit
 
 from fastapi import Request
 from fastapi.responses import Response
 
+from pages.cookies import cookies_of
+
+from ..edges.v1.officers import PRINTED
 from ..edges.v1.reviewing import Reading, Reviewer
 from ..people import Right, SignedIn
 from ..people.signin import local
@@ -22,24 +26,31 @@ COOKIE = "sandhi-reason"
 AN_HOUR_S = 3600
 
 
-def stated(request: Request) -> str:
-    """What the officer said, or nothing."""
+def stated(request: Request, who: SignedIn) -> str:
+    """What this officer said, or nothing; what another one said at this browser before does not count."""
     try:
-        return base64.urlsafe_b64decode(request.cookies.get(COOKIE, "")[:2000].encode()).decode()
+        kept = base64.urlsafe_b64decode(cookies_of(request.headers).get(COOKIE, "")[:2000].encode()).decode()
     except (NotBase64, ValueError):
         return ""
+    by, _, reason = kept.partition(" ")
+    return reason if by == who.id and is_reason(reason) else ""
 
 
-def keep(response: Response, reason: str, *, secure: bool) -> None:
+def is_reason(text: str) -> bool:
+    """Whether a text has the shape that the API asks of `Audit-Reason`."""
+    return 10 <= len(text) <= 300 and bool(re.fullmatch(PRINTED, text))
+
+
+def keep(response: Response, who: SignedIn, reason: str, *, secure: bool) -> None:
     """Keep it with the browser."""
-    value = base64.urlsafe_b64encode(reason.encode()).decode()
+    value = base64.urlsafe_b64encode(f"{who.id} {reason}".encode()).decode()
     response.set_cookie(
         COOKIE, value, max_age=AN_HOUR_S, path="/console", httponly=True, samesite="strict", secure=secure
     )
 
 
 def forget(response: Response) -> None:
-    """The officer leaves, or starts upon another matter."""
+    """The officer leaves."""
     response.delete_cookie(COOKIE, path="/console")
 
 
@@ -54,7 +65,7 @@ async def reading(request: Request, right: Right = Right.EVIDENCE_READ) -> tuple
     who = await officer_of(request)
     who.need(right)
     here: Services = request.app.state.services
-    reason = stated(request)
+    reason = stated(request, who)
     if not reason:
         raise ReasonWanted(_come_back(request))
     return who, Reviewer(who.id, who), Reading(here, reason)

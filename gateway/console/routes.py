@@ -5,6 +5,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
 import pages
+from pages.cookies import cookies_of
 
 from ..people import Citizen, People
 from ..people.people import CONSOLE, MY_DATA
@@ -23,6 +24,7 @@ from . import (
     officers,
     operation,
     overview,
+    reason,
     reports,
     reviews,
     signing,
@@ -136,11 +138,12 @@ def _sign_out(routes: APIRouter, people: People, area: str) -> None:
         await people.sign_out(request, area)
         response = RedirectResponse(f"/{area}/sign-in", 303)
         people.cookies.end(response, area)
+        reason.forget(response)
         return response
 
 
 async def _citizen(people: People, request: Request) -> Citizen:
-    who = await people.citizen(request.cookies)
+    who = await people.citizen(cookies_of(request.headers))
     if who is None:
         raise NotSignedIn(MY_DATA)
     return who

@@ -34,8 +34,8 @@ async def read_json(request: Request, *, largest: int = LARGEST) -> object:
     body = await read(request, largest=largest)
     try:
         if len(body) > LONG:  # others shall not wait until it is read
-            return await asyncio.to_thread(strict_json.loads, body, limit=largest)
-        return strict_json.loads(body, limit=largest)
+            return await asyncio.to_thread(_read_of, body, largest)
+        return _read_of(body, largest)
     except strict_json.StrictError as error:
         raise ProblemError("bad_request.json", f"The body was not read: {error}.") from None
 
@@ -175,6 +175,21 @@ async def _capped(request: Request, largest: int) -> AsyncIterator[bytes]:
         if total > largest:
             raise _too_large(largest)
         yield part
+
+
+def _read_of(body: bytes, largest: int) -> object:
+    found = strict_json.loads(body, limit=largest)
+    if b"\\u0000" in body and _holds_nul(found):  # PostgreSQL takes it in no text, and would seem to be down
+        raise strict_json.StrictError("a text has the character NUL")
+    return found
+
+
+def _holds_nul(value: object) -> bool:
+    if isinstance(value, dict):
+        return any(_holds_nul(each) for each in (*value, *value.values()))
+    if isinstance(value, list):
+        return any(map(_holds_nul, value))
+    return isinstance(value, str) and "\0" in value
 
 
 def _too_large(largest: int) -> ProblemError:

@@ -13,8 +13,11 @@ from typing import Any
 
 import orjson
 from fastapi import FastAPI, Response
+from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from pages.cookies import without_escapes
 
 from ..console.guard import PAGES
 from ..console.guard import refused as refused_page
@@ -90,11 +93,13 @@ class Door:
         """ASGI."""
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
+        scope = without_escapes(scope)
         begun = False
 
         async def sending(message: Message) -> None:
             nonlocal begun
             begun = True
+            _kept_by_nobody(scope, message)
             await send(message)
 
         async with _Caught() as caught:
@@ -127,6 +132,14 @@ class Door:
         except ProblemError as error:
             return problems.problem(error.code, error.detail)
         return None
+
+
+def _kept_by_nobody(scope: Scope, message: Message) -> None:
+    """What a browser was answered for its session is gone with it, and is never taken for a script."""
+    if message["type"] == "http.response.start" and any(name == b"cookie" for name, _ in scope["headers"]):
+        headers = MutableHeaders(scope=message)
+        headers.setdefault("cache-control", "no-store")
+        headers.setdefault("x-content-type-options", "nosniff")
 
 
 class _Caught:

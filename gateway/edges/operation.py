@@ -1,12 +1,17 @@
 """`/livez`, `/readyz`, `/metrics`: for whoever runs the gateway. An agency that is down never makes it unready."""
 
-from fastapi import APIRouter, Response
+import hmac
+from ipaddress import ip_address
+
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from sqlalchemy import func, select
 
 from ..delivery.tables import job
+from ..secret import Secret
 from ..wiring import Services
 from .limited import TOLD
+from .refusal import ProblemError
 
 
 def operation_routes(services: Services) -> APIRouter:
@@ -26,7 +31,10 @@ def operation_routes(services: Services) -> APIRouter:
         return JSONResponse({"status": services.log.trouble or "the log cannot be written"}, 503)
 
     @routes.get("/metrics")
-    async def metrics() -> Response:
+    async def metrics(request: Request) -> Response:
+        """Who asks whom how often is not for everyone, so it is told on the machine itself or for the token."""
+        if not _measures(request, services.settings.secret("METRICS_TOKEN")):
+            raise ProblemError("forbidden", "Ask on this machine, or set SANDHI_METRICS_TOKEN and send it as a bearer.")
         async with services.db.read() as connection:
             counting = select(job.c.kind, job.c.state, func.count().label("jobs")).group_by(job.c.kind, job.c.state)
             rows = (await connection.execute(counting)).all()
@@ -53,3 +61,13 @@ def operation_routes(services: Services) -> APIRouter:
         return Response("\n".join(lines) + "\n", media_type="text/plain; version=0.0.4")
 
     return routes
+
+
+def _measures(request: Request, token: Secret) -> bool:
+    if token.reveal():
+        wanted = f"Bearer {token.reveal()}".encode()
+        return hmac.compare_digest(request.headers.get("authorization", "").encode("utf-8", "replace"), wanted)
+    try:
+        return request.client is not None and ip_address(request.client.host).is_loopback
+    except ValueError:  # a test client's name
+        return False

@@ -8,9 +8,9 @@ from typing import cast
 
 from fastapi import Request
 from starlette.datastructures import Headers
-from starlette.requests import cookie_parser
 from starlette.types import Scope
 
+from pages.cookies import cookies_of
 from pages.desk.guard import SAFE, same_origin
 
 from ..people import Citizen, People, SignedIn
@@ -57,7 +57,7 @@ async def admitted(scope: Scope, people: People) -> SignedIn | Citizen | None:
     headers = Headers(scope=scope)
     if "authorization" in headers or "cookie" not in headers:
         return None
-    cookies = cookie_parser(headers["cookie"])
+    cookies = cookies_of(headers)
     who = await (people.officer(cookies) if area == CONSOLE else people.citizen(cookies))
     if who is not None and scope["method"] not in SAFE:
         token = headers.get("x-csrf-token", "").encode("utf-8", "replace")

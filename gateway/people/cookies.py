@@ -17,6 +17,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from pages.cookies import cookies_of
+
 from ..trust.errors import SealBroken
 from ..trust.seal import Seal
 
@@ -62,7 +64,7 @@ class Cookies:
 
     def sign_in(self, request: Request, now: datetime) -> dict[str, Any] | None:
         """The sign-in that this browser began, if it is ours, whole and not too old."""
-        text = request.cookies.get(self.name("signin"), "")
+        text = cookies_of(request.headers).get(self.name("signin"), "")
         if not 0 < len(text) <= LARGEST:
             return None
         try:

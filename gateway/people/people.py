@@ -11,6 +11,7 @@ from adapters.kit.contract import Identifier, Subject
 from adapters.kit.egress import Dialler, HttpAnswer, Limits
 from adapters.kit.guarded import Fetch, dialled
 from audit import Log
+from pages.cookies import cookies_of
 
 from ..db import Database
 from ..profile import Profile
@@ -161,7 +162,7 @@ class People:
 
     async def sign_out(self, request: Request, area: str) -> None:
         """End the session that the browser holds."""
-        secret, now = self.cookies.secret(request.cookies, area), self.clock()
+        secret, now = self.cookies.secret(cookies_of(request.headers), area), self.clock()
         async with self.db.write() as connection:
             found = await sessions.find(connection, secret, now)
             await sessions.end(connection, secret)

@@ -9,6 +9,8 @@ import re
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from pages.cookies import cookies_of
+
 from .access import SignedIn
 from .errors import SignInRefused
 from .openid import SKEW
@@ -55,7 +57,7 @@ async def back(people: People, request: Request, area: str, key: str) -> tuple[s
         raise SignInRefused("no_sign_in_of_this_browser")
     request.scope["session"] = begun["session"]
     identity = await client.identity(request, people.clock())
-    before = people.cookies.secret(request.cookies, area)
+    before = people.cookies.secret(cookies_of(request.headers), area)
     if area != CONSOLE:
         return await people.admit_citizen(identity, before=before), begun["next"]
     if begun.get("officer") and identity.authenticated_at.timestamp() < begun["since"] - SKEW.total_seconds():

@@ -80,6 +80,7 @@ class Framing:
         headers = scope["headers"]
         return (
             _size(headers)
+            or _cut_short(scope)
             or _ambiguous(headers, named)
             or self._host(scope, named)
             or _encoded(named)
@@ -160,6 +161,13 @@ def _size(headers: Headers) -> Response | None:
     if len(headers) <= MOST_HEADERS and sum(len(name) + len(value) + 4 for name, value in headers) <= LARGEST_HEADERS:
         return None
     return problem("bad_request.headers", f"Send at most {MOST_HEADERS} headers and {LARGEST_HEADERS} bytes of them.")
+
+
+def _cut_short(scope: Scope) -> Response | None:
+    """NUL, where programs in C end a text and others go on; PostgreSQL takes it in none, and seems to be down."""
+    if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+        return problem("bad_request.framing", "Leave %00 out of the address.")
+    return None
 
 
 def _ambiguous(headers: Headers, named: Named) -> Response | None:

@@ -93,6 +93,7 @@ class Accounts:
         Raises:
             WrongPassword: they do not belong together, or were tried too often.
         """
+        login = login if LOGIN.fullmatch(login) else ""  # or what is counted below would be as long as anybody likes
         now = time.monotonic()
         tried = [at for at in self._wrong.get(login, ()) if at > now - WITHIN_S]
         if len(tried) >= TRIES:

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from ..cookies import cookies_of
 from ..rendering import rendered, said
 from .accounts import Accounts, WrongPassword
 from .forms import FormRefused, posted
@@ -71,10 +72,10 @@ class Front:
             NotSignedIn.
         """
         secret = self._secret(request)
-        account = self._accounts.find(self._sessions.login(secret))
-        if account is None:
+        begun = self._sessions.account(secret)
+        if begun is None or self._accounts.find(begun.login) != begun:  # taken out, or somebody else's by now
             raise NotSignedIn
-        return SignedIn(account, csrf_token(secret))
+        return SignedIn(begun, csrf_token(secret))
 
     async def form(self, request: Request) -> tuple[SignedIn, Mapping[str, str]]:
         """The person, and the form sent. Raises NotSignedIn, FormRefused."""
@@ -122,7 +123,7 @@ class Front:
             return self._sign_in_page(form.get("next", ""), said(WRONG), status=400)
         self._sessions.end(self._secret(request))
         response = RedirectResponse(self.local(form.get("next", "")), 303)
-        secret = self._sessions.begin(account.login)
+        secret = self._sessions.begin(account)
         response.set_cookie(self._cookie, secret, path="/", secure=self._secure, httponly=True, samesite="strict")
         return response
 
@@ -146,7 +147,7 @@ class Front:
         return refused("The form was not sent from a page of this session. Open the page again.", back=self.area)
 
     def _secret(self, request: Request) -> str:
-        return request.cookies.get(self._cookie, "")[:128]
+        return cookies_of(request.headers).get(self._cookie, "")[:128]
 
 
 def _port(origin: str) -> str:

@@ -26,7 +26,7 @@ class SignedIn:
 
 @dataclass(slots=True)
 class _Session:
-    login: str
+    account: Account
     seen: float
     ends: float
 
@@ -38,7 +38,7 @@ class Sessions:
         self._clock = clock
         self._open: dict[str, _Session] = {}
 
-    def begin(self, login: str) -> str:
+    def begin(self, account: Account) -> str:
         """A session of a new number, whatever number the browser came with."""
         now = self._clock()
         for number in [each for each, session in self._open.items() if not _alive(session, now)]:
@@ -46,16 +46,16 @@ class Sessions:
         if len(self._open) >= MOST:
             del self._open[next(iter(self._open))]
         secret = secrets.token_urlsafe(32)
-        self._open[_hashed(secret)] = _Session(login, now, now + LONGEST_S)
+        self._open[_hashed(secret)] = _Session(account, now, now + LONGEST_S)
         return secret
 
-    def login(self, secret: str) -> str:
-        """Whose session this is; empty if nobody's. Looking keeps it alive."""
+    def account(self, secret: str) -> Account | None:
+        """Whose session this is, as the account was when it began; None: nobody's. Looking keeps it alive."""
         now, session = self._clock(), self._open.get(_hashed(secret))
         if session is None or not _alive(session, now):
-            return ""
+            return None
         session.seen = now
-        return session.login
+        return session.account
 
     def end(self, secret: str) -> None:
         """Close it, if it is open."""

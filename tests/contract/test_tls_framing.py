@@ -93,6 +93,8 @@ REFUSED = {
     "a compressed body": POST
     + b"Content-Encoding: gzip\r\nContent-Length: 23\r\n\r\n"
     + gzip.compress(b"abc", mtime=0),
+    "a NUL in the path": b"POST /x%00y HTTP/1.1\r\n" + HOST + b"Content-Length: 0\r\n\r\n",
+    "a NUL in the query": b"POST /x?a=%00 HTTP/1.1\r\n" + HOST + b"Content-Length: 0\r\n\r\n",
     "a NUL in a header": POST + b"X: a\x00b\r\nContent-Length: 0\r\n\r\n",
     "a header without a name": POST + b": b\r\nContent-Length: 0\r\n\r\n",
     "a folded header at the start": b"POST /x HTTP/1.1\r\n X: 1\r\n" + HOST + b"\r\n",

@@ -1,6 +1,7 @@
 """From what an agency says of itself to a folder that passes the suite, with a mark at every line that is a guess."""
 
 import json
+import re
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +13,7 @@ from adapters.kit.drafts.source import DraftRefused, Source, Told
 from adapters.kit.drafts.suggesting import LIKE_ENOUGH, Line, best_records, suggested, unmet, words_of
 
 _UNKNOWN = "/CHANGE"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")  # a line's end in a name would write lines of a mapping
 _NOTHING = "nothing in the answer looks like a field of ours; choose a record with --record (`sandhi adapter records`)"
 _MEANT = (  # words in a state of the answer -> what it is likely to mean
     ({"unknown", "unregistered", "notfound"}, "unknown_person"),
@@ -57,8 +59,10 @@ def drafted(source: Source, adapter: str, *, service: str, record: str = "", num
         number: the identifier that the agency is asked by.
 
     Raises:
-        DraftRefused: no such record, or nothing in the answer looks like any.
+        DraftRefused: no such record, nothing in the answer looks like any, or a name in it is no text of one line.
     """
+    if any(_CONTROL.search(f"{each.pointer}{each.caption}") for each in source.told):
+        raise DraftRefused("a name in the answer has a control character; leave it out")
     fitting = [record] if record else best_records(source.told)
     if not fitting:
         raise DraftRefused(_NOTHING)
@@ -129,7 +133,7 @@ def _manifest(source: Source, draft: Draft, adapter: str, service: str, number: 
 
 
 def _text(words: str) -> str:
-    return json.dumps(" ".join(words.split())[:200], ensure_ascii=False)
+    return json.dumps(" ".join(_CONTROL.sub(" ", words).split())[:200], ensure_ascii=False)
 
 
 def _means(source: Source, draft: Draft) -> Iterator[str]:

@@ -12,6 +12,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Query, Request
 from pydantic import AwareDatetime, Field
 
+from pages.cookies import cookies_of
+
 from ...citizen import Citizens, Reader, Told
 from ...citizen.finding import Period
 from ...model import Identifier, Subject
@@ -35,7 +37,7 @@ Code = Annotated[str, Field(min_length=1, max_length=40)]
 async def _signed_in(request: Request) -> Citizen:
     """Whose session it is, before anything else of the request is looked at. Raises ProblemError."""
     known: People = await people(request)
-    who = await known.citizen(request.cookies)
+    who = await known.citizen(cookies_of(request.headers))
     if who is None:
         raise ProblemError("unauthenticated", "Sign in at /my-data first.")
     return who

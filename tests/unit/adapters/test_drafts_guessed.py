@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from adapters.kit.drafts import Draft, drafted, from_openapi, from_sample, notations, write
+from adapters.kit.drafts import Draft, DraftRefused, drafted, from_openapi, from_sample, notations, write
 from adapters.kit.manifest import load
 from gateway.cli.adapter import app
 
@@ -197,3 +197,10 @@ def test_a_day_without_a_value_is_written_as_its_siblings_are(
     (line,) = [each for each in draft.files["mapping.toml"].decode().splitlines() if each.startswith("pensions")]
     assert f'"/until", with = "{written}"' in line
     assert ("# CHANGE" in line) == marked
+
+
+@pytest.mark.parametrize("name", ["x\n[members]\ncode = { from = '/secret' }", "x\r", "x\x7f", "x\x1b[0m", "x\0"])
+def test_a_name_in_the_answer_of_an_agency_writes_no_line_of_the_mapping(name: str) -> None:
+    answer = json.dumps({"confirmed": True, name: 1}).encode()
+    with pytest.raises(DraftRefused, match="control character"):
+        drafted(from_sample(answer), "levy", service="members", record="canonical/account-confirmation.v1.json")

@@ -110,6 +110,13 @@ async def test_after_some_wrong_passwords_the_right_one_does_not_help(accounts: 
         await accounts.checked("kavitha", password)
 
 
+async def test_logins_that_nobody_can_have_are_not_remembered_one_by_one(accounts: Accounts) -> None:
+    for number in range(TRIES + 2):
+        with pytest.raises(WrongPassword):
+            await accounts.checked("x" * 10_000 + str(number), "wrong")
+    assert accounts._wrong.keys() == {""}
+
+
 async def test_nobody_has_an_account_that_is_not_there(accounts: Accounts) -> None:
     with pytest.raises(WrongPassword):
         await accounts.checked("nobody", "")
@@ -169,6 +176,13 @@ def test_an_account_that_was_taken_out_has_no_session(place: Place, accounts: Ac
     place.sign_in()
     accounts.remove("kavitha")
     assert place.browser.get("/desk/page").headers["location"] == "/desk/sign-in?next=%2Fdesk%2Fpage"
+
+
+def test_an_account_that_somebody_else_has_by_now_has_no_session_of_before(place: Place, accounts: Accounts) -> None:
+    place.sign_in()
+    accounts.remove("kavitha")
+    accounts.add(Account("kavitha", "Kavitha of another office", "LK-12"))
+    assert place.browser.get("/desk/page").status_code == 303
 
 
 def test_a_form_is_taken_with_the_token_of_its_session_only(place: Place) -> None:
