@@ -13,7 +13,7 @@ from rich.table import Table
 
 from ..gate import utc_now
 from ..review import breach as breaches
-from ..review import findings, schedules
+from ..review import findings, report_files, schedules
 from ..review import statements as monthly
 from ..review.evidence import check_reason, note_reading
 from ..review.looking import looker
@@ -116,7 +116,8 @@ def report(
         async with here.db.read() as connection:
             sheet = await made(connection, name, since, until)
         stem = schedules.stem(name, since, until)
-        return await schedules.written(here.db, here.log, here.settings.data_dir, stem, sheet, by=BY, now=now)
+        folder, sign = here.settings.data_dir / report_files.FOLDER, here.trust.sign_compact
+        return await schedules.written(here.db, here.log, folder, stem, sheet, by=BY, now=now, sign=sign)
 
     for path in _with(wrote):
         typer.echo(str(path))

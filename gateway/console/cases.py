@@ -1,12 +1,15 @@
 """`/console/breaches` and `/console/access-requests`: what runs against a clock, and whom it concerns."""
 
+from collections.abc import Mapping
+from datetime import datetime, tzinfo
 from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from ..edges.v1 import audit_people
-from ..people import Right
+from ..people import Right, SignedIn
+from ..wiring import Services
 from .doing import fault_of
 from .events import numbers
 from .forms import posted, shaped
@@ -15,8 +18,8 @@ from .page import done, page
 from .reason import looking, reading
 
 router = APIRouter(prefix="/console", include_in_schema=False)
-MOMENTS = {"since": "T00:00:00Z", "until": "T23:59:59.999999Z", "known_at": ":00Z"}
-"""What makes a moment, in UTC, of what a form's field of a day, or of a day and a time, holds."""
+MOMENTS = {"since": "T00:00:00", "until": "T23:59:59.999999", "known_at": ":00"}
+"""What makes a moment, by the clocks of the country, of a field that holds a day, or a day and a time."""
 
 
 @router.get("/breaches")
@@ -34,11 +37,30 @@ async def open_breach(request: Request) -> Response:
     made: dict[str, Any] = {}
 
     async def work() -> None:
-        wanted = {name: f"{value}{MOMENTS.get(name, '')}" for name, value in form.items() if value}
+        wanted = await _criteria(form, who, read.here)
         made.update(await audit_people.post_breach(shaped(audit_people.BreachIn, wanted), reviewer, read))
 
     fault = await fault_of(work())
     return await _breaches(request, form, fault) if fault else done(f"/console/breaches/{made['id']}", "saved")
+
+
+async def _criteria(form: Mapping[str, str], who: SignedIn, here: Services) -> dict[str, str]:
+    """As the API takes them: a system by its id where somebody typed its name, moments with their zone."""
+    wanted = {name: f"{value}{MOMENTS.get(name, '')}" for name, value in form.items() if value}
+    for name in MOMENTS.keys() & wanted.keys():
+        wanted[name] = _at(wanted[name], here.profile.zone)
+    if typed := wanted.get("system", "").casefold():
+        names = await names_of(here, who)
+        wanted["system"] = next((id_ for id_, name in names.items() if name.casefold() == typed), wanted["system"])
+    return wanted
+
+
+def _at(text: str, zone: tzinfo) -> str:
+    """A moment with its zone; what is none goes on to the API, which refuses it by its name."""
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=zone).isoformat()
+    except ValueError:
+        return text
 
 
 @router.get("/breaches/{breach_id}")

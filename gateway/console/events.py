@@ -1,5 +1,7 @@
 """`/console/events` and `/console/person`: what changed the rules and who read evidence; what concerns one person."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,10 +14,14 @@ from audit.wording import KINDS
 from ..edges.refusal import ProblemError
 from ..edges.v1 import audit, audit_agreements
 from ..wiring import Services
+from .exchanges import as_api, outcomes_offered
 from .forms import posted, shaped
 from .names import names_of
 from .page import A_PAGE, page
 from .reason import reading
+
+NARROWING = ("consumer", "provider", "purpose", "outcome", "since", "until")
+EMPTY: Mapping[str, str] = MappingProxyType({})
 
 router = APIRouter(prefix="/console", include_in_schema=False)
 
@@ -49,12 +55,11 @@ async def find_person(request: Request) -> Response:
     who, reviewer, read = await reading(request)
     form = await posted(request, who.csrf)
     wanted = {"type": form.get("type", ""), "value": form.get("value", "").strip()}
-    values: dict[str, Any] = _form(read.here) | {"exchanges": None, "older": ""}
+    query = {name: form[name] for name in (*NARROWING, "before") if form.get(name)}
+    values: dict[str, Any] = _form(read.here, query) | {"exchanges": None, "older": ""}
     try:
-        body = shaped(
-            audit.PersonWantedIn,
-            {"subject": {"identifiers": [wanted]}, "before": form.get("before", ""), "limit": A_PAGE},
-        )
+        filters = as_api(query, read.here.profile.zone)
+        body = shaped(audit.PersonWantedIn, {"subject": {"identifiers": [wanted]}} | filters)
         found = await audit.post_search(body, reviewer, read)
     except ProblemError as error:
         return page(request, who, "console/person.html", status=400, fault=error.detail, **values)
@@ -82,8 +87,11 @@ async def find_consents(request: Request) -> Response:
     return page(request, who, "console/consents.html", found=found["consents"], names=await names_of(read.here, who))
 
 
-def _form(here: Services) -> dict[str, Any]:
-    return {"names": {}, "types": numbers(here), "wanted": {"type": here.profile.person_key, "value": ""}}
+def _form(here: Services, query: Mapping[str, str] = EMPTY) -> dict[str, Any]:
+    """`query`: what the search was narrowed to."""
+    wanted = {"type": here.profile.person_key, "value": ""}
+    shown: dict[str, Any] = {"names": {}, "types": numbers(here), "wanted": wanted, "outcomes": outcomes_offered()}
+    return shown | {"query": {name: value for name, value in query.items() if name != "before"}}
 
 
 def numbers(here: Services) -> list[dict[str, str]]:

@@ -1,6 +1,5 @@
 """`/console/exchanges`: what was exchanged, for those who review it. The pages show what `/v1/audit` answers."""
 
-import re
 from collections.abc import Mapping
 from datetime import datetime, tzinfo
 from typing import Any
@@ -12,10 +11,10 @@ from pydantic import ValidationError
 
 import pages
 from audit.wording import OUTCOMES
+from consent.store import list_agreements
 
 from ..edges.refusal import ProblemError
-from ..edges.v1 import audit, audit_queries
-from ..edges.v1.officers import PRINTED
+from ..edges.v1 import audit, audit_lines, audit_queries
 from ..edges.v1.reviewing import Reading, checked_text
 from ..people import Right, SignedIn
 from ..people.errors import PeopleError
@@ -24,7 +23,7 @@ from ..wiring import Services
 from .forms import posted, shaped
 from .names import names_of
 from .page import A_PAGE, done, officer_of, page
-from .reason import keep, looking, reading, stated
+from .reason import is_reason, keep, looking, reading, stated
 
 FILTERS = ("consumer", "provider", "service", "purpose", "agreement", "outcome", "case", "officer")
 NAMED = ("consumer", "provider", "purpose")
@@ -38,7 +37,7 @@ async def ask_reason(request: Request) -> Response:
     """Why do you look? Asked before evidence is shown."""
     who = await officer_of(request)
     who.need(Right.EVIDENCE_READ)
-    return page(request, who, "console/reason.html", **_reason_form(request, stated(request), ""))
+    return page(request, who, "console/reason.html", **_reason_form(request, stated(request, who), ""))
 
 
 @router.post("/reason")
@@ -53,7 +52,7 @@ async def keep_reason(request: Request) -> Response:
     if fault:
         return page(request, who, "console/reason.html", status=400, **_reason_form(request, text, fault))
     response = RedirectResponse(local(form.get("next", ""), "console"), 303)
-    keep(response, text, secure=here.trust.origin.startswith("https://"))
+    keep(response, who, text, secure=here.trust.origin.startswith("https://"))
     return response
 
 
@@ -63,7 +62,7 @@ def _reason_form(request: Request, text: str, fault: str) -> dict[str, Any]:
 
 
 def _fault(text: str, here: Services) -> str:
-    if not 10 <= len(text) <= 300 or not re.fullmatch(PRINTED, text):
+    if not is_reason(text):
         return "Say why in 10 to 300 characters."
     try:
         checked_text(text, here)
@@ -78,13 +77,13 @@ async def listed(request: Request) -> Response:
     who, reviewer, read = await reading(request)
     names = await names_of(read.here, who)
     query = _by_id({name: value for name, value in request.query_params.items() if value}, names)
-    shown: dict[str, Any] = {"filters": FILTERS, "query": query, "outcomes": _outcomes(), "reason": read.reason}
+    shown: dict[str, Any] = {"filters": FILTERS, "query": query, "outcomes": outcomes_offered(), "reason": read.reason}
     kept: Any = await audit_queries.get_queries(reviewer, read.here)
     shown["kept"] = [each | {"address": f"?{urlencode(each['filters'])}"} for each in kept["queries"]]
-    shown |= {"names": names, "known": await _known(read.here)}
+    shown["names"] = names
     shown["keepable"] = {name: value for name, value in query.items() if name in audit_queries.KeptIn.model_fields}
     try:
-        wanted = audit.WantedIn.model_validate(_as_api(query, read.here.profile.zone), strict=False)
+        wanted = audit.WantedIn.model_validate(as_api(query, read.here.profile.zone), strict=False)
     except ValidationError as error:
         faults = sorted({str(each["loc"][0]) for each in error.errors() if each["loc"]})
         return page(request, who, "console/exchanges.html", status=400, faults=faults, exchanges=[], older="", **shown)
@@ -95,32 +94,58 @@ async def listed(request: Request) -> Response:
 
 def _by_id(query: Mapping[str, str], names: Mapping[str, str]) -> dict[str, str]:
     """The search with the id where somebody typed the name of a system, a member or a purpose."""
+    typed = {name: query[name] for name in NAMED if name in query}
+    if not typed:
+        return dict(query)
     ids = {name.casefold(): id_ for id_, name in names.items()}
-    named = {name: ids.get(query[name].casefold(), query[name]) for name in NAMED if name in query}
-    return dict(query) | named
+    return dict(query) | {name: ids.get(text.casefold(), text) for name, text in typed.items()}
 
 
-async def _known(here: Services) -> dict[str, list[dict[str, str]]]:
-    """What a filter may be, for the browser to offer while somebody types: filter -> ids with their names."""
-    systems = [{"value": each.id, "text": each.name} for each in (await here.trust.register()).systems.values()]
+@router.get("/exchanges/offers")
+async def offers(request: Request) -> Response:
+    """What the filters may be, for the browser to offer while somebody types: asked for once somebody begins.
+
+    A country has some thousand systems: a list must not carry all of them each time.
+    """
+    who = await officer_of(request)
+    who.need(Right.EVIDENCE_READ)
+    offered = await _offered(request.app.state.services)
+    return page(request, who, "console/offers.html", offered=offered)
+
+
+async def _offered(here: Services) -> dict[str, list[dict[str, str]]]:
+    """Filter -> ids with their names."""
+    known = await here.trust.register()
+    async with here.db.read() as connection:
+        recorded = await list_agreements(connection)
+    titles = {each.agreement.id: each.agreement.title for each in recorded}
+    systems = [{"value": each.id, "text": each.name} for each in known.systems.values()]
+    agreements = [{"value": id_, "text": title} for id_, title in titles.items()]
+    keys = [
+        {"value": key.kid, "text": each.name} for each in known.systems.values() for key in known.keys.get(each.id, ())
+    ]
     purposes = [{"value": code, "text": pages.said(name)} for code, name in here.profile.purposes.items()]
     services = [{"value": each.service.id, "text": pages.said(each.service.summary)} for each in here.catalogue]
-    return {"consumer": systems, "provider": systems, "purpose": purposes, "service": services}
+    return {"system": systems, "purpose": purposes, "service": services, "agreement": agreements, "key": keys}
 
 
-def _outcomes() -> list[dict[str, str]]:
-    """The choices of the form."""
+def outcomes_offered() -> list[dict[str, str]]:
+    """The choices of a form."""
     named = [{"value": code, "text": pages.words_of(code)} for code in OUTCOMES]
     return [{"value": "", "text": pages.said("All")}, *named]
 
 
-def _as_api(query: Mapping[str, str], zone: tzinfo) -> dict[str, object]:
-    """A day of the form's date fields is the whole day by the country's clocks."""
+def as_api(query: Mapping[str, str], zone: tzinfo) -> dict[str, object]:
+    """The filters as the API takes them.
+
+    A day of the form's date fields is the whole day by the country's clocks, a time the whole minute.
+    """
     named: dict[str, object] = {"limit": A_PAGE}
     named |= {name: value for name, value in query.items() if name in {*FILTERS, "before", "system"}}
-    since, until = query.get("since", ""), query.get("until", "")
-    named |= {"since": _at(f"{since}T00:00:00", zone)} if since else {}
-    return named | ({"until": _at(f"{until}T23:59:59.999999", zone)} if until else {})
+    for name, whole_day, end in (("since", "00:00", "00"), ("until", "23:59", "59.999999")):
+        day, time = query.get(name, ""), query.get(f"{name}_time", "")
+        named |= {name: _at(f"{day}T{time or whole_day}:{end}", zone)} if day or time else {}
+    return named
 
 
 def _at(text: str, zone: tzinfo) -> str:
@@ -182,6 +207,16 @@ async def reveal(exchange_id: str, request: Request) -> Response:
     except (PeopleError, ProblemError) as error:
         return await _one(request, who, found, fault=error.detail, status=400)
     return await _one(request, who, found, details=told["details"])
+
+
+@router.get("/exchanges/{exchange_id}/lines")
+async def lines(exchange_id: str, request: Request) -> Response:
+    """A batch person by person: how each line ended, and by which rules."""
+    who, reviewer, read = await reading(request)
+    text = request.query_params.get("after", "")
+    after = int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else -1
+    found = await audit_lines.get_lines(exchange_id, reviewer, read, after, A_PAGE)
+    return page(request, who, "console/lines.html", found=found, names=await names_of(read.here, who))
 
 
 @router.get("/exchanges/{exchange_id}/bundle")

@@ -1,22 +1,24 @@
 """`/console/findings`: what looks unusual, who looks after it, how it ended. As `/v1/audit/findings`."""
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
+from sqlalchemy import and_
 
 from ..edges.refusal import ProblemError
 from ..edges.v1 import audit_findings
 from ..edges.v1.reviewing import Reviewer
 from ..people import Right, access, officers
+from ..review.rules import RULES, rule_named
 from ..wiring import Services
 from .doing import fault_of
 from .forms import posted, shaped
 from .names import names_of
-from .page import done, page
+from .page import A_PAGE, done, page
 from .reason import looking
 
 router = APIRouter(prefix="/console/findings", include_in_schema=False)
@@ -31,9 +33,11 @@ async def listed(request: Request) -> Response:
     state = request.query_params.get("state", "")
     state = state if state in STATES else "open"
     after = request.query_params.get("after", "")[:40] or None
+    rule = next((each.name for each in RULES if each.name == request.query_params.get("rule", "")), None)
     wanted: Any = state
-    found = await audit_findings.get_findings(reviewer, here, state=wanted, after=after, limit=50)
+    found = await audit_findings.get_findings(reviewer, here, state=wanted, rule=rule, after=after, limit=A_PAGE)
     values: dict[str, Any] = {"state": state, "states": STATES, "acting": who.giving(Right.REVIEW_ACT)}
+    values["rule"] = rule_named(rule) if rule else None
     return page(request, who, "console/findings.html", found=found, names=await names_of(here, who, found), **values)
 
 
@@ -44,6 +48,13 @@ async def run(request: Request) -> Response:
     await posted(request, who.csrf)
     await audit_findings.post_run(reviewer, here)
     return done("/console/findings", "looked")
+
+
+@router.get("/rules")
+async def rules(request: Request) -> Response:
+    """Every rule that the log is looked through by: what it sees, why, and what to do then."""
+    who, _, _ = await looking(request)
+    return page(request, who, "console/rules.html", rules=RULES)
 
 
 @router.get("/{finding_id}")
@@ -77,7 +88,8 @@ async def _one(finding_id: str, request: Request, fault: str = "") -> Response:
     who, reviewer, here = await looking(request)
     found: dict[str, Any] = await audit_findings.get_finding(finding_id, reviewer, here)
     async with here.db.read() as connection:
-        near = await officers.listed(connection, access.visible(who, here.people.clock()))
+        now = here.people.clock()
+        near = await officers.listed(connection, and_(access.visible(who, now), access.holding(Right.REVIEW_ACT, now)))
     names = await names_of(here, who, found)
     values: dict[str, Any] = {
         "found": found,
@@ -88,19 +100,19 @@ async def _one(finding_id: str, request: Request, fault: str = "") -> Response:
         "verdicts": VERDICTS,
         "acting": who.giving(Right.REVIEW_ACT),
         "names": names,
-        "looked": _exchanges(found),
+        "looked": _exchanges(found["exchanges"], here.profile.zone),
     }
     return page(request, who, "console/finding.html", status=400 if fault else 200, **values)
 
 
-def _exchanges(found: Mapping[str, Any]) -> str:
-    """The address of the exchanges that a finding about a system and a day is about; empty where it is about others."""
-    system, _, rest = found["subject"].partition(" ")
-    day = rest.rpartition(" ")[2][:10]
-    try:
-        date.fromisoformat(day)
-    except ValueError:
+def _exchanges(filters: Mapping[str, str], zone: tzinfo) -> str:
+    """The address of the exchanges that a finding is about, by the clocks of its page; empty where it is about none."""
+    if "exchange_id" in filters:
+        return f"/console/exchanges/{filters['exchange_id']}"
+    if not filters:
         return ""
-    if system not in found["about"]:
-        return ""
-    return f"/console/exchanges?{urlencode({'consumer': system, 'since': day, 'until': day})}"
+    since, until = (datetime.fromisoformat(filters[name]).astimezone(zone) for name in ("since", "until"))
+    last = until - timedelta(minutes=1)  # a time of the form is its whole minute
+    period = {"since": f"{since:%Y-%m-%d}", "since_time": f"{since:%H:%M}"}
+    period |= {"until": f"{last:%Y-%m-%d}", "until_time": f"{last:%H:%M}"}
+    return f"/console/exchanges?{urlencode(dict(filters) | period)}"

@@ -41,7 +41,7 @@ SECTIONS: tuple[Section, ...] = (
     Section("Findings", "/console/findings", Right.EVIDENCE_READ),
     Section("Reviews", "/console/reviews", Right.EVIDENCE_READ, UNDER_REVIEWS),
     Section("Agency", "/console/agency", Right.AGENCY_RUN),
-    Section("Operation", "/console/operation", Right.GATEWAY_RUN),
+    Section("Operation", "/console/operation", Right.GATEWAY_RUN, ("/console/drill",)),
     Section("Approvals", "/console/approvals", Right.APPROVALS_READ),
     Section("Officers", "/console/officers", Right.OFFICERS_READ),
 )

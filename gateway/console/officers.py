@@ -8,9 +8,10 @@ from fastapi.responses import Response
 import pages
 
 from ..edges.v1 import approvals, officers
-from ..people import Right
+from ..people import Right, SignedIn
 from ..people.people import CONSOLE
 from ..people.roles import ROLES, Reach
+from ..wiring import Services
 from .doing import fault_of, form_of, officer_with
 from .forms import shaped
 from .names import names_of
@@ -107,11 +108,19 @@ async def _all(request: Request, form: dict[str, Any] | None = None, fault: str 
     values: dict[str, Any] = {
         "found": [each | {"roles": _titled(each["roles"])} for each in found["officers"]],
         "form": {"member": member, "issuer": issuers[0] if issuers else ""} | (form or {}),
+        "members": await _members(who, here),
         "changing": bool(who.giving(Right.OFFICERS_CHANGE)),
         "names": await names_of(here, who),
         "fault": fault,
     }
     return page(request, who, "console/officers.html", status=400 if fault else 200, **values)
+
+
+async def _members(who: SignedIn, here: Services) -> list[dict[str, str]]:
+    """The members whose officers somebody registers, with their names, for a choice."""
+    known = (await here.trust.register()).members.values()
+    mine = [each for each in known if who.for_member(Right.OFFICERS_CHANGE, each.id)]
+    return [{"value": each.id, "text": each.name} for each in sorted(mine, key=lambda each: each.name)]
 
 
 async def _one(officer_id: str, request: Request, fault: str = "") -> Response:
@@ -120,6 +129,7 @@ async def _one(officer_id: str, request: Request, fault: str = "") -> Response:
     values: dict[str, Any] = {
         "found": found | {"roles": _titled(found["roles"])},
         "next": [each for each in STATES if each != found["state"]],
+        "members": [{"value": "", "text": ""}, *await _members(who, here)],
         "roles": [{"value": each.name, "text": pages.said(each.title)} for each in GRANTED],
         "changing": who.for_member(Right.OFFICERS_CHANGE, found["member"]) and found["id"] != who.id,
         "names": await names_of(here, who, found),

@@ -113,6 +113,8 @@ async def _found(member: str, party: Party, here: Services) -> dict[str, Any]:
 async def _queues(request: Request, fault: str = "") -> Response:
     who, party, here = await party_with(request, Right.GATEWAY_RUN)
     work: dict[str, Any] = await queues.get_queues(party, here)
-    dead: dict[str, Any] = await letters.get_letters(who, here)
-    values = {"work": work["queues"], "groups": dead["groups"], "fault": fault}
+    group = {name: request.query_params.get(name, "")[:200] for name in ("kind", "cause", "target")}
+    dead: dict[str, Any] = await letters.get_letters(who, here, **group)
+    values = {"work": work["queues"], "groups": dead["groups"], "letters": dead.get("letters", [])}
+    values |= {"shown": group if group["kind"] else None, "fault": fault}
     return page(request, who, "console/queues.html", status=400 if fault else 200, **values)

@@ -11,11 +11,14 @@ from ..edges.v1 import audit_overview
 from ..edges.v1.reviewing import Reviewer
 from ..people import Right, SignedIn
 from ..people.roles import ROLES
+from .charts import columns
 from .names import names_of
 from .page import officer_of, page
 
 router = APIRouter(prefix="/console", include_in_schema=False)
 SPANS = (7, 30, 90)
+APART = {"outcome": "outcomes", "source": "sources", "purpose": "purposes"}
+"""What the days may be told apart by -> the member of the API's answer."""
 
 
 @router.get("")
@@ -28,7 +31,10 @@ async def front(request: Request) -> Response:
     days = int(wanted) if wanted in map(str, SPANS) else SPANS[1]
     reviewer = Reviewer(who.id, who)
     found: dict[str, Any] = await audit_overview.get_overview(request, reviewer, request.app.state.services, days)
-    values: dict[str, Any] = {"span": days, "spans": SPANS, "rows": _roles(who)}
+    wanted = request.query_params.get("by", "")
+    by = wanted if wanted in APART else "outcome"
+    values: dict[str, Any] = {"span": days, "spans": SPANS, "by": by, "apart": tuple(APART), "rows": _roles(who)}
+    values |= {"since": found["days"][0]["day"], "chart": columns(found[APART[by]], found["days"])}
     values["names"] = await names_of(request.app.state.services, who)
     return page(request, who, "console/overview.html", found=found, **values)
 

@@ -41,6 +41,13 @@ async def made(request: Request) -> Response:
         return await _reports(request, error.detail)
 
 
+@router.get("/reports/files/{name}")
+async def written(name: str, request: Request) -> Response:
+    """One that was written on a plan; reading it is an entry."""
+    _, reviewer, read = await reading(request)
+    return await audit_reports.get_report_file(name, reviewer, read)
+
+
 @router.post("/reports")
 async def plan(request: Request) -> Response:
     """Make it whenever a day, week or month is over."""

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from ..edges.v1 import audit_drill, audit_reports, emergencies
-from ..people import Right
+from ..people import Right, SignedIn
 from ..review.statements import month_before
 from .doing import fault_of
 from .forms import posted, shaped
@@ -25,7 +25,7 @@ GROUPS: tuple[tuple[str, tuple[Link, ...]], ...] = (
             ("Reports", "/console/reports", "Made now or on a plan, as CSV and PDF.", Right.EVIDENCE_READ),
             ("Samples", "/console/samples", "Exchanges that nobody could choose, checked.", Right.EVIDENCE_READ),
             ("Monthly statements", "/console/statements", "Who countersigned, who disputed.", Right.EVIDENCE_READ),
-            ("Drill: stop the log", "/console/drill", "See that nothing leaves without evidence.", Right.REVIEW_ACT),
+            ("Drill: stop the log", "/console/drill", "See that nothing leaves without evidence.", Right.DRILLS_HOLD),
         ),
     ),
     (
@@ -55,20 +55,23 @@ async def section(request: Request) -> Response:
 @router.get("/drill")
 async def explain(request: Request) -> Response:
     """What a drill is; it needs a tick before the button does anything."""
-    who, _, _ = await looking(request, Right.REVIEW_ACT)
-    return page(request, who, "console/drill.html", held=None, fault="")
+    who, _, _ = await looking(request, Right.DRILLS_HOLD)
+    return _drill(request, who)
 
 
 @router.post("/drill")
 async def hold(request: Request) -> Response:
     """Hold it, and show what came of it."""
-    who, reviewer, here = await looking(request, Right.REVIEW_ACT)
+    who, reviewer, here = await looking(request, Right.DRILLS_HOLD)
     form = await posted(request, who.csrf)
     if form.get("confirm") != "yes":
-        fault = "Tick that the log is to be stopped."
-        return page(request, who, "console/drill.html", status=400, held=None, fault=fault)
-    held = await audit_drill.post_drill(reviewer, here)
-    return page(request, who, "console/drill.html", held=held, fault="")
+        return _drill(request, who, fault="Tick that the log is to be stopped.")
+    return _drill(request, who, await audit_drill.post_drill(reviewer, here))
+
+
+def _drill(request: Request, who: SignedIn, held: object = None, fault: str = "") -> Response:
+    back = "/console/reviews" if who.giving(Right.EVIDENCE_READ) else "/console/operation"
+    return page(request, who, "console/drill.html", status=400 if fault else 200, held=held, fault=fault, back=back)
 
 
 @router.get("/emergencies")

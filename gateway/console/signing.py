@@ -1,9 +1,10 @@
 """`/console/agency/agreements`: what waits for the agency's signature, in plain sentences. As `/v1/proposals`.
 
-The page never sees the member's key: the document is taken away, signed with `sandhi agreement sign`, and the signature
-pasted here.
+The gateway never sees the member's key: the browser signs (`pages/static/keys.js`), or the document is taken away,
+signed with `sandhi agreement sign`, and the signature pasted here.
 """
 
+from hashlib import sha256
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -92,4 +93,5 @@ async def _one(number: str, request: Request, fault: str = "") -> Response:
     mine = found["proposed_by"] == party.member
     values: dict[str, Any] = {"found": found, "mine": mine, "waits": party.member in found["missing"], "fault": fault}
     values["names"] = await names_of(here, who)
+    values["digest"] = sha256(canonical(found["document"])).hexdigest()
     return page(request, who, "console/proposal.html", status=400 if fault else 200, **values)

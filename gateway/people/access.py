@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, exists, false, or_, true
+from sqlalchemy import ColumnElement, and_, exists, false, or_, true
 
 from . import tables
 from .errors import NO_ROLE, NotAllowed, NotFresh
@@ -71,6 +71,16 @@ class Citizen:
 
     person_ref: str
     csrf: str
+
+
+def holding(right: Right, now: datetime) -> ColumnElement[bool]:
+    """The condition for active officers to whom some role in force gives a right."""
+    held, given = tables.officer.c, tables.grant.c
+    giving = [role.name for role in ROLES.values() if right in role.rights]
+    granted = exists().where(
+        given.officer_id == held.id, given.role.in_(giving), given.revoked_at.is_(None), given.expires_at > now
+    )
+    return and_(held.state == "active", granted)
 
 
 def visible(who: SignedIn, now: datetime) -> ColumnElement[bool]:

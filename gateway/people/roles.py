@@ -21,6 +21,7 @@ class Right(StrEnum):
     APPROVALS_DECIDE = "approvals.decide"
     EVIDENCE_READ = "evidence.read"
     REVIEW_ACT = "review.act"
+    DRILLS_HOLD = "drills.hold"
     SAMPLES_CHECK = "samples.check"
     PERSONS_READ = "persons.read"
     PEOPLE_ASSIST = "people.assist"
@@ -58,12 +59,18 @@ _SEE = frozenset({Right.OFFICERS_READ, Right.APPROVALS_READ})
 _RUN = _SEE | {Right.OFFICERS_CHANGE, Right.APPROVALS_PROPOSE}
 _DECIDE = _SEE | {Right.APPROVALS_DECIDE}
 _AUDIT = frozenset({Right.EVIDENCE_READ, Right.SAMPLES_CHECK})
-_REVIEW = _AUDIT | {Right.REVIEW_ACT}
+_REVIEW = _AUDIT | {Right.REVIEW_ACT, Right.DRILLS_HOLD}
 
 ROLES: Final = {
     role.name: role
     for role in (
-        Role("operator", "Operator of the gateway", Reach.GATEWAY, _RUN | _DECIDE | {Right.GATEWAY_RUN}, controls=True),
+        Role(
+            "operator",
+            "Operator of the gateway",
+            Reach.GATEWAY,
+            _RUN | _DECIDE | {Right.GATEWAY_RUN, Right.DRILLS_HOLD},
+            controls=True,
+        ),
         Role("agency_administrator", "Agency administrator", Reach.MEMBER, _RUN | _DECIDE | {Right.AGENCY_RUN}),
         Role("data_manager", "Data manager", Reach.MEMBER),
         Role("planning_reviewer", "Planning reviewer", Reach.MEMBER),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, and_, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from audit import Log
@@ -15,6 +15,7 @@ from ..people.access import SignedIn
 from ..trust.errors import RegistrationRefused
 from ..trust.evidence import inserted
 from . import tables
+from .about import exchanges_about
 from .errors import NothingFound, ReviewRefused
 from .evidence import kept_text, noted, texts_about
 from .rules import Hit, Rule, rule_named
@@ -81,9 +82,13 @@ async def known(connection: AsyncConnection, ids: Collection[str]) -> set[str]:
 async def listed(
     connection: AsyncConnection, *, state: str = "", rule: str = "", after: str = "", most: int = 100
 ) -> list[Finding]:
-    """Findings by id, after one; of a state or a rule if named."""
+    """Findings, the newest first, after the one of an id; of a state or a rule if named. Raises NothingFound."""
     table = tables.finding.c
-    query = select(tables.finding).where(table.id > after).order_by(table.id).limit(most)
+    query = select(tables.finding).order_by(table.opened_at.desc(), table.id.desc()).limit(most)
+    if after:
+        last = await read(connection, after)
+        same = and_(table.opened_at == last.opened_at, table.id < last.id)
+        query = query.where(or_(table.opened_at < last.opened_at, same))
     query = query.where(table.state == state) if state else query
     query = query.where(table.rule == rule) if rule else query
     return [_read(row) for row in await connection.execute(query)]
@@ -115,6 +120,7 @@ def summary(finding: Finding) -> dict[str, object]:
         "subject": finding.subject,
         "about": list(finding.about),
         "facts": finding.facts,
+        "exchanges": exchanges_about(finding.rule, finding.subject, finding.about, finding.facts),
         "state": finding.state,
         "assigned_to": finding.assigned_to or None,
         "verdict": finding.verdict or None,

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from ..catalogue import adapter_folders
-from . import adapters_changed, schedules, settings_changed, statements
+from . import adapters_changed, report_files, schedules, settings_changed, statements
 from .looking import looker, mark, marked
 
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ async def review_now(here: "Services", now: datetime) -> None:
     Raises:
         LogUnavailable, DatabaseBusy, SQLAlchemyError, OSError: nothing is lost; the next turn goes on.
     """
-    await schedules.make_due(here.db, here.log, here.settings.data_dir, now)
+    folder = here.settings.data_dir / report_files.FOLDER
+    await schedules.make_due(here.db, here.log, folder, now, sign=here.trust.sign_compact)
     await statements.issue_due(here.db, here.log, here.trust.sign_compact, now)
     async with here.db.write() as connection:
         last = await marked(connection, LOOKED)

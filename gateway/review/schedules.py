@@ -1,7 +1,6 @@
 """Reports that make themselves: every day, week or month, into DATA/reports, with an entry that commits to the file."""
 
 import asyncio
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,9 +15,10 @@ from ..db import Database
 from . import tables
 from .errors import NothingFound, ReviewRefused
 from .evidence import noted
+from .report_files import SIGNATURE, digests, kept, signature
 from .reports import REPORTS, Sheet, made
+from .statements import Sign
 
-FOLDER = "reports"
 PERIODS = ("day", "week", "month")
 
 
@@ -79,7 +79,7 @@ async def planned(connection: AsyncConnection) -> Sequence[Schedule]:
     return [Schedule(**row._mapping) for row in rows]
 
 
-async def make_due(db: Database, log: Log, data_dir: Path, now: datetime) -> list[Path]:
+async def make_due(db: Database, log: Log, folder: Path, now: datetime, *, sign: Sign) -> list[Path]:
     """Make the reports whose period is over; gives the files. One that was missed is made for the last period."""
     async with db.read() as connection:
         due = [each for each in await planned(connection) if each.next_at <= now]
@@ -88,7 +88,8 @@ async def make_due(db: Database, log: Log, data_dir: Path, now: datetime) -> lis
         since, until = period_before(each.every, now)
         async with db.read() as connection:
             sheet = await made(connection, each.report, since, until)
-        files += await written(db, log, data_dir, stem(each.report, since, until), sheet, by=each.made_by, now=now)
+        name = stem(each.report, since, until)
+        files += await written(db, log, folder, name, sheet, by=each.made_by, now=now, sign=sign)
         async with db.write() as connection:
             here = tables.schedule.c.id == each.id
             await connection.execute(update(tables.schedule).where(here).values(next_at=next_end(each.every, now)))
@@ -101,20 +102,11 @@ def stem(report: str, since: datetime, until: datetime) -> str:
 
 
 async def written(
-    db: Database, log: Log, data_dir: Path, name: str, sheet: Sheet, *, by: str, now: datetime
+    db: Database, log: Log, folder: Path, name: str, sheet: Sheet, *, by: str, now: datetime, sign: Sign
 ) -> list[Path]:
-    """Write a report as CSV and PDF, with an entry that has the digest of each."""
+    """Write a report as CSV and PDF with a signature over both, and an entry that has the digest of each."""
     contents = {f"{name}.csv": sheet.csv(), f"{name}.pdf": await asyncio.to_thread(sheet.pdf, now)}
-    digests = {file: f"sha-256:{hashlib.sha256(content).hexdigest()}" for file, content in contents.items()}
+    contents[f"{name}{SIGNATURE}"] = signature(contents, origin=log.origin, now=now, sign=sign)
     async with db.write() as connection:
-        await noted(connection, log, "report.written", now, {"by": by, "files": digests})
-    return await asyncio.to_thread(_kept, data_dir / FOLDER, contents)
-
-
-def _kept(folder: Path, contents: dict[str, bytes]) -> list[Path]:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for name, content in contents.items():
-        draft = folder / f".{name}"
-        draft.write_bytes(content)
-        draft.replace(folder / name)
-    return [folder / name for name in contents]
+        await noted(connection, log, "report.written", now, {"by": by, "files": digests(contents)})
+    return await asyncio.to_thread(kept, folder, contents)

@@ -8,6 +8,8 @@ from audit import Entry
 from audit.wording import KINDS, OUTCOMES
 from consent.phrase import Phrase, phrase
 
+from .ruled import Ruling, rulings, withheld_fields
+
 ASKED = "%(consumer)s asked %(provider)s (%(service)s) about %(people)s for the purpose “%(purpose)s”, %(case)s"
 VERBS = {
     "push": "%(consumer)s handed data over to %(provider)s (%(service)s) about %(people)s for the purpose"
@@ -23,13 +25,20 @@ NOT_ASKED = frozenset({"refused_by_rules", "no_link", "unknown"})
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One numbered step. `entry` is the id of the entry that says so, empty for what stands beside the log."""
+    """One numbered step. `entry` is the id of the entry that says so, empty for what stands beside the log.
+
+    Attributes:
+        result: what came of it, as a code: `recorded`, `allowed`, `refused`, an outcome; empty where nothing did.
+        rules: what the rules said at this step.
+    """
 
     title: str
     at: datetime | None
     told: Phrase
     entry: str = ""
     facts: Mapping[str, object] | None = None
+    result: str = ""
+    rules: Sequence[Ruling] = ()
 
 
 def one_sentence(intent: Entry | None, outcome: Entry | None) -> Phrase:
@@ -59,35 +68,46 @@ def one_sentence(intent: Entry | None, outcome: Entry | None) -> Phrase:
 def steps(intent: Entry | None, outcome: Entry | None, later: Sequence[Entry]) -> Iterator[Step]:
     """What the entries of an exchange say, in the order in which it happened."""
     if intent:
-        yield Step("Asked", intent.at, _question(intent.facts), str(intent.id), intent.facts)
+        yield Step("Asked", intent.at, _question(intent.facts), str(intent.id), intent.facts, "recorded")
     if outcome:
         facts = outcome.facts
-        yield Step("Decided", outcome.at, _decided(facts), str(outcome.id), {"reasons": facts.get("reasons", [])})
+        reasons, code = {"reasons": facts.get("reasons", [])}, str(facts.get("outcome"))
+        said = (_decision(facts), rulings(facts))
+        yield Step("Decided", outcome.at, _decided(facts), str(outcome.id), reasons, *said)
         yield Step("Source", outcome.at, _source(facts), str(outcome.id))
-        yield Step("Outcome", outcome.at, _ended(facts), str(outcome.id), facts)
+        yield Step("Outcome", outcome.at, _ended(facts), str(outcome.id), facts, code)
     for each in later:
         yield Step(_title(each.kind), each.at, _later(each), str(each.id), each.facts)
 
 
 def _question(facts: Mapping[str, object]) -> Phrase:
+    if facts.get("action") in VERBS:
+        text = "%(consumer)s sent %(fields)s."
+        return phrase(text, consumer=facts.get("consumer"), fields=_listed(facts.get("asked")) or Phrase("nothing"))
     text = "%(consumer)s asked for %(fields)s."
     if facts.get("signature"):
         text = "%(consumer)s asked for %(fields)s; the request was signed."
     return phrase(text, consumer=facts.get("consumer"), fields=_listed(facts.get("asked")))
 
 
+def _decision(facts: Mapping[str, object]) -> str:
+    if facts.get("outcome") == "refused_by_rules":
+        return "refused"
+    return "allowed" if facts.get("agreement") or facts.get("agreements") else ""
+
+
 def _decided(facts: Mapping[str, object]) -> Phrase:
+    if facts.get("outcome") == "refused_by_rules":
+        return Phrase("The rules refused it; the reasons are below.")
     if facts.get("agreement"):
         known = {"agreement": facts["agreement"], "version": facts.get("agreement_version"), "basis": _basis(facts)}
         text = "Agreement %(agreement)s v%(version)s, legal basis %(basis)s; nothing was withheld."
-        if withheld := _listed(facts.get("withheld")):
+        if withheld := withheld_fields(facts):
             text = "Agreement %(agreement)s v%(version)s, legal basis %(basis)s; withheld: %(fields)s."
             known["fields"] = withheld
         return phrase(text, **known)
     if facts.get("agreements"):
         return phrase("Decided for each person, under %(agreements)s.", agreements=_listed(facts["agreements"]))
-    if facts.get("outcome") == "refused_by_rules":
-        return Phrase("The rules refused it; the reasons are below.")
     return Phrase("No decision was recorded.")
 
 
@@ -101,6 +121,9 @@ def _source(facts: Mapping[str, object]) -> Phrase:
     if outcome in NOT_ASKED and not facts.get("source_code"):
         text = "%(provider)s was not asked." if outcome != "unknown" else "Whether %(provider)s was asked is not known."
         return phrase(text, provider=provider)
+    if facts.get("action") in VERBS:
+        said = facts.get("source_code") or Phrase("nothing")
+        return phrase("It was handed to %(provider)s, which said %(code)s.", provider=provider, code=said)
     if code := facts.get("source_code"):
         return phrase("%(provider)s was asked and said %(code)s.", provider=provider, code=code)
     return phrase("%(provider)s was asked.", provider=provider)
@@ -111,7 +134,15 @@ def _ended(facts: Mapping[str, object]) -> Phrase:
     ended = Phrase(OUTCOMES.get(code, code))
     if released := _listed(facts.get("released")):
         return phrase("It %(ended)s; released: %(fields)s.", ended=ended, fields=released)
+    if isinstance(counts := facts.get("outcomes"), dict):
+        return phrase("It %(ended)s; person by person: %(counts)s.", ended=ended, counts=_counted(counts))
     return phrase("It %(ended)s.", ended=ended)
+
+
+def _counted(counts: Mapping[str, int]) -> tuple[Phrase, ...]:
+    """The outcomes of a batch, the most frequent first."""
+    often = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
+    return tuple(phrase("%(ended)s (%(n)s)", ended=Phrase(OUTCOMES.get(code, code)), n=n) for code, n in often)
 
 
 def _later(entry: Entry) -> Phrase:

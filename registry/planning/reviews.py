@@ -17,7 +17,7 @@ from ..facts import answers_about
 from ..lines import Wanted
 from ..progress import standing
 from ..stage import Stage
-from ..store import Row, unpacked
+from ..store import Row, Store, unpacked
 from .people import by, names_of, spelled
 
 FILTERS = ("outcome", "reason", "district", "decision")
@@ -117,6 +117,7 @@ class Reviews:
             "handover": next((each["state"] for each in store.rows(HANDOVER, member)), ""),
             "standing": standing(store).get(member, ""),
             "events": store.rows(EVENTS, member),
+            "next_waiting": _next_waiting(store, member),
         }
         return self._front.page(request, who, "desk/line.html", status=400 if fault else 200, **values)
 
@@ -125,6 +126,14 @@ def _shown(row: Row) -> dict[str, Any]:
     """A line of the list: no more than a reviewer needs to choose one."""
     held = {name: row[name] for name in ("number", "member", "district", "outcome", "decision")}
     return {**held, "name": spelled(row), "reasons": unpacked(row["reasons"])}
+
+
+def _next_waiting(store: Store, member: str) -> int | None:
+    """The number of the next line that nobody has decided on, by member id; behind the last one, of the first."""
+    for after in (member, ""):
+        if rows := lines.found(store, Wanted(decision="waiting", after=after, limit=1)):
+            return int(rows[0]["number"]) if rows[0]["member"] != member else None
+    return None
 
 
 def _number(text: str) -> int:

@@ -14,7 +14,7 @@ import httpx
 import pytest
 from architecture.checkout import ROOT, table
 from architecture.routes import routes_of
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
 from sandhi_client import Client, Patience, Problem
 
 from gateway.app import build_app
@@ -139,8 +139,20 @@ async def test_the_table_has_every_route_and_no_other(house: House) -> None:
     assert set(WHO) == routes_of(house.app)
 
 
+async def test_a_route_that_nobody_wrote_down_is_noticed_however_it_came_in(house: House) -> None:
+    async def bare(_request: Request) -> Response:
+        return Response("of everybody")
+
+    house.app.add_api_route("/console/planted", bare)
+    house.app.add_route("/console/routed", bare)
+    house.app.mount("/console/mounted", FastAPI(openapi_url=None, docs_url=None, redoc_url=None))
+    planted = {name.partition(" ")[2] for name in routes_of(house.app) - set(WHO)}
+    assert {"/console/planted", "/console/routed", "/console/mounted"} <= planted
+
+
 async def test_who_is_not_known_gets_past_no_door_but_the_open_ones(house: House) -> None:
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(house.app), base_url=house.origin) as anybody:
+    elsewhere = httpx.ASGITransport(house.app, client=("203.0.113.7", 4711))
+    async with httpx.AsyncClient(transport=elsewhere, base_url=house.origin) as anybody:
         for name, who in WHO.items():
             method, path = name.split()
             headers = {"origin": house.origin, "content-type": "application/x-www-form-urlencoded"}

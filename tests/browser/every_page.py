@@ -15,8 +15,10 @@ NO_PAGES = frozenset(
         "/console/agency/agreements/{number}/document",
         "/console/breaches/{breach_id}/people",
         "/console/confirm",
+        "/console/exchanges/offers",
         "/console/exchanges/{exchange_id}/bundle",
         "/console/reports/file",
+        "/console/reports/files/{name}",
         "/console/sign-in/{provider}",
         "/console/signed-in/{provider}",
         "/desk/control/signed",
@@ -27,13 +29,14 @@ NO_PAGES = frozenset(
         "/my-data/signed-in/{provider}",
     }
 )
-"""What is a file to take away, or leads on at once."""
+"""What is a file to take away, a part of another page, or leads on at once."""
 NOBODY = "nobody"
 CITIZEN = "citizen"
 LOGINS = {
     "officer": "compliance",
     "officer: evidence.read": "compliance",
     "officer: review.act": "compliance",
+    "officer: drills.hold": "operator",
     "officer: persons.read": "protection",
     "officer: agency.run": "wbb-admin",
     "officer: gateway.run": "operator",

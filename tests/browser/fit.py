@@ -15,6 +15,12 @@ JUDGED: set[str] = set()
 KEYBOARD = (HERE / "keyboard.js").read_text("utf-8").partition("\n")[2]
 
 
+SLIVERS = """() => [...document.querySelectorAll("td, th")]
+    .filter((each) => each.checkVisibility() && each.innerText.length > 120 && each.clientWidth < 150)
+    .map((each) => each.innerText.slice(0, 60))"""
+"""Cells of a table in which a long text has a word or less on each line."""
+
+
 def accessible(page: Page, name: str) -> None:
     """Fails on what axe finds of WCAG 2.2 AA."""
     if not page.evaluate("() => 'axe' in window"):
@@ -44,6 +50,7 @@ def fits(page: Page, name: str) -> None:
     wide = "document.documentElement.scrollWidth"
     page.set_viewport_size(NARROW)
     assert page.evaluate(wide) <= NARROW["width"], f"{name} scrolls sideways at 320 px"
+    assert page.evaluate(SLIVERS) == [], f"{name} has texts squeezed into a sliver at 320 px"
     page.set_viewport_size(WIDE)
     page.evaluate("document.documentElement.style.fontSize = '200%'")
     assert page.evaluate(wide) <= WIDE["width"], f"{name} scrolls sideways with text of 200 %"

@@ -65,7 +65,7 @@ def test_an_agency_s_administrator_describes_a_service_and_tests_it(scripted: Vi
 def test_an_operator_registers_an_officer(scripted: Visitor) -> None:
     typist = arrived(scripted, "operator")
     typist.follow("Officers")
-    typist.type("Member", "LK/GOV/AUD")
+    typist.choose("Member", "National Audit Office")
     typist.type("Name", "Typed Auditor")
     typist.type("Name at the identity provider", "typed-auditor")
     typist.press("Register")

@@ -40,7 +40,7 @@ def test_a_member_that_exists_is_refused_in_words_beside_the_form(scripted: Visi
 
 def test_a_role_that_watches_over_others_takes_a_second_person(visitor: Visitor) -> None:
     visitor.sign_in("operator", "/console/officers")
-    visitor.page.get_by_label("Member", exact=True).fill("LK/GOV/AUD")
+    visitor.page.get_by_label("Member", exact=True).select_option(label="National Audit Office")
     name = f"Second Auditor {int(visitor.scripts)}"
     visitor.page.get_by_label("Name", exact=True).fill(name)
     visitor.page.get_by_label("Name at the identity provider").fill(f"auditor-{int(visitor.scripts)}")
@@ -86,6 +86,8 @@ def test_a_dead_delivery_is_sent_again_when_its_receiver_and_the_operator_agree(
     either.sign_in("operator", "/console/operation/queues")
     assert f"Source down, {TARGET}" in main.inner_text()
     either.looked_at("queues-dead")
+    page.get_by_role("link", name="Show the oldest of them").first.click()
+    assert main.locator(".app-item li").count() == 1
     either.go("/console/approvals")
     page.locator("tbody tr", has_text="dead letters").get_by_role("link").first.click()
     assert "Our server was away and is back" in main.inner_text()
@@ -99,3 +101,15 @@ def test_queues_tell_what_waits_and_that_nothing_is_dead(scripted: Visitor) -> N
     scripted.sign_in("operator", "/console/operation/queues")
     assert "Nothing is stuck." in scripted.page.locator("main").inner_text()
     scripted.looked_at("queues")
+
+
+def test_an_operator_stops_the_log_and_sees_that_nothing_left(either: Visitor) -> None:
+    either.sign_in("operator", "/console/operation")
+    either.page.get_by_role("link", name="Drill: stop the log").click()
+    assert either.page.get_by_role("link", name="Operation", exact=True).count() == 2  # in the menu, and back
+    either.page.get_by_role("button", name="Hold the drill").click()
+    assert "Tick that the log is to be stopped." in either.page.locator("main").inner_text()
+    either.page.get_by_label("Stop the log now, for the drill").check()
+    either.page.get_by_role("button", name="Hold the drill").click()
+    assert "and 0 calls left the gateway" in either.page.locator("#held").inner_text()
+    either.looked_at("drill-held")

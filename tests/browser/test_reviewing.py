@@ -22,10 +22,23 @@ def test_from_the_list_to_the_proof_of_one_exchange(either: Visitor) -> None:
     assert either.heading() == "One exchange"
     assert either.page.locator(".app-timeline > li").count() >= 4
     assert either.page.locator(".govuk-tag--green", has_text="proved").count() == 2
+    on_paper(either)
     either.looked_at("exchange")
     either.page.get_by_role("button", name="Decide it again").click()
     assert "the decision is the same" in either.page.locator("#replayed").inner_text()
     either.looked_at("exchange-replayed")
+
+
+def on_paper(visitor: Visitor) -> None:
+    """An exchange that is printed: nothing to press, and what is folded away on a screen."""
+    page = visitor.page
+    folded = page.locator(".app-timeline dd").first
+    assert not folded.is_visible()
+    page.emulate_media(media="print")
+    assert folded.is_visible()
+    assert not any(each.is_visible() for each in page.locator("main form, .govuk-back-link, nav").all())
+    assert page.locator(".app-header__name").evaluate("each => getComputedStyle(each).color") == "rgb(11, 12, 12)"
+    page.emulate_media(media="screen")
 
 
 def test_filters_stand_in_the_address_and_lead_to_an_empty_list(visitor: Visitor) -> None:
@@ -52,12 +65,36 @@ def test_the_evidence_can_be_taken_away(scripted: Visitor) -> None:
     assert download.value.suggested_filename.endswith(".zip")
 
 
-def test_a_finding_is_looked_for_assigned_talked_about_and_signed_off(visitor: Visitor) -> None:
-    visitor.sign_in("compliance")
-    visitor.go("/console/findings")
-    visitor.page.get_by_role("button", name="Look through the log now").click()
-    assert "The log was looked through." in visitor.page.locator("main").inner_text()
-    visitor.looked_at("findings")
+def test_a_finding_is_looked_for_assigned_talked_about_and_signed_off(either: Visitor) -> None:
+    page, main = either.page, either.page.locator("main")
+    either.sign_in("compliance")
+    either.go("/console/findings")
+    page.get_by_role("button", name="Look through the log now").click()
+    assert "The log was looked through." in main.inner_text()
+    either.looked_at("findings")
+    page.get_by_role("link", name="What is looked for").click()
+    assert main.locator(".app-card").count() >= 5
+    either.looked_at("findings-rules")
+    about = "Single questions were asked outside office hours or on a holiday."
+    page.get_by_role("link", name=f"Open findings of it : {about}").click()
+    assert f"Only: {about}" in main.inner_text()
+    page.locator("tbody th a").first.click()
+    assert either.heading() == about
+    offered = page.get_by_label("To whom").locator("option")
+    assert offered.filter(has_text="Kavitha Nadarajah").count() == 0  # a planner, who could do nothing about it
+    mine = offered.filter(has_text="Ishara Fernando").get_attribute("value")
+    page.get_by_label("To whom").select_option(mine)
+    page.get_by_role("button", name="Assign").click()
+    page.get_by_label("Your remark").fill("Their night batch: I have asked them")
+    page.get_by_role("button", name="Add the remark").click()
+    assert "Their night batch" in main.inner_text()
+    page.get_by_label("Explained").check()
+    page.get_by_label("What was found out").fill("The batch is in their plan of operation")
+    page.get_by_role("button", name="Sign off").click()
+    assert "Saved." in main.inner_text()
+    assert page.get_by_role("button", name="Sign off").count() == 0
+    assert "Signed off by" in main.inner_text()
+    either.looked_at("finding-signed-off")
 
 
 def test_whoever_lacks_the_right_gets_a_page_that_says_so(visitor: Visitor) -> None:
@@ -101,3 +138,17 @@ def test_events_tell_who_read_evidence(visitor: Visitor) -> None:
     assert "kind=evidence.read" in visitor.page.url
     assert visitor.page.locator("tbody tr").count() >= 1
     visitor.looked_at("events")
+
+
+def test_names_are_offered_while_somebody_types_and_found_as_typed(either: Visitor) -> None:
+    begin(either, "/console/exchanges")
+    asked = either.page.get_by_label("Who asked")
+    if either.scripts:
+        asked.focus()
+        offered = either.page.locator("#offered-system option", has_text="Social Registry Information System")
+        offered.wait_for(state="attached")
+        assert offered.get_attribute("value") == "LK/GOV/WBB/SRIS"
+    asked.fill("social registry information system")
+    either.page.get_by_role("button", name="Search").click()
+    assert either.page.locator("tbody tr").count() >= 1
+    assert "Social Registry Information System" in either.page.locator("tbody tr td").first.inner_text()

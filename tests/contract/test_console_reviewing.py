@@ -1,7 +1,8 @@
 """Pages of reviewers beyond the list: kept searches, details, rules, drafts, cases. One's own is nobody else's."""
 
+import re
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from json import dumps
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from adapters.kit.contract import Identifier, Subject
 from gateway.consent_lines import consent_line
 from gateway.recording import Recording
+from gateway.review.running import review_now
 from gateway.review.sample import CHECKLIST
 from tests.agreeing import WBB, document, line
 from tests.people_place import hidden
@@ -255,7 +257,7 @@ async def test_reports_are_made_planned_and_taken_out(house: House) -> None:
     officer = await at_work(house, "nimal", "compliance_officer")
     days = "since=2026-10-01&until=2026-10-31"
     assert '<option value="processing">' in await officer.get("/console/reports")
-    for form, begin in (("csv", b""), ("pdf", b"%PDF-")):
+    for form, begin in (("csv", b""), ("pdf", b"%PDF-"), ("zip", b"PK")):
         answer = await officer.http.get(f"/console/reports/file?report=usage&{days}&format={form}")
         assert answer.content.startswith(begin)
         assert f'filename="usage.{form}"' in answer.headers["content-disposition"]
@@ -266,6 +268,19 @@ async def test_reports_are_made_planned_and_taken_out(house: House) -> None:
     (planned,) = (await officer.http.get("/v1/audit/reports")).json()["planned"]
     await officer.post(f"/console/reports/{planned['id']}/remove")
     assert "Nothing is planned." in await officer.get("/console/reports")
+
+
+async def test_what_was_written_on_a_plan_is_taken_away_from_its_page_with_an_entry(house: House) -> None:
+    officer, here = await at_work(house, "nimal", "compliance_officer"), house.services
+    assert "None yet." in await officer.get("/console/reports")
+    await officer.post("/console/reports", report="usage", every="day")
+    await review_now(here, here.people.clock() + timedelta(days=1))
+    files = re.findall(r'href="(/console/reports/files/usage-[^"]*)"', await officer.get("/console/reports"))
+    assert sorted(each[-4:] for each in files) == [".csv", ".jws", ".pdf"]
+    for each in files:
+        assert (await officer.http.get(each)).headers["content-disposition"].startswith("attachment")
+    await officer.get("/console/reports/files/usage-2026-01-01-2026-01-01.csv", 404)
+    assert len([each for each in await house.kinds("evidence.read") if each["how"] == "report"]) == 3
 
 
 async def test_a_sample_is_checked_by_one_and_signed_off_by_another(house: House) -> None:

@@ -1,12 +1,14 @@
 """Pages say names where the rules have ids, and what people need where a program would get a problem."""
 
+import re
 from collections.abc import AsyncIterator
+from html import unescape
 from pathlib import Path
 from urllib.parse import quote_plus
 
 import pytest
 
-from tests.reviewing import CONSUMER, Desk, House, a_house
+from tests.reviewing import CONSUMER, NIC, Desk, House, a_house
 
 WHY = "complaint 2026-17 of the ombudsman"
 
@@ -39,7 +41,7 @@ async def test_an_exchange_is_found_by_the_name_of_the_system_as_well_as_by_its_
     name = (await house.services.trust.register()).systems[CONSUMER].name
     for wanted in (CONSUMER, name, name.upper()):
         assert "/console/exchanges/0" in await page(desk, f"/console/exchanges?consumer={wanted}")
-    assert f'<option value="{CONSUMER}">{name}</option>' in await page(desk, "/console/exchanges")
+    assert f'<option value="{CONSUMER}">{name}</option>' in await page(desk, "/console/exchanges/offers")
     assert "No exchange is like this." in await page(desk, "/console/exchanges?consumer=Nobody")
 
 
@@ -66,4 +68,64 @@ async def test_a_finding_about_a_system_s_day_leads_to_the_exchanges_of_that_day
     await desk.json("POST", "/findings/run")
     found = (await desk.json("GET", "/findings"))["findings"]
     (about,) = [each for each in found if each["rule"] == "many_subjects_without_case"]
-    assert f"consumer={quote_plus(CONSUMER)}" in await page(desk, f"/console/findings/{about['id']}")
+    await post(desk, house, "/console/reason", reason=WHY, next="/console")
+    text = await page(desk, f"/console/findings/{about['id']}")
+    (address,) = re.findall(r'href="(/console/exchanges[?][^"]*)"', text)
+    assert f"consumer={quote_plus(CONSUMER)}" in address
+    assert (await page(desk, unescape(address))).count('href="/console/exchanges/0') == 25  # a page of the 55
+
+
+async def test_a_breach_takes_a_system_by_its_name_and_refuses_one_that_nobody_knows(house: House) -> None:
+    _, desk = await house.officer("amara", "compliance_officer")
+    await post(desk, house, "/console/reason", reason=WHY, next="/console")
+    name = (await house.services.trust.register()).systems[CONSUMER].name
+    await post(desk, house, "/console/breaches", system=name.lower(), known_at="2026-11-01T09:30")
+    (case,) = (await desk.json("GET", "/breaches"))["breaches"]
+    assert case["criteria"] == {"system": CONSUMER}
+    assert case["known_at"] == "2026-11-01T04:00:00+00:00"  # by the clocks of the country
+    assert "The log has no exchange like this." in await page(desk, f"/console/breaches/{case['id']}")
+    offered = await page(desk, "/console/exchanges/offers")
+    for what in ("system", "agreement", "key"):
+        assert f'<datalist id="offered-{what}">' in offered
+        assert f'list="offered-{what}"' in await page(desk, "/console/breaches")
+
+
+async def test_what_was_exchanged_about_a_person_is_narrowed_and_paged_in_the_body_alone(house: House) -> None:
+    await house.agreed()
+    await house.consented()
+    for _ in range(27):
+        await house.asked()
+    _, desk = await house.officer("selvam", "external_auditor")
+    await post(desk, house, "/console/reason", reason=WHY, next="/console")
+    number = {"type": "NIC", "value": NIC}
+    all_of_it = await post(desk, house, "/console/person", **number)
+    assert all_of_it.count('href="/console/exchanges/0') == 25
+    (before,) = re.findall(r'name="before" value="([^"]+)"', all_of_it)
+    wanted = number | {"outcome": "answered", "consumer": CONSUMER}
+    rest = await post(desk, house, "/console/person", **wanted, before=before)
+    assert rest.count('href="/console/exchanges/0') == 2
+    assert '<option value="answered" selected>' in rest
+    assert "Nothing, as far as" in await post(desk, house, "/console/person", **number, outcome="source_down")
+    assert "Nothing, as far as" in await post(desk, house, "/console/person", **number, until="2026-01-01")
+
+
+async def test_a_later_page_of_exchanges_leads_back_to_the_newest(house: House) -> None:
+    _, desk = await house.officer("selvam", "external_auditor")
+    await post(desk, house, "/console/reason", reason=WHY, next="/console")
+    await house.played(30, house.services.people.clock())
+    first = await page(desk, "/console/exchanges?outcome=answered")
+    assert ">Newest<" not in first
+    (address,) = re.findall(r'href="([^"]*before=[^"]*)"', first)
+    later = await page(desk, f"/console/exchanges{unescape(address)}")
+    (newest,) = re.findall(r'href="([^"]*)"><span class="govuk-pagination__link-title">Newest<', later)
+    assert "outcome=answered" in newest
+    assert (await page(desk, unescape(newest))).count('href="/console/exchanges/0') == 25
+
+
+async def test_who_registers_an_officer_chooses_the_member_by_its_name(house: House) -> None:
+    _, everywhere = await house.officer("amara", "operator")
+    assert '<option value="LK/GOV/EPF">' in await page(everywhere, "/console/officers")
+    _, own = await house.officer("kasun", "agency_administrator", member="LK/GOV/WBB")
+    text = await page(own, "/console/officers")
+    assert '<option value="LK/GOV/WBB"' in text
+    assert "LK/GOV/EPF" not in text

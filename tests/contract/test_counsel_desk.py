@@ -131,6 +131,12 @@ async def test_an_office_sees_its_own_people_to_verify_and_nobody_elses(desk: De
     assert "199012304567" not in page
 
 
+async def test_a_person_to_verify_is_a_tap_away_on_a_telephone(desk: Desk) -> None:
+    await desk.sign_in("LK-11")
+    number = re.findall(r'href="(/counsel/people/[0-9]+)"', (await desk.page()).text)[0]
+    assert 'href="tel:+94791234567"' in (await desk.page(number)).text
+
+
 async def test_a_person_of_another_office_is_as_unknown_as_nobody(desk: Desk) -> None:
     await desk.sign_in("LK-11")
     other, nobody = desk.number("LK-21"), 999

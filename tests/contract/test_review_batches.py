@@ -30,6 +30,9 @@ async def house(tmp_path: Path, database_url: str) -> AsyncIterator[House]:
         yield found
 
 
+REASONS = ["deny consent c-of-another-purpose: other purpose", "allow agreement A1 v1: consent c-of-hers"]
+
+
 async def batched(house: House) -> str:
     """A batch of two: one person consented, the other did not."""
     now = datetime.now(UTC)
@@ -49,7 +52,7 @@ async def batched(house: House) -> str:
     await house.logged("exchange.outcome", ended, now + timedelta(milliseconds=5))
     granted = {"agreement": "A1", "agreement_version": 1, "basis": "consent", "released": ["months"], "withheld": []}
     lines = (
-        (NIC, {"line": 0, "outcome": "answered", "reasons": [], "answer": "0"} | granted),
+        (NIC, {"line": 0, "outcome": "answered", "reasons": REASONS, "answer": "0"} | granted),
         (STRANGER, {"line": 1, "outcome": "refused_by_rules", "reasons": ["deny agreement A1 v1"], "answer": "0"}),
     )
     kept = {"id": id_, "consumer": CONSUMER, "service": "s", "purpose": "p", "asked": {}, "state": "done", "lines": 2}
@@ -85,6 +88,23 @@ async def test_each_line_of_a_batch_is_decided_again(house: House) -> None:
         await connection.exec_driver_sql("UPDATE consent_consent SET withdrawn_at = recorded_at")
     told = await desk.json("POST", f"/exchanges/{id_}/replay")
     assert (told["result"], told["different_lines"]) == ("different", [0])
+
+
+async def test_a_reviewer_reads_for_each_line_how_it_ended_and_by_which_rules_and_not_whose_it_is(house: House) -> None:
+    id_ = await batched(house)
+    _, desk = await house.officer("amara", "external_auditor")
+    told = await desk.json("GET", f"/exchanges/{id_}/lines?limit=1")
+    (first,), after = told["lines"], told["next"]
+    assert (first["line"], first["outcome"], first["released"]) == (0, "answered", ["months"])
+    assert [each["result"] for each in first["rules"]] == ["allowed"]  # which consents do not count is left out
+    (second,) = (await desk.json("GET", f"/exchanges/{id_}/lines?after={after}&limit=5"))["lines"]
+    assert (second["line"], second["outcome"]) == (1, "refused_by_rules")
+    assert {each["result"] for each in second["rules"]} == {"not_allowed"}
+    person = house.services.person_ref(Subject((Identifier("NIC", NIC),)))
+    assert all(each not in str(told) for each in (NIC, person, "c-of-hers", "c-of-another-purpose"))
+    assert {each["how"] for each in await house.kinds("evidence.read")} == {"lines"}
+    await desk.call("GET", "/exchanges/0192f0c1-0000-7000-8000-000000000000/lines", status=404)
+    assert (await desk.json("GET", f"/exchanges/{await house.asked()}/lines"))["lines"] == []
 
 
 @pytest.mark.timeout(1200)

@@ -62,7 +62,7 @@ def test_replay_says_the_same_or_exits_with_1(played: str, sandhi: Callable[...,
 
 def test_reports_statements_and_breach_scope_are_made(played: str, sandhi: Callable[..., str]) -> None:
     files = sandhi("report", "refusals").split()
-    assert [Path(each).suffix for each in files] == [".csv", ".pdf"]
+    assert [Path(each).suffix for each in files] == [".csv", ".pdf", ".jws"]
     assert all(Path(each).stat().st_size for each in files)
     sandhi("report", "gossip", code=2)
     assert sandhi("statements", LAST) == "2 statements issued\n"

@@ -1,16 +1,21 @@
 """The overview counts each exchange once, in its day, on both databases; and says how the log is."""
 
-from datetime import UTC, datetime, time, timedelta
+from collections import Counter
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
 
 from gateway.review.overview import Counting
 from tests.reviewing import PROVIDER, House, a_house
 
 
 def days_ago(house: House, days: int) -> datetime:
-    """Noon of a day before today."""
-    today = house.services.people.clock().date()
-    return datetime.combine(today - timedelta(days=days), time(12), UTC)
+    """Noon of a day before today, by the clocks of the country."""
+    profile = house.services.profile
+    today = profile.today(house.services.people.clock())
+    return datetime.combine(today - timedelta(days=days), time(12), profile.zone).astimezone(UTC)
 
 
 async def test_each_exchange_is_counted_once_in_its_day(tmp_path: Path, database_url: str) -> None:
@@ -27,10 +32,10 @@ async def test_each_exchange_is_counted_once_in_its_day(tmp_path: Path, database
     assert [each["exchanges"] for each in first["days"]] == [0, 0, 0, 0, 3, 0, 0]
     assert [each["exchanges"] for each in second["days"]] == [0, 0, 0, 0, 3, 0, 4]
     assert second["outcomes"] == [
-        {"name": "refused_by_rules", "exchanges": 4},
-        {"name": "answered", "exchanges": 3},
+        {"name": "refused_by_rules", "exchanges": 4, "days": [0, 0, 0, 0, 0, 0, 4]},
+        {"name": "answered", "exchanges": 3, "days": [0, 0, 0, 0, 3, 0, 0]},
     ]
-    assert second["sources"] == [{"name": PROVIDER, "exchanges": 7}]
+    assert second["sources"] == [{"name": PROVIDER, "exchanges": 7, "days": [0, 0, 0, 0, 3, 0, 4]}]
     assert {each["name"]: each["exchanges"] for each in longer["outcomes"]} == {"refused_by_rules": 4, "answered": 5}
 
 
@@ -57,6 +62,24 @@ async def test_the_state_of_the_log_is_told(tmp_path: Path, sqlite_url: str) -> 
         size = await house.services.log.size()
     assert (told["size"], told["signed_size"], told["stopped"], told["open_intents"]) == (size, size, None, 0)
     assert told["signed_at"]
+    assert 0 <= told["signed_age_s"] < 600
+    assert (told["cosigned_age_s"], told["witnesses"], told["anchors"]) == (None, [], [])
+
+
+@pytest.mark.parametrize("zone", ["Asia/Colombo", "Europe/Berlin", "Pacific/Apia", "UTC"])
+async def test_an_exchange_counts_on_the_day_that_the_clocks_of_the_country_showed(
+    tmp_path: Path, sqlite_url: str, zone: str
+) -> None:
+    """Around midnight, and through the night in which clocks are put back (Berlin, 25 October 2026)."""
+    here = ZoneInfo(zone)
+    moments = [datetime(2026, 10, 24, 12, tzinfo=UTC) + timedelta(minutes=30 * n) for n in range(100)]
+    async with a_house(tmp_path, sqlite_url) as house:
+        for at in moments:
+            await house.played(1, at)
+        counting, store = Counting(here), house.services.log.store
+        found = await store.read(lambda connection: counting.over(connection, date(2026, 10, 28), 7))
+    expected = Counter(at.astimezone(here).date() for at in moments)
+    assert {day: count for day, count in found.days if count} == expected
 
 
 async def test_an_administrator_of_an_agency_sees_no_overview(tmp_path: Path, sqlite_url: str) -> None:

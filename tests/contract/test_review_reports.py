@@ -5,8 +5,9 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ from gateway.trust.errors import CredentialRefused
 from gateway.trust.jose import check, sign, taken_apart
 from gateway.trust.jwks import checked
 from gateway.trust.keys import new_key
-from gateway.wiring import open_services
+from gateway.wiring import Services, open_services
 from tests.reviewing import CONSUMER, NIC, PROVIDER, House, a_house
 
 LAST = statements.bounds(statements.month_before(datetime.now(UTC)))[0] + timedelta(days=3, hours=6)
@@ -68,16 +69,50 @@ async def test_planned_reports_are_written_when_the_period_is_over_with_their_di
     made = await desk.json("POST", "/reports/planned", {"report": "usage", "every": "day"})
     await desk.call("POST", "/reports/planned", {"report": "usage", "every": "day"}, status=409)
     here, now = house.services, house.services.people.clock()
-    assert await schedules.make_due(here.db, here.log, here.settings.data_dir, now) == []
-    files = await schedules.make_due(here.db, here.log, here.settings.data_dir, now + timedelta(days=1))
-    assert [each.suffix for each in files] == [".csv", ".pdf"]
+    due = partial(
+        schedules.make_due, here.db, here.log, here.settings.data_dir / "reports", sign=here.trust.sign_compact
+    )
+    assert await due(now) == []
+    assert (await desk.json("GET", "/reports"))["files"] == []
+    files = await due(now + timedelta(days=1))
+    assert [each.suffix for each in files] == [".csv", ".pdf", ".jws"]
     (facts,) = await house.kinds("report.written")
     assert facts["files"] == {each.name: f"sha-256:{hashlib.sha256(each.read_bytes()).hexdigest()}" for each in files}
-    assert await schedules.make_due(here.db, here.log, here.settings.data_dir, now + timedelta(days=1)) == []
+    assert await due(now + timedelta(days=1)) == []
+    for each in files:
+        assert (await desk.call("GET", f"/reports/files/{each.name}")).content == each.read_bytes()
+    listed = {each["name"]: each["size"] for each in (await desk.json("GET", "/reports"))["files"]}
+    assert listed == {each.name: each.stat().st_size for each in files}
+    (here.settings.data_dir / "reports" / "notes.csv").write_text("mine")
+    for name in ("notes.csv", "..%2Fofficers.json", "usage-2026-01-01-2026-01-01.csv"):
+        await desk.call("GET", f"/reports/files/{name}", status=404)
+    signed(here, files[2].read_bytes(), {each.name: each.read_bytes() for each in files[:2]})
     browser = desk.browser.http
     token = {"origin": house.origin, "x-csrf-token": await desk.browser.csrf(), "content-type": "application/json"}
     assert (await browser.delete(f"/v1/audit/reports/planned/{made['id']}", headers=token)).status_code == 200
     assert (await desk.json("GET", "/reports"))["planned"] == []
+
+
+def signed(here: Services, jws: bytes, files: Mapping[str, bytes]) -> None:
+    """Fails unless the gateway's published keys vouch for the digest of each file."""
+    found = taken_apart(jws.decode(), limit=10_000, members=frozenset({"alg", "kid", "typ"}))
+    (key,) = [each for each in here.trust.message_keys() if each.kid == found.header["kid"]]
+    check(found.signed, found.signature, key, found.header["alg"])
+    told = json.loads(found.payload)
+    digests = {name: f"sha-256:{hashlib.sha256(content).hexdigest()}" for name, content in files.items()}
+    assert (told["format"], told["files"], told["log"]) == ("sandhi-report/1", digests, here.log.origin)
+
+
+async def test_a_report_made_now_comes_with_a_signature_over_it(house: House) -> None:
+    _, desk = await house.officer("amara", "external_auditor")
+    period = "since=2026-10-01T00:00:00Z&until=2026-11-01T00:00:00Z"
+    answer = await desk.call("GET", f"/reports/usage?{period}&format=zip")
+    assert answer.headers["content-disposition"] == 'attachment; filename="usage.zip"'
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        files = {each: archive.read(each) for each in archive.namelist()}
+    jws = files.pop("usage.jws")
+    assert sorted(files) == ["usage.csv", "usage.pdf"]
+    signed(house.services, jws, files)
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ Read = Annotated[Reading, Depends()]
 Before = Annotated[str, StringConstraints(pattern=r"^([0-9]{1,9}\.[0-9]{1,18})?$")]
 Named = Reference | None
 FACTS = ("consumer", "provider", "service", "purpose", "agreement", "outcome")
-SHOWN = (*FACTS, "action", "basis", "lines", "officer_ref")
+SHOWN = (*FACTS, "agreement_version", "action", "basis", "lines", "officer_ref")
 OFFICER_REF = re.compile(r"[0-9a-f]{32}", re.ASCII)
 ZIP: dict[int | str, dict[str, Any]] = {200: {"content": {"application/zip": {}}}}
 
@@ -116,6 +116,8 @@ async def get_exchange(exchange_id: Reference, who: Auditor, read: Read) -> dict
             "phrase": each.told.wire(),
             "entry": each.entry or None,
             "facts": each.facts,
+            "result": each.result or None,
+            "rules": [said.wire() for said in each.rules],
         }
         for number, each in enumerate(told, 1)
     ]
@@ -207,11 +209,11 @@ async def get_events(wanted: Annotated[EventsIn, Query()], who: Auditor, read: R
 
 def line(found: Exchange) -> dict[str, object]:
     """One line of the list."""
-    facts = (found.outcome or found.intent or found.entries[0]).facts
+    facts, told = (found.outcome or found.intent or found.entries[0]).facts, found.sentence
     return {
         "exchange_id": found.id,
-        "sentence": str(found.sentence),
-        "phrase": found.sentence.wire(),
+        "sentence": str(told),
+        "phrase": told.wire(),
         "at": found.entries[0].at.isoformat(),
         "ended_at": found.outcome.at.isoformat() if found.outcome else None,
         "released": list(_texts(facts.get("released"))),

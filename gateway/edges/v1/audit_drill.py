@@ -9,13 +9,13 @@ from ...errors import NoEvidence
 from ..body import StrictRoute
 from .audit import Here
 from .problems import ProblemError
-from .reviewing import Acting
+from .reviewing import Holding
 
 router = APIRouter(prefix="/audit", tags=["audit"], route_class=StrictRoute)
 
 
 @router.post("/drill", responses={403: {}, 409: {}, 503: {}})
-async def post_drill(who: Acting, here: Here) -> dict[str, object]:
+async def post_drill(who: Holding, here: Here) -> dict[str, object]:
     """Try every service while the log takes no entry: all have to refuse, and no call may leave.
 
     Exchanges that begin meanwhile (some milliseconds a service) are answered 503, to be tried again.

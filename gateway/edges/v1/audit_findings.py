@@ -3,13 +3,15 @@
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
+from sqlalchemy import and_
 
 from audit.errors import LogUnavailable
 from consent.errors import ConsentError
 
 from ...errors import NoEvidence
-from ...people import officers
+from ...people import Right, access, officers
 from ...review import findings
+from ...review.errors import ReviewRefused
 from ...review.looking import looker
 from ...review.rules import RULES
 from ..body import StrictRoute
@@ -50,7 +52,7 @@ async def get_findings(
     after: Reference | None = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> dict[str, object]:
-    """Findings by id, and the rules in words; the next page begins after `next`."""
+    """Findings, the newest first, and the rules in words; the next page begins after `next`."""
     async with here.db.read() as connection:
         found = await findings.listed(connection, state=state or "", rule=rule or "", after=after or "", most=limit)
     rules = [{"name": each.name, "what": each.what, "why": each.why, "todo": each.todo} for each in RULES]
@@ -80,6 +82,8 @@ async def post_assignment(finding_id: Reference, body: AssignmentIn, who: Acting
     now = here.people.clock()
     async with here.db.write() as connection:
         to = await officers.read(connection, body.officer)
+        if not await officers.listed(connection, and_(officers.named(to.id), access.holding(Right.REVIEW_ACT, now))):
+            raise ReviewRefused("No role lets this officer act on findings; assign it to one whose role does.")
         receipt = await findings.assign(connection, here.log, finding_id, to.id, by=who.id, now=now)
     return {"id": finding_id, "assigned_to": to.id, "receipt": receipt}
 

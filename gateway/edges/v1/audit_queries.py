@@ -17,13 +17,15 @@ from .shapes import Code, Day, Reference, Shape
 router = APIRouter(prefix="/audit/queries", tags=["audit"], route_class=StrictRoute)
 
 Looking = Annotated[Reviewer, Depends(reviewer(Right.EVIDENCE_READ))]
+Minute = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 Title = Annotated[str, StringConstraints(min_length=1, max_length=80, pattern=PRINTED, strip_whitespace=True)]
 
 
 class KeptIn(Shape):
     """Filters that may be kept. A case is none of them: the gateway knows cases by their hashes alone.
 
-    `since` and `until` are days here, both included. `officer` is kept as its hash.
+    `since` and `until` are days here, both included; each may have a time of that day, by the country's clocks.
+    `officer` is kept as its hash.
     """
 
     consumer: Named = None
@@ -35,6 +37,8 @@ class KeptIn(Shape):
     officer: Named = None
     since: Day | None = None
     until: Day | None = None
+    since_time: Minute | None = None
+    until_time: Minute | None = None
 
 
 class QueryIn(Shape):

@@ -1,14 +1,16 @@
 """`/v1/audit/reports`, `/samples`, `/statements`: reports made now or on a plan, samples, monthly statements."""
 
 import asyncio
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 from pydantic import AwareDatetime, Field, StringConstraints
 
-from ...review import sample, schedules, statements
-from ...review.reports import REPORTS, made
+from ...review import report_files, sample, schedules, statements
+from ...review.reports import REPORTS, Sheet, made
+from ...wiring import Services
 from ..body import StrictRoute
 from .audit import Here, Read
 from .reviewing import REFUSED, Acting, Auditor, Checking, Remark, checked_remark
@@ -17,16 +19,21 @@ from .shapes import Reference, Shape
 router = APIRouter(prefix="/audit", tags=["audit"], route_class=StrictRoute)
 
 Month = Annotated[str, StringConstraints(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])$")]
-MEDIA = {"csv": "text/csv; charset=utf-8", "pdf": "application/pdf"}
-FILES: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {}, "application/pdf": {}}}}
+MEDIA = {
+    "csv": "text/csv; charset=utf-8",
+    "pdf": "application/pdf",
+    "zip": "application/zip",
+    "jws": "application/jose",
+}
+FILES: dict[int | str, dict[str, Any]] = {200: {"content": {each.partition(";")[0]: {} for each in MEDIA.values()}}}
 
 
 class PeriodIn(Shape):
-    """Of a report; `until` excluded."""
+    """Of a report; `until` excluded. `zip`: CSV and PDF with the gateway's signature over both."""
 
     since: AwareDatetime
     until: AwareDatetime
-    format: Literal["csv", "pdf"] = "csv"
+    format: Literal["csv", "pdf", "zip"] = "csv"
 
 
 class PlanIn(Shape):
@@ -65,11 +72,12 @@ class MonthIn(Shape):
 
 @router.get("/reports", responses={403: {}})
 async def get_reports(_who: Auditor, here: Here) -> dict[str, object]:
-    """The kinds of reports, and what is planned."""
+    """The kinds of reports, what is planned, and the files that were written on a plan, on the answering host."""
     async with here.db.read() as connection:
         planned = await schedules.planned(connection)
     kinds = [{"name": each.name, "title": each.title, "columns": list(each.head)} for each in REPORTS.values()]
-    return {"reports": kinds, "planned": [_planned(each) for each in planned]}
+    files = await asyncio.to_thread(report_files.listed, _folder(here))
+    return {"reports": kinds, "planned": [_planned(each) for each in planned], "files": [_file(each) for each in files]}
 
 
 @router.post("/reports/planned", status_code=201, responses=REFUSED)
@@ -88,16 +96,22 @@ async def delete_plan(plan_id: Reference, who: Acting, here: Here) -> dict[str, 
     return {"id": plan_id}
 
 
+@router.get("/reports/files/{name}", responses=REFUSED | FILES, response_class=Response)
+async def get_report_file(name: Reference, who: Auditor, read: Read) -> Response:
+    """A file that was written on a plan; the `.jws` of the same name signs the digests of the others."""
+    content = await asyncio.to_thread(report_files.read, _folder(read.here), name)
+    await read.note(who, "report", report=name.partition("-")[0], found=1)
+    return _taken(content, name)
+
+
 @router.get("/reports/{report}", responses=REFUSED | FILES, response_class=Response)
 async def get_report(report: Reference, period: Annotated[PeriodIn, Query()], who: Auditor, read: Read) -> Response:
-    """One report of a period, as CSV or PDF."""
+    """One report of a period, as CSV or PDF, or both with their signature."""
     here = read.here
     async with here.db.read() as connection:
         sheet = await made(connection, report, period.since, period.until)
     await read.note(who, "report", report=report, found=len(sheet.rows))
-    content = await asyncio.to_thread(sheet.pdf, here.people.clock()) if period.format == "pdf" else sheet.csv()
-    headers = {"content-disposition": f'attachment; filename="{report}.{period.format}"'}
-    return Response(content, media_type=MEDIA[period.format], headers=headers)
+    return _taken(await asyncio.to_thread(_made, here, sheet, report, period.format), f"{report}.{period.format}")
 
 
 @router.get("/samples", responses={403: {}})
@@ -170,6 +184,28 @@ async def post_statements(body: MonthIn, who: Acting, here: Here) -> dict[str, o
     """Issue the statements of a month that is over; the gateway does so by itself when a month ends."""
     now, sign = here.people.clock(), here.trust.sign_compact
     return {"issued": await statements.issue(here.db, here.log, sign, body.month, by=who.id, now=now)}
+
+
+def _made(here: Services, sheet: Sheet, report: str, form: str) -> bytes:
+    now = here.people.clock()
+    if form != "zip":
+        return sheet.pdf(now) if form == "pdf" else sheet.csv()
+    contents = {f"{report}.csv": sheet.csv(), f"{report}.pdf": sheet.pdf(now)}
+    signed = report_files.signature(contents, origin=here.log.origin, now=now, sign=here.trust.sign_compact)
+    return report_files.zipped(contents | {f"{report}{report_files.SIGNATURE}": signed})
+
+
+def _taken(content: bytes, name: str) -> Response:
+    headers = {"content-disposition": f'attachment; filename="{name}"'}
+    return Response(content, media_type=MEDIA[name.rpartition(".")[2]], headers=headers)
+
+
+def _folder(here: Services) -> Path:
+    return here.settings.data_dir / report_files.FOLDER
+
+
+def _file(found: report_files.ReportFile) -> dict[str, object]:
+    return {"name": found.name, "size": found.size, "made_at": found.made_at.isoformat()}
 
 
 def _planned(found: schedules.Schedule) -> dict[str, object]:

@@ -64,6 +64,7 @@ def reviewer(right: Right, *, systems: bool = False) -> Callable[[Request], Coro
 
 Auditor = Annotated[Reviewer, Depends(reviewer(Right.EVIDENCE_READ, systems=True))]
 Acting = Annotated[Reviewer, Depends(reviewer(Right.REVIEW_ACT))]
+Holding = Annotated[Reviewer, Depends(reviewer(Right.DRILLS_HOLD))]
 Checking = Annotated[Reviewer, Depends(reviewer(Right.SAMPLES_CHECK))]
 OfPersons = Annotated[Reviewer, Depends(reviewer(Right.PERSONS_READ))]
 

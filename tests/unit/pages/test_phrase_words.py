@@ -10,6 +10,7 @@ import pytest
 
 from audit.wording import KINDS, OUTCOMES
 from consent.phrase import phrase
+from gateway.review import ruled
 from gateway.review.rules import RULES
 from pages.languages import LANGUAGES
 from pages.moments import DAY, MONTHS, moment
@@ -34,6 +35,7 @@ def texts_of(source: str) -> Iterator[str]:
 @pytest.mark.parametrize("code", OTHERS)
 def test_each_sentence_of_the_api_is_translated(code: str) -> None:
     wanted = [text for source in SOURCES for text in texts_of(source)]
+    wanted += ruled.TEXTS
     wanted += [*OUTCOMES.values(), *KINDS.values(), *MONTHS, DAY]
     wanted += [text for rule in RULES for text in (rule.what, rule.why, rule.todo)]
     assert sorted(set(wanted) - LANGUAGES[code].words.keys()) == []

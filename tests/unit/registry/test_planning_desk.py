@@ -163,6 +163,22 @@ async def test_a_review_that_is_not_whole_changes_nothing(desk: Desk, action: st
     assert set(desk.decisions().values()) == {""}
 
 
+async def test_a_decided_line_leads_to_the_next_that_waits_and_the_last_one_to_none(desk: Desk) -> None:
+    await desk.sign_in()
+    rows = desk.stage.store.rows(
+        "SELECT rowid AS number FROM line WHERE outcome IN ('listed', 'to_verify') ORDER BY member"
+    )
+    first, second, *others = [row["number"] for row in rows]
+    leads = f'href="/desk/lines/{second}">Next waiting line'
+    assert leads in (await desk.http.get(f"/desk/lines/{first}")).text
+    await desk.decide(first, "approve")
+    assert leads in (await desk.http.get(f"/desk/lines/{first}")).text
+    for number in others:
+        await desk.decide(number, "approve")
+    assert leads in (await desk.http.get(f"/desk/lines/{(others or [first])[-1]}")).text
+    assert "Next waiting line" not in (await desk.http.get(f"/desk/lines/{second}")).text
+
+
 async def test_nobody_decides_over_the_head_of_another_who_was_quicker(desk: Desk) -> None:
     await desk.sign_in()
     review.reviewed(desk.stage, "reject", "SR0000", "another", "not at this address")

@@ -1,0 +1,76 @@
+"""Columns of a chart, day by day and in parts: numbers only, no markup; the table beside it says the same."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+WIDTH, HEIGHT, FOOT = 640, 220, 24
+MOST = 5
+"""Parts that have a colour of their own; the others are one."""
+OTHERS = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What is told apart: a code, its place among the colours, its sum, and its number of each day."""
+
+    name: str
+    place: int
+    total: int
+    days: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A part of one column."""
+
+    place: int
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """A chart: its parts with the most first, `days` as the API names them, the blocks to draw, the highest day."""
+
+    parts: Sequence[Part]
+    days: Sequence[str]
+    blocks: Sequence[Block]
+    most: int
+    width: int = WIDTH
+    height: int = HEIGHT
+    foot: int = FOOT
+
+
+def columns(counted: Sequence[Mapping[str, Any]], days: Sequence[Mapping[str, Any]]) -> Columns:
+    """One column a day.
+
+    Args:
+        counted: what is told apart, `{"name", "exchanges", "days": [n, ...]}`, the most first.
+        days: `{"day", "exchanges"}`, the oldest first.
+    """
+    parts = [Part(each["name"], place, each["exchanges"], each["days"]) for place, each in enumerate(counted[:MOST])]
+    if rest := counted[MOST:]:
+        summed = [sum(numbers) for numbers in zip(*(each["days"] for each in rest), strict=True)]
+        parts.append(Part(OTHERS, MOST, sum(summed), summed))
+    most = max(1, *(each["exchanges"] for each in days))
+    step = WIDTH / len(days)
+    blocks: list[Block] = []
+    for at in range(len(days)):
+        y = float(HEIGHT - FOOT)
+        for part in parts:
+            height = (HEIGHT - FOOT) * part.days[at] / most
+            y -= height
+            if height:
+                blocks.append(
+                    Block(
+                        part.place,
+                        round(at * step + step * 0.1, 1),
+                        round(y, 1),
+                        round(step * 0.8, 1),
+                        round(height, 1),
+                    )
+                )
+    return Columns(parts, [str(each["day"]) for each in days], blocks, most)
