@@ -6,7 +6,7 @@ another host, and every form works without the scripts. Components are GOV.UK Fr
 
 from .assets import ASSETS, Asset, address_of
 from .languages import LANGUAGES, Language, Speaking
-from .rendering import day, rendered, said, words_of
+from .rendering import FIELDS, day, rendered, said, words_of
 
 # What a browser may do with a page: our own scripts and styles, nothing inline, nothing of another host.
 POLICY = (
@@ -16,6 +16,7 @@ POLICY = (
 
 __all__ = [
     "ASSETS",
+    "FIELDS",
     "LANGUAGES",
     "POLICY",
     "Asset",

@@ -1,5 +1,6 @@
 """From a template and values to HTML."""
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import cache
@@ -28,6 +29,8 @@ TEMPLATES = Path(__file__).parent / "templates"
 COMPONENTS = "govuk_frontend_jinja"
 WORDS_OF = {"canary": "Trial share (canary)", "shadow": "Silent comparison (shadow)"}
 """Codes whose own word says nothing to most people: plain words, with the term in brackets for who looks it up."""
+FIELDS: Mapping[str, str] = json.loads((Path(__file__).parent / "fields.json").read_text("utf-8"))
+"""What the fields of canonical records are called: id -> words, each a key of `words/`."""
 LENIENT = (None, "caller")  # what an `if` without `else` gives, and a macro that nobody calls around a text
 
 
@@ -57,6 +60,7 @@ def environment(code: str) -> Environment:
     made.globals |= {"asset": address_of, "languages": list(LANGUAGES.values()), "language": language}
     made.globals |= {"undefined": Unknown(), "null": None}  # names that the components' own templates compare with
     made.globals |= {"_": speaker(language), "ngettext": counter(language), "_said": worded(language)}
+    made.globals |= {"field_names": FIELDS}
     made.globals["choices"] = choices(language)
     made.globals["_text"] = language.said  # of a text that is no constant: escaped like any other value
     made.globals |= {"_phrase": phrased(language), "_moment": clocked(language)}

@@ -129,8 +129,7 @@ class Reading:
         """What things are called, as far as they are registered."""
         here = self.services
         known = await here.trust.register()
-        own = [(each, one.name) for each in known.systems.values() for one in each.services]
-        taken = {f"{each.dci_id}/{name}": f"{each.name}: {name.replace('-', ' ')}" for each, name in own}
+        taken = {f"{each.dci_id}/{one.name}": one.words for each in known.systems.values() for one in each.services}
         return Words(
             systems={each.id: each.name for each in known.systems.values()},
             members={each.id: each.name for each in known.members.values()},

@@ -49,6 +49,11 @@ class Words:
     purposes: Mapping[str, str] = field(default_factory=dict)
     services: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def all(self) -> Mapping[str, str]:
+        """Id -> name or words, of everything."""
+        return {**self.purposes, **self.services, **self.systems, **self.members}
+
     def member(self, system: str) -> str:
         """The name of the organisation that a system belongs to."""
         return self.members.get(member_of(system), member_of(system))

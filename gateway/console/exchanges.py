@@ -97,7 +97,7 @@ def _by_id(query: Mapping[str, str], names: Mapping[str, str]) -> dict[str, str]
     typed = {name: query[name] for name in NAMED if name in query}
     if not typed:
         return dict(query)
-    ids = {name.casefold(): id_ for id_, name in names.items()}
+    ids = {name.casefold(): id_ for id_, name in names.items() if id_ not in pages.FIELDS}
     return dict(query) | {name: ids.get(text.casefold(), text) for name, text in typed.items()}
 
 

@@ -48,7 +48,8 @@ def front(here: Citizens) -> Front:
             return RedirectResponse("/my-data", 303)  # an address that somebody typed
         values = {"uses": used["uses"], "older": _older(query, used["next"])}
         values |= await doing.consents(here, me) | await doing.contests(here, me)
-        return _page(request, who, "my-data.html", query=query, **values)
+        names = (await here.reading.words()).all
+        return _page(request, who, "my-data.html", query=query, names=names, **values)
 
     return page
 
@@ -62,7 +63,8 @@ def my_data_routes(here: Citizens) -> APIRouter:
         """The agreements that touched the person."""
         who = await _signed_in(here, request)
         found = await doing.agreements(here, _reader(here, who))
-        return _page(request, who, "my-agreements.html", found=found["agreements"])
+        names = {**pages.FIELDS, **(await here.reading.words()).all}
+        return _page(request, who, "my-agreements.html", found=found["agreements"], names=names)
 
     @routes.post("/consents/{consent_id}/withdraw")
     async def withdraw(consent_id: str, request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""What the ids in sentences and lists are called: systems, members, purposes and officers that are registered."""
+"""What the ids in sentences and lists are called: systems, members, officers, purposes, fields, what systems take."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 import orjson
 from sqlalchemy import and_, or_
 
+import pages
 from consent import member_of
 
 from ..people import SignedIn, access, officers
@@ -30,7 +31,8 @@ async def names_of(here: Services, who: SignedIn, shown: object = ()) -> Mapping
     }
     members = {each.id: each.name for each in known.members.values()}
     systems = {each.id: each.name for each in known.systems.values()}
-    return {**here.profile.purposes, **itself, **people, **members, **systems}
+    taken = {f"{each.dci_id}/{one.name}": one.words for each in known.systems.values() for one in each.services}
+    return {**pages.FIELDS, **taken, **here.profile.purposes, **itself, **people, **members, **systems}
 
 
 async def _officers(here: Services, who: SignedIn, ids: Collection[str]) -> Mapping[str, str]:

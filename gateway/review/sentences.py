@@ -7,6 +7,7 @@ from datetime import datetime
 from audit import Entry
 from audit.wording import KINDS, OUTCOMES
 from consent.phrase import Phrase, phrase
+from consent.sentences import BASIS_WORDS
 
 from .ruled import Ruling, rulings, withheld_fields
 
@@ -112,8 +113,8 @@ def _decided(facts: Mapping[str, object]) -> Phrase:
 
 
 def _basis(facts: Mapping[str, object]) -> Phrase:
-    """A code of ours, which is its own words."""
-    return Phrase(str(facts.get("basis")))
+    code = str(facts.get("basis"))
+    return Phrase(BASIS_WORDS.get(code, code))
 
 
 def _source(facts: Mapping[str, object]) -> Phrase:
@@ -169,5 +170,6 @@ def _people(facts: Mapping[str, object]) -> Phrase:
     return phrase("%(n)s people", n=facts["lines"]) if facts.get("lines", 1) != 1 else Phrase("one person")
 
 
-def _listed(value: object) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else ""
+def _listed(value: object) -> tuple[str, ...]:
+    """Ids, each of which a page may name."""
+    return tuple(map(str, value)) if isinstance(value, list | tuple) else ()

@@ -44,6 +44,11 @@ class Offered:
     callback_url: str
     record_schema: str
 
+    @property
+    def words(self) -> str:
+        """What is taken, for people: `vital event`."""
+        return self.name.replace("-", " ")
+
 
 @dataclass(frozen=True, slots=True)
 class System:

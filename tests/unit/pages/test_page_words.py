@@ -1,15 +1,20 @@
 """Every word that a page can say is there in each language, with the same places for values."""
 
+import json
 import re
+import tomllib
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from jinja2.ext import extract_from_ast
 
 from pages.languages import LANGUAGES, NOW, Spoken
-from pages.rendering import TEMPLATES, environment, rendered
+from pages.rendering import FIELDS, TEMPLATES, environment, rendered
 
 PLACES = re.compile(r"%\((\w+)\)s")
+ROOT = Path(__file__).parents[3]
+CANONICAL, AGREEMENTS = ROOT / "schemas/canonical", ROOT / "profiles/lk/agreements.toml"
 OTHERS = [code for code in LANGUAGES if code != "en"]
 
 
@@ -48,3 +53,20 @@ def test_a_page_speaks_the_language_of_its_request() -> None:
         NOW.reset(token)
     assert '<html lang="ta" dir="ltr"' in page
     assert LANGUAGES["ta"].words["Start again"] in page
+
+
+@pytest.mark.parametrize("code", OTHERS)
+def test_each_field_of_a_canonical_record_or_an_agreement_has_words(code: str) -> None:
+    records = {each for path in CANONICAL.glob("*.json") for each in json.loads(path.read_text("utf-8"))["properties"]}
+    agreements = tomllib.loads(AGREEMENTS.read_text("utf-8"))["agreement"]
+    granted = {each for one in agreements for service in one["services"] for each in service["fields"]}
+    assert records | granted == FIELDS.keys()
+    assert [each for each in FIELDS.values() if each not in LANGUAGES[code].words] == []
+
+
+def test_ids_are_named_in_the_language_of_the_page() -> None:
+    sentence = {"text": "released: %(fields)s.", "values": {"fields": ["birth_date", "own_field"]}}
+    page = environment("en").from_string(
+        "{{ _phrase(sentence, field_names) }} {{ ['death_date'] | named(field_names) }}"
+    )
+    assert page.render(sentence=sentence) == "released: date of birth and own_field. date of death"
