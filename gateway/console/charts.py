@@ -21,23 +21,20 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
-    """A part of one column."""
+class Shape:
+    """All of one part, column by column: `path` as SVG takes it."""
 
     place: int
-    x: float
-    y: float
-    width: float
-    height: float
+    path: str
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """A chart: its parts with the most first, `days` as the API names them, the blocks to draw, the highest day."""
+    """A chart: its parts with the most first, `days` as the API names them, the shapes to draw, the highest day."""
 
     parts: Sequence[Part]
     days: Sequence[str]
-    blocks: Sequence[Block]
+    shapes: Sequence[Shape]
     most: int
     width: int = WIDTH
     height: int = HEIGHT
@@ -56,21 +53,19 @@ def columns(counted: Sequence[Mapping[str, Any]], days: Sequence[Mapping[str, An
         summed = [sum(numbers) for numbers in zip(*(each["days"] for each in rest), strict=True)]
         parts.append(Part(OTHERS, MOST, sum(summed), summed))
     most = max(1, *(each["exchanges"] for each in days))
+    drawn: list[list[str]] = [[] for _ in parts]
     step = WIDTH / len(days)
-    blocks: list[Block] = []
     for at in range(len(days)):
         y = float(HEIGHT - FOOT)
-        for part in parts:
+        for part, blocks in zip(parts, drawn, strict=True):
             height = (HEIGHT - FOOT) * part.days[at] / most
             y -= height
             if height:
-                blocks.append(
-                    Block(
-                        part.place,
-                        round(at * step + step * 0.1, 1),
-                        round(y, 1),
-                        round(step * 0.8, 1),
-                        round(height, 1),
-                    )
-                )
-    return Columns(parts, [str(each["day"]) for each in days], blocks, most)
+                blocks.append(_block(at * step + step * 0.1, y, step * 0.8, height))
+    shapes = [Shape(part.place, "".join(blocks)) for part, blocks in zip(parts, drawn, strict=True)]
+    return Columns(parts, [str(each["day"]) for each in days], shapes, most)
+
+
+def _block(x: float, y: float, width: float, height: float) -> str:
+    """One rectangle of a path."""
+    return f"M{x:.1f} {y:.1f}h{width:.1f}v{height:.1f}h-{width:.1f}z"
