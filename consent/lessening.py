@@ -16,12 +16,18 @@ NOTE = text(
     " ON CONFLICT (id) DO UPDATE SET at = CASE WHEN excluded.at > consent_lessening.at"
     " THEN excluded.at ELSE consent_lessening.at END"
 )
+FRESH = timedelta(seconds=10)  # nothing else than a lessening ends a permission that soon, but its own last moment
 UNDER_WAY = timedelta(seconds=30)  # no transaction takes longer from its clock to its commit
 
 
 async def note_lessening(connection: AsyncConnection, now: datetime) -> None:
     """In the transaction that makes a permission smaller."""
     await connection.execute(NOTE, {"at": micros(now)})
+
+
+async def still_decided(connection: AsyncConnection, at: datetime, now: datetime) -> bool:
+    """Whether what was decided at this moment, or later, may be told as it is; else it is decided again."""
+    return now - at < FRESH and not await lessened_since(connection, at)
 
 
 async def lessened_since(connection: AsyncConnection, at: datetime) -> bool:

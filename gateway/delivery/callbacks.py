@@ -22,6 +22,7 @@ from . import jobs
 from .tables import callback
 
 KIND = "callback"
+UNSENT = ("queued", "held")  # the states of what may leave yet
 
 
 class Sends(Protocol):

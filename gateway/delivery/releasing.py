@@ -17,7 +17,7 @@ from sqlalchemy import Row, select, update
 from audit import Entry, new_id
 from audit.rows import insert_rows
 from consent import Request
-from consent.lessening import lessened_since
+from consent.lessening import still_decided
 
 from ..db import Database
 from ..errors import ExchangeError
@@ -29,8 +29,6 @@ from .decisions import Tally, decision_text, told_line
 from .lines import Result, Verdict, judged, refused
 from .tables import batch, batch_chunk, batch_decision
 from .turns import Turns
-
-FRESH_S = 10.0  # what was looked at so recently is handed out as it is, unless a permission became smaller since
 
 
 def people_of(results: Sequence[Result], at: float) -> bytes:
@@ -85,8 +83,9 @@ class Releasing:
         if not chunk.sealed_asks or not chunk.sealed_results:
             return None
         known = orjson.loads(self.seal.opened(f"people:{batch_id}:{n}", chunk.sealed_asks))
-        if await self._fresh(known["at"]):
-            return None
+        async with self.db.read() as connection:
+            if await still_decided(connection, datetime.fromtimestamp(known["at"], UTC), self.gate.clock()):
+                return None
         about = self.gate.requesting(pattern)
         requests = [about(ref, frozenset(numbers), frozenset(*things)) for _, ref, numbers, *things in known["people"]]
         verdicts = (await judged(self.gate, requests, self.turns)).verdicts
@@ -100,12 +99,6 @@ class Releasing:
                 results[place] = result
                 told[place], commitments[place] = told_line(batch_id, said["line"], result)
         return _Withheld(n, told, results, commitments, before) if results else None
-
-    async def _fresh(self, looked_at: float) -> bool:
-        if self.gate.clock().timestamp() - looked_at >= FRESH_S:
-            return False
-        async with self.db.read() as connection:
-            return not await lessened_since(connection, datetime.fromtimestamp(looked_at, UTC))
 
     async def _chunk(self, batch_id: str, n: int) -> Row[Any]:
         async with self.db.read() as connection:

@@ -16,7 +16,7 @@ and its callback are one transaction. An item whose agency answers later is `Lat
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Protocol
 from uuid import uuid4
 
@@ -26,18 +26,18 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from audit import Entry, Log, new_id
+from consent.lessening import still_decided
 
 from ..db import Database
 from ..trust.seal import Seal
 from . import jobs
-from .callbacks import Callbacks
+from .callbacks import UNSENT, Callbacks
 from .deliveries import KeyReused
-from .tables import txn, txn_item
+from .tables import callback, txn, txn_item
 
 KIND = "txn"
 RECEIVED, PENDING, SUCCEEDED, REJECTED = "rcvd", "pdng", "succ", "rjct"
 AT_ONCE = 8
-FRESH_S = 10.0  # an answer that left within this time was decided just now
 ATTRIBUTES = {"transaction_id": txn.c.transaction_id, "correlation_id": txn.c.id}
 
 
@@ -321,11 +321,16 @@ class Transactions:
         self.wake()
 
     async def still(self, callback_id: str, message: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The answer as it may be told now, where it was not sent at once (`callbacks.StillSo`)."""
+        """The answer as it may be told now (`callbacks.StillSo`).
+
+        Its first item may have been decided long before its last, but none before the message came.
+        """
         async with self.db.read() as connection:
             row = (await connection.execute(select(txn).where(txn.c.callback_id == callback_id))).one_or_none()
-        if row is None or row.sealed is None or self.clock().timestamp() - row.updated < FRESH_S:
-            return message
+            if row is None or row.sealed is None:
+                return message
+            if await still_decided(connection, datetime.fromtimestamp(row.created, UTC), self.clock()):
+                return message
         return await self.looked_at(row.id)
 
     async def looked_at(self, id_: str) -> Mapping[str, Any]:
@@ -346,8 +351,12 @@ class Transactions:
             await jobs.finish(connection, claimed.kind, claimed.ref)
 
     async def erase_expired(self) -> int:
-        """Forget messages whose time is over, with everything they said; gives how many."""
-        over = select(txn.c.id).where(txn.c.expires < self.clock().timestamp()).limit(1000)
+        """Forget messages whose time is over, with everything they said; gives how many.
+
+        While an answer waits to be sent its message stays: from that it is decided again.
+        """
+        waits = select(callback.c.id).where(callback.c.id == txn.c.callback_id, callback.c.state.in_(UNSENT)).exists()
+        over = select(txn.c.id).where(txn.c.expires < self.clock().timestamp(), ~waits).limit(1000)
         async with self.db.write() as connection:
             ids = (await connection.execute(over)).scalars().all()
             await connection.execute(delete(txn_item).where(txn_item.c.txn_id.in_(ids)))

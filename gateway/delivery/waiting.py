@@ -13,7 +13,7 @@ withdrawn in between releases nothing. An answer that comes twice, or after its 
 import dataclasses
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -23,6 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.kit.contract import AgencyError, AnswersLater, RawAnswer
 from audit import Entry, new_id
+from consent.lessening import still_decided
 
 from ..costs import metered
 from ..db import Database
@@ -47,7 +48,6 @@ from .tables import waiting
 
 KIND, RESUME = "waiting", "resume"
 PATIENCE_S = 3 * 86400.0  # how long an agency has to answer
-FRESH_S = 10.0  # what was decided so recently is handed out as it is
 ERRORS = {each.__name__: each for each in TRANSLATION}
 Resume = Callable[[str, int, str], Awaitable[None]]
 """(transaction, place, exchange id): the exchange that an item waited for has ended."""
@@ -169,7 +169,7 @@ class Waiting:
         )
 
     async def released(self, consumer: str, exchange_id: str) -> Mapping[str, Any] | None:
-        """What was released, as it may be handed out now: decided once more, unless that was just done.
+        """What was released, as it may be handed out now: decided once more, unless that was just done and still holds.
 
         What is not allowed any more is erased, with an entry. None: there is nothing (yet, or any more).
 
@@ -178,7 +178,7 @@ class Waiting:
             NoEvidence: the rules cannot be read now.
         """
         shown = await self.show(consumer, exchange_id)
-        if shown.answer is None or self.gate.clock().timestamp() - shown.updated < FRESH_S:
+        if shown.answer is None or await self._still(shown.updated):
             return shown.answer
         row = await self._row(exchange_id)
         if row.sealed is None:
@@ -193,6 +193,10 @@ class Waiting:
         if kept.keys() == shown.answer[member].keys():
             return shown.answer
         return await self._lessen(row, ask, {**shown.answer, member: kept} if kept else None)
+
+    async def _still(self, decided: float) -> bool:
+        async with self.db.read() as connection:
+            return await still_decided(connection, datetime.fromtimestamp(decided, UTC), self.gate.clock())
 
     async def _lessen(self, row: Row[Any], ask: Ask, left: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
         now = self.gate.clock()

@@ -11,8 +11,9 @@ import pytest
 
 from adapters.kit.contract import AgencyError, AgencyHasNoSuchPerson, RawAnswer
 from audit import Wanted as Search
+from consent.lessening import note_lessening
 from gateway.catalogue import Offer
-from gateway.delivery import jobs
+from gateway.delivery import jobs, letters
 from gateway.delivery.campaign_values import CampaignRefused
 from gateway.delivery.deliveries import KeyReused
 from gateway.delivery.status import standing, unfinished
@@ -74,6 +75,42 @@ async def test_an_answer_that_waited_is_looked_at_again_before_it_is_sent(place:
     assert place.address.told[0]["answers"] == [{"said": 0, "still": True}]
 
 
+async def test_an_answer_is_looked_at_again_however_soon_it_is_sent_if_somebody_withdrew(place: Place) -> None:
+    await place.transactions.accept(message({"n": 0}))
+    await place.work(1)  # answered; its callback waits
+    async with place.house.db.write() as connection:
+        await note_lessening(connection, place.now())
+    await place.work()
+    assert place.address.told[0]["answers"] == [{"said": 0, "still": True}]
+
+
+async def test_an_item_that_waited_for_the_others_is_looked_at_again_though_its_message_was_just_answered(
+    place: Place,
+) -> None:
+    await place.transactions.accept(message({"n": 0}, {"n": 1, "slow": True}))
+    await place.work()
+    place.house.clock[0] += timedelta(hours=1)
+    await place.waiting.tell(PROVIDER, place.reference, RawAnswer({"a": "7"}, date(2026, 10, 31), "00"))
+    await place.work()
+    assert [each["still"] for each in place.address.told[0]["answers"]] == [True, True]
+
+
+async def test_an_answer_that_outlives_what_is_kept_of_its_message_is_looked_at_before_it_is_sent(place: Place) -> None:
+    await place.transactions.accept(message({"n": 0}))
+    await place.work(1)
+    (claimed,) = await place.claimed()
+    await place.callbacks.give_up(claimed)  # held: a letter that two people may release
+    place.house.clock[0] += timedelta(days=3)
+    assert await place.transactions.erase_expired() == 0
+    async with place.house.db.write() as connection:
+        await jobs.bury(connection, claimed, "source_down")
+        (group,) = await letters.groups(connection)
+        await letters.release(connection, place.house.log, group, by="o", approval="a", now=place.now())
+    await place.work()
+    assert place.address.told[0]["answers"] == [{"said": 0, "still": True}]
+    assert await place.transactions.erase_expired() == 1
+
+
 async def test_messages_are_forgotten_when_their_time_is_over(place: Place) -> None:
     taken = await place.transactions.accept(message({"n": 0}))
     await place.work()
@@ -111,6 +148,17 @@ async def test_what_an_agency_tells_later_is_decided_again_and_may_be_fetched_as
     assert await place.waiting.released(CONSUMER, id_) is None
     assert await place.outcomes() == ["answered"]
     assert len(await place.house.log.search(Search(kind="answer.withheld"))) == 1
+
+
+async def test_what_an_agency_told_a_moment_ago_is_not_handed_out_if_somebody_withdrew_since(place: Place) -> None:
+    id_ = await place.waiting.ask(question())
+    await place.work()
+    await place.waiting.tell(PROVIDER, place.reference, RawAnswer({"a": "7"}, date(2026, 10, 31), "00"))
+    await place.work()
+    place.house.agreements.clear()
+    async with place.house.db.write() as connection:
+        await note_lessening(connection, place.now())
+    assert await place.waiting.released(CONSUMER, id_) is None
 
 
 async def test_an_agreement_that_ended_before_the_agency_answered_releases_nothing(place: Place) -> None:

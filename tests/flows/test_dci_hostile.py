@@ -12,7 +12,6 @@ import orjson
 import pytest
 import pytest_asyncio
 
-from gateway.delivery.tables import txn
 from gateway.tls.framing import Framing, Rules
 from tests.dci_asking import codes_of, subscribe
 from tests.dci_house import ANSWERING, NIC, ORIGIN, OTHER, PEOPLE, PURPOSE, THIRD, UNKNOWN, Client, House, dci_house
@@ -201,14 +200,11 @@ async def test_a_subscription_is_found_by_its_code(house: House) -> None:
 
 
 async def waited(house: House, client: Client, **criteria: Any) -> str:
-    """A search that is answered, and whose answer nobody has taken for a minute; gives its correlation id."""
+    """A search that is answered, and whose answer nobody has taken yet; gives its correlation id."""
     house.callbacks.refusing = 1000
     ack = await client.search(client.item(**criteria), path="search")
     while (await client.status(ack["correlation_id"]))["search_response"][0]["status"] not in {"succ", "rjct"}:
         await asyncio.sleep(0.02)
-    async with house.services.db.write() as connection:
-        mine = txn.update().where(txn.c.id == ack["correlation_id"])
-        await connection.execute(mine.values(updated=txn.c.updated - 60))
     return str(ack["correlation_id"])
 
 

@@ -8,7 +8,6 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
-from gateway.delivery.tables import txn
 from gateway.edges.dci.operations import INTERFACES
 from gateway.recording import Recording
 from tests.dci_asking import EVENTS, subscribe
@@ -92,10 +91,6 @@ async def test_what_waited_is_decided_again_before_it_is_sent_and_before_it_is_s
     ack = await client.search(path="search")
     while (await client.status(ack["correlation_id"]))["search_response"][0]["status"] != "succ":
         await asyncio.sleep(0.02)
-    async with house.services.db.write() as connection:  # a minute passes
-        await connection.execute(
-            txn.update().where(txn.c.id == ack["correlation_id"]).values(updated=txn.c.updated - 60)
-        )
     await recording.agreement_change("suspend", "DCI-1", by="LK/COM/TPC")
     try:
         (shown,) = (await client.status(ack["correlation_id"]))["search_response"]
