@@ -66,7 +66,8 @@ class Agency:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
                 lines = dict(each.partition(": ")[::2] for each in head.split("\r\n")[1:])
-                self.asked.append(json.loads(await reader.readexactly(int(lines["content-length"]))))
+                sent = await reader.readexactly(int(lines.get("content-length", 0)))
+                self.asked.append(json.loads(sent) if "json" in lines.get("content-type", "") else {})
                 self.tokens.append(lines.get("authorization", ""))
                 await asyncio.sleep(self.delay_s)
                 body = json.dumps(self.answer).encode()

@@ -56,6 +56,14 @@ class Dialler:
         self._clients.append(client)
         return client
 
+    def heard(self) -> list[int]:
+        """By client, in the order in which they were opened: the status of its last answer since this was asked before;
+        0 where there was none."""
+        found = [each.status for each in self._clients]
+        for each in self._clients:
+            each.status = 0
+        return found
+
     def check_url(self, url: str) -> tuple[str, int]:
         """Host and port of a URL that may be dialled (its address is vetted at each connect).
 

@@ -98,6 +98,7 @@ class HttpClient:
         self._slots = asyncio.Semaphore(limits.concurrent)
         self._idle: deque[Wire] = deque()  # the one that was used last is used first
         self.breaker = Breaker()
+        self.status = 0  # of the last answer, whatever came of it
 
     async def request(
         self,
@@ -226,6 +227,7 @@ class HttpClient:
                 return await self._exchanged(request, asked, repeatable=repeatable)
             raise AgencyUnavailable("the connection was cut", code="cut") from None
         self._keep(wire)
+        self.status = answer.status
         if answer.headers.get("content-encoding", "identity") != "identity":
             raise AgencyAnswerMalformed("the answer is compressed though we asked for identity")
         return answer

@@ -12,8 +12,8 @@ the address is vetted inside the connect, and a redirect is an answer that is no
 """
 
 import tomllib
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
 from time import perf_counter
@@ -53,7 +53,8 @@ _TLS = frozenset({"SSLError", "SSLCertVerificationError", "CertificateError", "S
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What one service's probe found. `detail` is the adapter's own sentence, which never holds a value."""
+    """What one service's probe found. `detail` is the adapter's own sentence, which never holds a value, and the HTTP
+    status with the path as the manifest declares it: what stands in a URL is a person's, or the agency's own."""
 
     service: str
     connection: str
@@ -92,7 +93,7 @@ async def probed(
         return tuple(Verdict(each.id, code, detail=str(error)) for each in asked)
     secure = "ok" if _encrypted(manifest, values, own) else "plain_http"
     try:
-        return tuple([await _one(adapter, each, _subject(home), as_at, secure) for each in asked])
+        return tuple([await _one(adapter, each, _subject(home), as_at, secure, own.heard) for each in asked])
     finally:
         await adapter.close()
         await own.close()
@@ -100,10 +101,13 @@ async def probed(
 
 async def probed_inside(home: Path, adapter: Adapter, as_at: date) -> tuple[Verdict, ...]:
     """The same of a folder that the agency runs itself: asked through its connector, which came by mutual TLS."""
-    return tuple([await _one(adapter, each, _subject(home), as_at, "ok") for each in _asked(load(home))])
+    return tuple([await _one(adapter, each, _subject(home), as_at, "ok", list) for each in _asked(load(home))])
 
 
-async def _one(adapter: Adapter, service: Service, subject: Subject, as_at: date, secure: str) -> Verdict:
+async def _one(
+    adapter: Adapter, service: Service, subject: Subject, as_at: date, secure: str, heard: Callable[[], Sequence[int]]
+) -> Verdict:
+    heard()
     begun = perf_counter()
     error: AgencyError | None = None
     try:
@@ -115,7 +119,18 @@ async def _one(adapter: Adapter, service: Service, subject: Subject, as_at: date
     except AgencyError as caught:
         error = caught
     ms = round((perf_counter() - begun) * 1000)
-    return _verdict(service.id, error, secure, ms)
+    found = _verdict(service.id, error, secure, ms)
+    said = _answered(service, heard())
+    return found if found.good or not said else replace(found, detail=f"{found.detail} ({said})".strip())
+
+
+def _answered(service: Service, statuses: Sequence[int]) -> str:
+    """Who answered with what; the service's own client is the one that an adapter opens first."""
+    if statuses and statuses[0]:
+        path, usual = service.extra.get("path"), "GET" if "rows" in service.extra else "POST"
+        asked = f"{service.extra.get('method', usual)} {path}, below base_url," if path else "the agency"
+        return f"{asked} answered HTTP {statuses[0]}"
+    return next((f"the sign-in answered HTTP {each}" for each in statuses[1:] if each), "")
 
 
 def _verdict(service: str, error: AgencyError | None, secure: str, ms: int) -> Verdict:

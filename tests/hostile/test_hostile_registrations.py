@@ -7,7 +7,7 @@ import ssl
 import stat
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 from io import BytesIO
 from pathlib import Path
@@ -277,9 +277,11 @@ def test_an_input_has_a_name_of_capital_letters(name: str) -> None:
         inputs.check("test", {name: "x"}, Dialler(tls=TLS).check_url)
 
 
-async def probe(root: Path, dialler: Dialler, url: str) -> probing.Verdict:
-    home = folder.kept_at(root, "offices_north", folder.of_texts(texts()))
-    values = {"EMPLOYMENT_OFFICES_URL": url, "EMPLOYMENT_OFFICES_TOKEN": "x"}
+async def probe(
+    root: Path, dialler: Dialler, url: str, changed: Mapping[str, str] | None = None, **more: str
+) -> probing.Verdict:
+    home = folder.kept_at(root, "offices_north", folder.of_texts(texts() | dict(changed or {})))
+    values = {"EMPLOYMENT_OFFICES_URL": url, "EMPLOYMENT_OFFICES_TOKEN": "x", **more}
     (verdict,) = await probing.probed(home, inputs.lookup(values), dialler, CLEAR, DAY)
     return verdict
 
@@ -337,6 +339,30 @@ async def test_a_probe_gives_four_verdicts(
         found = await probe(tmp_path, Dialler({f"127.0.0.1:{agency.port}"}, TLS), agency.url)
     told = (found.connection, found.auth, found.schema, found.latency)
     assert told == wanted, found
+    assert found.detail.endswith(f" (POST /v1/offers/search, below base_url, answered HTTP {status})")
+
+
+async def test_a_verdict_names_the_path_as_it_is_declared_and_no_person(tmp_path: Path) -> None:
+    path = 'method = "GET"\npath = "/v1/offers/{nic}"\n#'
+    async with an_agency() as agency:
+        agency.status = 404
+        dialler = Dialler({f"127.0.0.1:{agency.port}"}, TLS)
+        found = await probe(tmp_path, dialler, agency.url, manifest("path          =", path))
+    assert found.detail.endswith(" (GET /v1/offers/{nic}, below base_url, answered HTTP 404)")
+    assert "199012304567" not in found.detail
+
+
+async def test_a_verdict_tells_the_sign_in_from_the_service(tmp_path: Path) -> None:
+    keys = ("token_url", "client_id", "client_secret")
+    auth = 'kind = "client_credentials"\n' + "\n".join(f'{each} = "secret:{each.upper()}"' for each in keys) + "\n#"
+    changed = manifest('kind  = "bearer"\ntoken', auth)
+    async with an_agency() as agency:
+        agency.status = 400
+        secrets = {"TOKEN_URL": f"{agency.url}/token", "CLIENT_ID": "us", "CLIENT_SECRET": "not-told"}
+        dialler = Dialler({f"127.0.0.1:{agency.port}"}, TLS)
+        found = await probe(tmp_path, dialler, agency.url, changed, **secrets)
+    assert found.detail.endswith(" (the sign-in answered HTTP 400)"), found
+    assert "not-told" not in found.detail
 
 
 async def test_a_certificate_of_nobody_is_told_apart_from_no_connection(tmp_path: Path) -> None:
