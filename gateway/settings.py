@@ -253,6 +253,10 @@ class Settings:
             raise SettingError(f"SANDHI_{name} is not set; set it, or SANDHI_{name}_FILE, to link the adapter")
         return value
 
+    def has(self, name: str) -> bool:
+        """Whether anything is set for such a reference."""
+        return any(self.environment.get(f"SANDHI_{name}{end}") for end in ("", "_FILE"))
+
     def shown(self) -> dict[str, str]:
         """All settings for people; what may hold a secret is only said to be set."""
         return {name: _redacted(name, value) for name, value in self.values.items()}

@@ -298,6 +298,7 @@ async def _registered(
 def linked(settings: Settings, profile: Profile, dialler: Dialler, trust: Trust, hub: Hub) -> list[Offer]:
     """An offer for each service of each adapter folder; without a link where its settings are missing."""
     offers: list[Offer] = []
+    unset: list[str] = []
     for name, folder in adapter_folders(settings).items():
         provider = profile.providers.get(name)
         if provider is None:
@@ -310,8 +311,12 @@ def linked(settings: Settings, profile: Profile, dialler: Dialler, trust: Trust,
             elif name not in settings.names("WITHOUT"):
                 adapter = open_adapter(folder, settings.adapter, dialler, SystemWire(trust, provider))
         except NotConfigured as error:
-            logger.info("no link to %s: %s", name, error)
+            begun = any(settings.has(each) for each in manifest.load(folder).settings_needed())
+            logger.log(logging.INFO if begun else logging.DEBUG, "no link to %s: %s", name, error)
+            unset += [] if begun else [name]
         offers += [Offer(service, provider, adapter) for service in manifest.load(folder).services.values()]
+    if unset:
+        logger.info("no link to %d agencies that nothing is set for; SANDHI_LOG_LEVEL=DEBUG names them", len(unset))
     return offers
 
 

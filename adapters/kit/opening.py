@@ -20,6 +20,7 @@ from adapters.kit.egress import Dialler
 from adapters.kit.manifest import ManifestError
 from adapters.kit.mapping import MappingError
 from adapters.kit.transports.dci_registry import declared
+from adapters.kit.transports.files import DeclaredFiles
 from adapters.kit.transports.hooked import HookedRest, LaterRest
 from adapters.kit.transports.rest import DeclaredRest
 from adapters.kit.transports.soap import DeclaredSoap
@@ -72,18 +73,12 @@ def _declared(kit: Kit) -> Adapter:
     if kind == "dci":
         return declared(kit)
     if any("rows" in each.extra for each in kit.manifest.services.values()):
-        return _of_files(kit)
+        return DeclaredFiles(kit)
     if kind == "sftp":
         raise ManifestError(f"{kit.manifest.id}: over sftp, declare rows and find, or bring an adapter.py")
     if kit.manifest.webhook is not None:
         return LaterRest(kit) if kit.manifest.webhook.answers else HookedRest(kit)
     return {"soap": DeclaredSoap, "sql": DeclaredSql}.get(kind, DeclaredRest)(kit)
-
-
-def _of_files(kit: Kit) -> Adapter:
-    files = importlib.import_module("adapters.kit.transports.files")  # SSH takes 10 MB: only for who exchanges files
-    built: Adapter = files.DeclaredFiles(kit)
-    return built
 
 
 def _module(folder: Path) -> ModuleType:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from consent import agreement_of, sentences, sign_agreement, store
@@ -23,6 +22,7 @@ from ..wiring import open_services
 from . import agreement_drafts, agreement_stops
 from .agreement_files import AsJson, Id, read_object, read_signed
 from .outcome import told_plainly
+from .printed import print_table
 
 app = typer.Typer(help="Data-sharing agreements: sign, put in force, read, stop.", no_args_is_help=True)
 agreement_drafts.add_to(app)
@@ -87,7 +87,7 @@ def list_agreements(
     table = Table("id", "version", "standing", "consumer", "provider", "title")
     for each in map(_summary, found):
         table.add_row(*(str(each[name]) for name in ("id", "version", "standing", "consumer", "provider", "title")))
-    Console().print(table)
+    print_table(table)
 
 
 async def _list(member: str | None) -> list[RecordedAgreement]:

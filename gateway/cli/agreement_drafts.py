@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -23,6 +22,7 @@ from ..review.replay import Replaying
 from ..wiring import open_services
 from .agreement_files import AsJson, Id, read_signed
 from .outcome import told_plainly
+from .printed import print_table
 
 Draft = Annotated[Path, typer.Argument(help="The draft: an agreement document, signed or not.")]
 EFFECTS = {"widened": "WIDENS", "narrowed": "narrows", "reworded": "rewords"}
@@ -72,7 +72,7 @@ def simulate_draft(file: Draft, as_json: AsJson = False) -> None:
         for line in row["disclosed"] or [{"fields": ["nothing"], "recipient": "-", "service": "", "purpose": "-"}]:
             said = f"{line['service']}: {', '.join(line['fields'])}".lstrip(": ")
             table.add_row(row["person"], said, line["recipient"], line["purpose"])
-    Console().print(table)
+    print_table(table)
     _show_past(found["past_exchanges"])
 
 
@@ -88,7 +88,7 @@ def _show_past(past: dict[str, Any]) -> None:
     for each in different:
         more, less = (", ".join(each[name]) or "-" for name in ("gained", "lost"))
         table.add_row(each["exchange_id"], each["consumer"], each["purpose"], more, less, str(each["people"]))
-    Console().print(table)
+    print_table(table)
 
 
 async def _simulated(file: Path) -> dict[str, Any]:

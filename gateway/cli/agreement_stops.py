@@ -5,7 +5,6 @@ import json
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from consent.control import KeptControl, controls_of
@@ -14,6 +13,7 @@ from ..controlling import Controlling
 from ..wiring import open_services
 from .agreement_files import AsJson
 from .outcome import told_plainly
+from .printed import print_table
 
 Provider = Annotated[str, typer.Option("--provider", help="Whose data it is: a member, e.g. LK/GOV/EPF.")]
 SHELL = "command-line"
@@ -54,7 +54,7 @@ def stops(provider: Provider, as_json: AsJson = False) -> None:
     table = Table("id", "kind", "provider", "consumer", "service", "placed", "ended")
     for each in found:
         table.add_row(*each.values())
-    Console().print(table)
+    print_table(table)
 
 
 async def _stops(provider: str) -> list[KeptControl]:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from sqlalchemy import Connection
 
@@ -34,6 +33,7 @@ from ..trust.person import PersonRef
 from ..wiring import Services, open_services
 from . import audit_care, review
 from .outcome import told_plainly
+from .printed import print_table
 
 app = typer.Typer(
     help="The tamper-evident log: check it, search it, take evidence out of it, take care of it.", no_args_is_help=True
@@ -167,7 +167,7 @@ def search(
         table = Table("entry", "claimed time", "what happened")
         for row in rows:
             table.add_row(str(row["seq"]), str(row["at"]), str(row["said"]))
-        Console().print(table)
+        print_table(table)
 
 
 @app.command("bundle")

@@ -20,6 +20,7 @@ from ..recording import Recording
 from ..wiring import open_services
 from .consent_import import REFUSED, Import
 from .outcome import told_plainly
+from .printed import print_table
 
 app = typer.Typer(help="People's consents: import, list, withdraw, receipt.", no_args_is_help=True)
 
@@ -66,7 +67,7 @@ def list_consents(
     table = Table("id", "standing", "controller", "recipients", "purposes", "services", "until")
     for each in found:
         table.add_row(*each.values())
-    Console().print(table)
+    print_table(table)
 
 
 async def _list(controller: str | None, after: str, limit: int) -> list[Consent]:

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from typing import Annotated, TypeVar
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from ..delivery import letters as dead
@@ -19,6 +18,7 @@ from ..delivery.queues import waiting_work
 from ..events.subscriptions import SubscriptionRefused
 from ..wiring import Services, open_services
 from .outcome import told_plainly
+from .printed import print_table
 
 app = typer.Typer(help="Work under way, dead letters, campaigns.", no_args_is_help=True)
 T = TypeVar("T")
@@ -112,7 +112,7 @@ def shown(rows: Sequence[Mapping[str, object]], columns: Sequence[str], *, as_js
     table = Table(*columns)
     for each in rows:
         table.add_row(*("" if each[name] is None else str(each[name]) for name in columns))
-    Console().print(table)
+    print_table(table)
 
 
 def time_of(moment: float) -> str:

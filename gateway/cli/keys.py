@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from ..forecast import HORIZON, Line, forecast, known
@@ -20,6 +19,7 @@ from ..trust.rotation import rotate
 from ..trust.vault import rewrapped
 from ..wiring import only_writer, open_services
 from .outcome import told_plainly
+from .printed import print_table
 
 app = typer.Typer(help="The gateway's own keys: list, rotate, encrypt at rest; what ends when.", no_args_is_help=True)
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
@@ -38,7 +38,7 @@ def show(as_json: AsJson = False) -> None:
     table = Table("use", "kid", "alg", "in use from", "state", "held in")
     for row in rows:
         table.add_row(row["use"], row["kid"], row["alg"], row["use_from"], row["state"], row["held"])
-    Console().print(table)
+    print_table(table)
     for vkey in vkeys:
         typer.echo(f"log {vkey}")
 
@@ -105,7 +105,7 @@ def show_forecast(
     for each in lines:
         stops = ", ".join(each.stops) or "-"
         table.add_row(f"{each.at:%Y-%m-%d}", each.what, each.owner, each.name, stops, each.do)
-    Console().print(table)
+    print_table(table)
 
 
 async def _forecast(ahead: timedelta) -> list[Line]:

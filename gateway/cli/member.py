@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from ..gate import utc_now
@@ -15,6 +14,7 @@ from ..trust import Member, RegistrationRefused, register
 from ..wiring import Services, open_services
 from .keyfiles import made_or_given
 from .outcome import told_plainly
+from .printed import print_table
 
 app = typer.Typer(help="Members: organisations that take part.", no_args_is_help=True)
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
@@ -108,7 +108,7 @@ def list_members(as_json: AsJson = False) -> None:
     table = Table("id", "name", "state", "contact", "security contact")
     for each in found:
         table.add_row(each.id, each.name, each.state, each.contact, each.security_contact)
-    Console().print(table)
+    print_table(table)
 
 
 async def _members() -> tuple[Member, ...]:

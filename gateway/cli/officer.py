@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -21,6 +20,7 @@ from ..people.roles import ROLES, Reach, role_named
 from ..trust import register
 from ..wiring import Services, open_services
 from .outcome import told_plainly
+from .printed import print_table
 
 app = typer.Typer(help="Officers: people who sign in at /console, and their roles.", no_args_is_help=True)
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
@@ -118,7 +118,7 @@ def list_officers(as_json: AsJson = False) -> None:
     table = Table("id", "member", "name", "state", "roles")
     for each in found:
         table.add_row(each.id, each.member, each.name, each.state, ", ".join(map(_told, held(each.id))))
-    Console().print(table)
+    print_table(table)
 
 
 async def _officers() -> tuple[Sequence[Officer], Callable[[str], Sequence[Grant]]]:

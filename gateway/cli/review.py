@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from ..gate import utc_now
@@ -22,6 +21,7 @@ from ..review.reports import REPORTS, made
 from ..review.search import one_exchange
 from ..wiring import Services, open_services
 from .outcome import told_plainly
+from .printed import print_table
 
 findings_app = typer.Typer(help="What looks unusual, and who looks after it.", no_args_is_help=True)
 T = TypeVar("T")
@@ -173,7 +173,7 @@ def _shown(rows: list[dict[str, object]], columns: tuple[str, ...], *, as_json: 
     table = Table(*columns)
     for row in rows:
         table.add_row(*(str(row[each] or "") for each in columns))
-    Console().print(table)
+    print_table(table)
 
 
 def _aware(at: datetime | None) -> datetime | None:

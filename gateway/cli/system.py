@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from sandhi_client import Client, SandhiError
 
@@ -20,6 +19,7 @@ from . import system_policy
 from .keyfiles import made_or_given
 from .member import change_state
 from .outcome import told_plainly
+from .printed import print_table
 from .system_policy import named, published
 
 app = typer.Typer(help="Systems: a member's computer systems; they call, and may be called.", no_args_is_help=True)
@@ -153,7 +153,7 @@ def list_systems(as_json: AsJson = False) -> None:
     for each in found:
         services = ", ".join(offered.name for offered in each.services)
         table.add_row(each.id, each.client_id, each.state, ", ".join(sorted(each.scopes)), services)
-    Console().print(table)
+    print_table(table)
 
 
 async def _systems() -> tuple[System, ...]:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -21,6 +20,7 @@ from ..trust.key_sets import Fetched
 from ..trust.posture import Posture, own_posture, postures
 from ..wiring import Services, open_services
 from .outcome import told_plainly
+from .printed import print_table
 
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 Name = Annotated[str, typer.Argument(help="The system's id or client id.")]
@@ -156,7 +156,7 @@ def posture(as_json: AsJson = False) -> None:
     table = Table("system", "state", "may", "did", "last used", "exceptions", "next end")
     for each in found:
         table.add_row(*_row(each))
-    Console().print(table)
+    print_table(table)
     typer.echo(f"the gateway's own keys: {gateway['keys_at_rest']}; signing keys in {gateway['signing_keys_in']}")
 
 

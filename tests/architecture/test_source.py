@@ -46,6 +46,11 @@ def test_nothing_is_unfinished_and_no_checker_is_silenced() -> None:
     assert found == set(SILENCED)
 
 
+def test_tables_are_printed_in_one_place_which_cuts_nothing_in_a_pipe() -> None:
+    others = {name_of(each) for each in below("gateway", suffix=".py") if "Console()" in each.read_text("utf-8")}
+    assert others == {"gateway/cli/printed.py"}
+
+
 def test_every_failure_has_a_name() -> None:
     bare = [
         f"{name_of(path)}:{node.lineno}"

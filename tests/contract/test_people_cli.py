@@ -15,7 +15,7 @@ AMARA = ("--name", "Amara", "--member", "LK/GOV/WBB")
 @pytest.fixture(autouse=True)
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SANDHI_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.setenv("COLUMNS", "300")
+    monkeypatch.setenv("COLUMNS", "80")
     assert run("member", "add", "LK/GOV/WBB", "--name", "Board").exit_code == 0
     return tmp_path / "data"
 

@@ -23,7 +23,7 @@ COMMANDS = {"member": member.app, "system": system.app, "keys": keys.app}
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SANDHI_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.setenv("COLUMNS", "300")
+    monkeypatch.setenv("COLUMNS", "80")
     return tmp_path / "data"
 
 
@@ -54,6 +54,15 @@ def test_from_nothing_to_a_registered_system(data: Path) -> None:
     assert set(json.loads(credentials.read_text())) == {"gateway", "client_id", "system", "private_jwk"}
     assert "LK/GOV/WBB" in done("member", "list")
     assert "sr" in done("system", "list")
+
+
+@pytest.mark.usefixtures("data")
+def test_ids_are_whole_in_a_pipe() -> None:
+    long = "LK/GOV/BOARDS-OF-THE-WESTERN-PROVINCE"
+    done("member", "add", long, "--name", "Board", "--contact", "desk.of.the.whole.institute@provinces.example")
+    done("system", "add", f"{long}/REGISTER-OF-MEMBERS", "--client", "register-of-members")
+    assert f"{long}/REGISTER-OF-MEMBERS" in done("system", "list")
+    assert long in done("member", "list")
 
 
 def test_public_keys_may_be_brought_and_no_file_is_written_then(data: Path, tmp_path: Path) -> None:

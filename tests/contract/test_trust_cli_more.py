@@ -25,7 +25,7 @@ BOARD, SRIS = "LK/GOV/WBB", "LK/GOV/WBB/SRIS"
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SANDHI_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.setenv("COLUMNS", "300")
+    monkeypatch.setenv("COLUMNS", "80")
     return tmp_path / "data"
 
 

@@ -174,7 +174,7 @@ async def test_the_api_tells_the_same_for_as_many_days_as_asked(tmp_path: Path, 
 
 def test_the_command_tells_what_ends_or_that_nothing_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SANDHI_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.setenv("COLUMNS", "300")
+    monkeypatch.setenv("COLUMNS", "80")
 
     def run(*arguments: str) -> str:
         result = CliRunner().invoke(keys_command.app, ["forecast", *arguments])

@@ -1,14 +1,17 @@
 """Files over SFTP: a pinned host key, a key login, `.part` then rename, byte caps and deadlines.
 
 Source: draft-ietf-secsh-filexfer-02 (protocol 3, what OpenSSH speaks). The socket comes from the dialler.
+
+SSH takes a third of a second and 10 MB to load, so it is loaded when the first account is opened, not by every command
+that knows the agencies.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
-
-import asyncssh
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from adapters.kit.base import Kit
 from adapters.kit.breaker import Breaker
@@ -20,6 +23,9 @@ from adapters.kit.contract import (
     AgencyUnavailable,
 )
 from adapters.kit.egress import Dialler, Limits
+
+if TYPE_CHECKING:
+    import asyncssh
 
 PART = ".part"
 NAMES_LIMIT = 100_000  # of one directory
@@ -64,9 +70,9 @@ class Sftp:
         self._slots = asyncio.Semaphore(limits.concurrent)
         self.breaker = Breaker()
         try:
-            self._client_key = asyncssh.import_private_key(login.client_key)
-            self._host_key = asyncssh.import_public_key(login.host_key)
-        except asyncssh.KeyImportError:
+            self._client_key = _ssh().import_private_key(login.client_key)
+            self._host_key = _ssh().import_public_key(login.host_key)
+        except _ssh().KeyImportError:
             raise LoginError("the client key or the pinned host key cannot be read; see README") from None
 
     @asynccontextmanager
@@ -98,10 +104,10 @@ class Sftp:
             raise AgencyTimeout("the SFTP server was too slow") from None
 
     @asynccontextmanager
-    async def _connected(self) -> AsyncIterator[asyncssh.SSHClientConnection]:
+    async def _connected(self) -> AsyncIterator["asyncssh.SSHClientConnection"]:
         sock = await self._dialler.connect(self._login.host, self._login.port)
         try:
-            connection = await asyncssh.run_client(
+            connection = await _ssh().run_client(
                 sock,
                 config=(),  # nothing of this machine's ~/.ssh is read
                 username=self._login.user,
@@ -156,7 +162,7 @@ def answer_deadline_s(kit: Kit, setting: str) -> float:
 class Session:
     """What an open session can do. Paths are absolute on the server."""
 
-    def __init__(self, client: asyncssh.SFTPClient, max_bytes: int) -> None:
+    def __init__(self, client: "asyncssh.SFTPClient", max_bytes: int) -> None:
         self._client = client
         self._max_bytes = max_bytes
 
@@ -184,10 +190,10 @@ class Session:
             await file.write(content)
         try:
             await self._client.rename(part, path)
-        except (asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection):
+        except (_ssh().SFTPConnectionLost, _ssh().SFTPNoConnection):
             raise
-        except asyncssh.SFTPError:
-            with suppress(asyncssh.SFTPError):
+        except _ssh().SFTPError:
+            with suppress(_ssh().SFTPError):
                 await self._client.remove(part)
             raise NameTaken from None
 
@@ -213,7 +219,7 @@ class Session:
 
     async def remove(self, path: str) -> None:
         """Remove one file; one that is gone already is fine."""
-        with suppress(asyncssh.SFTPNoSuchFile):
+        with suppress(_ssh().SFTPNoSuchFile):
             await self._client.remove(path)
 
 
@@ -222,18 +228,22 @@ def _translated() -> Iterator[None]:
     """asyncssh's failures as ours. Server texts are not carried on: they may name files."""
     try:
         yield
-    except asyncssh.HostKeyNotVerifiable:
+    except _ssh().HostKeyNotVerifiable:
         raise AgencyUnavailable(
             "the server does not have the pinned host key; nothing was sent", code="host_key"
         ) from None
-    except asyncssh.PermissionDenied:
+    except _ssh().PermissionDenied:
         raise AgencyRefused("the SFTP server does not accept our key", code="login") from None
-    except asyncssh.SFTPPermissionDenied:
+    except _ssh().SFTPPermissionDenied:
         raise AgencyRefused("the SFTP server refused a path", code="sftp_permission") from None
-    except (asyncssh.Error, OSError) as error:
+    except (_ssh().Error, OSError) as error:
         if isinstance(error, TimeoutError):
             raise
         raise _unavailable(error) from None
+
+
+def _ssh() -> Any:
+    return import_module("asyncssh")
 
 
 def _unavailable(error: Exception) -> AgencyError:

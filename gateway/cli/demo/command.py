@@ -10,6 +10,7 @@ from contextlib import suppress
 
 import typer
 
+from ...profile import load_profile
 from ...settings import Settings
 from ..outcome import told_plainly
 from .choices import Choices, Ports, check_port, choices, ports_of
@@ -131,6 +132,7 @@ def registry_environment(chosen: Choices, ports: Ports) -> dict[str, str]:
         "REGISTRY_PORT": str(ports.registry),
         "REGISTRY_OFFICER": "demo officer",
         "REGISTRY_LIST": str(chosen.data / "list.jsonl"),
+        "REGISTRY_PLACES": str(load_profile(os.environ.get("SANDHI_PROFILE") or "lk").folder / "places.tsv"),
     }
 
 
