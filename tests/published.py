@@ -48,6 +48,8 @@ def ask(
     mode: GenerationMode,
     examples: int,
     meant: Callable[[Any], Any] = lambda case: case,
+    *,
+    which: Callable[[Any], bool] = lambda _: True,
     **how: Any,
 ) -> Found:
     """Ask them all.
@@ -55,6 +57,7 @@ def ask(
     Args:
         url: what stands before the document's paths.
         meant: puts words into a case that the gateway knows, now and then, so that it looks beyond them.
+        which: of the operations; all, unless it says so.
         how: for each call, as `requests` has it.
     """
     schema = schemathesis.openapi.from_dict(document)
@@ -63,6 +66,8 @@ def ask(
     found = Found()
     for result in schema.get_all_operations():
         operation = result.ok()
+        if not which(operation):
+            continue
 
         @hypothesis.seed(SEED)
         @hypothesis.given(operation.as_strategy(generation_mode=mode))
