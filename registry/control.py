@@ -125,14 +125,18 @@ def equations(found: Numbers) -> tuple[tuple[str, int, int], ...]:
 def differences(store: Store, found: Numbers) -> Iterator[str]:
     """Every equation that does not hold, and everything that belongs nowhere."""
     yield from (f"{text}: {left} and {right}" for text, left, right in equations(found) if left != right)
-    belonging_nowhere = (
+    for text, count in strays(store):
+        yield from [text] * count
+
+
+def strays(store: Store) -> tuple[tuple[str, int], ...]:
+    """What belongs nowhere, and how many there are of it."""
+    return (
         ("flagged records without a line", store.count(WITHOUT_LINE)),
         ("events about nobody we pushed", store.count(STRAYS)),
         ("referrals of lines that are not approved", store.count(OFF_LIST)),
         ("enrolled by event, not by answer", len(_contradicted(store))),
     )
-    for text, count in belonging_nowhere:
-        yield from [text] * count
 
 
 async def control(stage: Stage) -> None:

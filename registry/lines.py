@@ -4,7 +4,8 @@ A line is known by its member id, and to pages by its number (SQLite's row numbe
 person, so it may stand in an address.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .errors import NotThere, StepFailed
@@ -24,6 +25,13 @@ MATCHING = (
 )
 FOUND = SELECT + MATCHING + "AND line.member > :after ORDER BY line.member LIMIT :limit"
 COUNT = "SELECT count(*) " + LINES + MATCHING
+BY_DECISION = (
+    "SELECT CASE line.decision WHEN '' THEN 'waiting' ELSE line.decision END, count(*) "
+    + LINES
+    + MATCHING
+    + "GROUP BY 1"
+)
+OF_MEMBER = "SELECT line.rowid AS number " + LINES + "AND line.member = ?"
 REASONS = (
     "SELECT DISTINCT value FROM line, json_each(line.reasons) WHERE outcome IN ('listed', 'to_verify') ORDER BY value"
 )
@@ -58,6 +66,33 @@ def count(store: Store, wanted: Wanted) -> int:
     """How many lines match, wherever the page begins. Raises StepFailed as `found`."""
     (row,) = store.named_rows(COUNT, _values(wanted))
     return int(row[0])
+
+
+def decisions(store: Store, wanted: Wanted) -> dict[str, int]:
+    """Decision -> how many lines, of those that match but for their decision. Raises StepFailed as `found`."""
+    rows = store.named_rows(BY_DECISION, _values(replace(wanted, decision="")))
+    told = {str(word): int(number) for word, number in rows}
+    return {each: told.get(each, 0) for each in DECISIONS}
+
+
+def everything(store: Store, wanted: Wanted) -> Iterator[Row]:
+    """All lines that match, however many. Raises StepFailed as `found`."""
+    following = replace(wanted, after="", limit=MOST)
+    while rows := found(store, following):
+        yield from rows
+        following = replace(following, after=rows[-1]["member"])
+
+
+def number_of(store: Store, member: str) -> int:
+    """The number of a member's line.
+
+    Raises:
+        NotThere: the member has none to review.
+    """
+    rows = store.rows(OF_MEMBER, member)
+    if not rows:
+        raise NotThere("No line to review has this member id.")
+    return int(rows[0]["number"])
 
 
 def choices(store: Store) -> tuple[list[str], list[str]]:

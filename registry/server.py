@@ -99,7 +99,7 @@ class Desk:
     async def lines(self, request: Request) -> Response:
         """`?after=ID&limit=100&all=1`: lines to review, by id; `all` includes those decided on.
 
-        `outcome`, `reason`, `district` narrow it further, as on the page.
+        `outcome`, `reason`, `district`, `decision` (waiting, approved, rejected) narrow it further, as on the page.
         """
         if not self._known(request):
             return _unknown()
@@ -109,7 +109,7 @@ class Desk:
         except ValueError:
             return _problem(400, "limit is a whole number")
         narrowed = {name: query[name] for name in ("outcome", "reason", "district") if name in query}
-        decision = "" if query.get("all") else "waiting"
+        decision = query.get("decision") or ("" if query.get("all") else "waiting")
         wanted = lines.Wanted(**narrowed, decision=decision, after=query.get("after", ""), limit=limit)
         try:
             found = [lines.wire(self._stage.store, row) for row in lines.found(self._stage.store, wanted)]

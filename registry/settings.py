@@ -21,6 +21,7 @@ class Settings:
         day: the list date T.
         intake: member records as registered, JSON Lines.
         list_file: where the list is written.
+        places: names of districts and divisions, with tabs; None shows codes.
         public_url: where people reach the pages, without a slash at the end.
         flagged: DCI employment status codes that count as not employed.
         officer: who acts, in reviews and in the control report.
@@ -34,6 +35,7 @@ class Settings:
     day: date
     intake: Path
     list_file: Path
+    places: Path | None
     port: int
     public_url: str
     limits: Limits
@@ -64,6 +66,7 @@ class Settings:
                 day=date.fromisoformat(found.get("REGISTRY_DATE", "2026-10-31")),
                 intake=Path(found.get("REGISTRY_INTAKE", "registrations.jsonl")),
                 list_file=Path(found.get("REGISTRY_LIST", str(folder / "list.jsonl"))),
+                places=Path(found["REGISTRY_PLACES"]) if "REGISTRY_PLACES" in found else None,
                 port=int(found.get("REGISTRY_PORT", "8090")),
                 public_url=found.get("REGISTRY_PUBLIC_URL", "").rstrip("/")
                 or f"http://127.0.0.1:{found.get('REGISTRY_PORT', '8090')}",

@@ -17,6 +17,7 @@ from ..consents import HERE
 from ..errors import NotThere, StepFailed
 from ..stage import Stage
 from .overviews import Overviews
+from .places import Places
 from .reviews import Reviews
 
 AREA = "/desk"
@@ -44,14 +45,18 @@ def routes(stage: Stage) -> tuple[list[BaseRoute], Mapping[Any, Any]]:
     front = Front(
         accounts(stage.settings.folder), area=AREA, origin=stage.settings.public_url, sections=SECTIONS, done=DONE
     )
-    reviews, overviews = Reviews(stage, front), Overviews(stage, front)
+    places = Places(stage.settings.places)
+    reviews, overviews = Reviews(stage, front, places), Overviews(stage, front, places)
     found: list[BaseRoute] = [
         Route("/", _home),
         Route(AREA, _home),
         Route("/static/{name:path}", static),
         *front.routes(),
         Route(f"{AREA}/lines", reviews.listed),
-        Route(f"{AREA}/lines/approve", reviews.approve_shown, methods=["POST"]),
+        Route(f"{AREA}/lines/table", reviews.table),
+        Route(f"{AREA}/lines/find", reviews.find, methods=["POST"]),
+        Route(f"{AREA}/lines/approve", reviews.several("approve"), methods=["POST"]),
+        Route(f"{AREA}/lines/reject", reviews.several("reject"), methods=["POST"]),
         Route(f"{AREA}/lines/{{number:int}}", reviews.one),
         Route(f"{AREA}/lines/{{number:int}}", reviews.decide, methods=["POST"]),
         Route(f"{AREA}/lines/{{number:int}}/household", overviews.household),

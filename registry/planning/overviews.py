@@ -8,15 +8,18 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pages.desk import Front
+import pages
+from pages.desk import Front, SignedIn
 
 from .. import lines
-from ..control import differences, equations, numbers, released
+from ..control import differences, equations, numbers, released, strays
 from ..progress import ANSWERED, ENROLLED, enrolled, households, standing, synced
 from ..push import pushed
 from ..stage import Stage
 from ..store import Row
 from .people import by, spelled
+from .places import Places
+from .reviews import kept
 
 HOUSEHOLD = (
     "SELECT member.id, member.record, member.district, line.rowid AS number, line.outcome, line.decision FROM member "
@@ -30,8 +33,8 @@ LAST_REPORT = "SELECT report, signed FROM control ORDER BY rowid DESC LIMIT 1"
 class Overviews:
     """The pages over one registry."""
 
-    def __init__(self, stage: Stage, front: Front) -> None:
-        self._stage, self._front = stage, front
+    def __init__(self, stage: Stage, front: Front, places: Places) -> None:
+        self._stage, self._front, self._places = stage, front, places
 
     async def household(self, request: Request) -> Response:
         """Everybody in the household of a line's member, and whether the household is confirmed."""
@@ -44,6 +47,7 @@ class Overviews:
         referred = [each["id"] for each in people if each["pushed"]]
         values: dict[str, Any] = {
             "number": row["number"],
+            "kept": kept(request),
             "household": row["household"],
             "people": people,
             "confirmed": bool(referred) and answered.issuperset(referred),
@@ -75,20 +79,18 @@ class Overviews:
 
     async def control(self, request: Request) -> Response:
         """The equations as they stand, what is unexplained, and the last report that somebody released."""
-        who = self._front.who(request)
-        found = numbers(self._stage.store)
-        last = self._stage.store.rows(LAST_REPORT)
-        values: dict[str, Any] = {
-            "equations": equations(found),
-            "found": found,
-            "unexplained": list(differences(self._stage.store, found)),
-            "last": json.loads(last[0]["report"]) if last else None,
-        }
-        return self._front.page(request, who, "desk/control.html", **values)
+        return self._control(request, self._front.who(request))
 
     async def release(self, request: Request) -> Response:
-        """Release the report as it stands now, signed for the person who is signed in."""
-        who, _ = await self._front.form(request)
+        """Release the report as it stands now, signed for the person who is signed in.
+
+        Where something is unexplained, only by somebody who said so knowing how much it is.
+        """
+        who, form = await self._front.form(request)
+        store = self._stage.store
+        unexplained = len(list(differences(store, numbers(store))))
+        if unexplained and form.get("knowing") != str(unexplained):
+            return self._control(request, who, fault=pages.said("Confirm that you sign with these differences."))
         released(self._stage, by(who))
         return self._front.done(request.url.path, "released")
 
@@ -101,11 +103,26 @@ class Overviews:
         headers = {"content-disposition": 'attachment; filename="control.jws"'}
         return Response(last[0]["signed"] + "\n", media_type="application/jose", headers=headers)
 
+    def _control(self, request: Request, who: SignedIn, *, fault: str = "") -> Response:
+        store = self._stage.store
+        found = numbers(store)
+        last = store.rows(LAST_REPORT)
+        values: dict[str, Any] = {
+            "fault": fault,
+            "equations": equations(found),
+            "found": found,
+            "segments": sorted([self._places(code), number] for code, number in found.segments.items()),
+            "strays": [(text, number) for text, number in strays(store) if number],
+            "unexplained": len(list(differences(store, found))),
+            "last": json.loads(last[0]["report"]) if last else None,
+        }
+        return self._front.page(request, who, "desk/control.html", status=400 if fault else 200, **values)
+
     def _districts(self, sent: set[str], states: dict[str, str], taken: set[str]) -> list[list[object]]:
-        """District, pushed, answered, enrolled."""
+        """District by name, pushed, answered, enrolled."""
         district = {row["id"]: row["district"] for row in self._stage.store.rows(DISTRICT_OF) if row["id"] in sent}
         counted = [Counter(district[each] for each in some) for some in (sent, states, taken & sent)]
-        return [[name, *(count[name] for count in counted)] for name in sorted(counted[0])]
+        return sorted([self._places(code), *(count[code] for count in counted)] for code in counted[0])
 
 
 def _person(row: Row, states: dict[str, str], sent: set[str]) -> dict[str, Any]:

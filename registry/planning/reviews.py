@@ -1,27 +1,33 @@
 """The list and its lines: filters that stand in the address, the evidence, and what a reviewer decides."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any
 from unicodedata import category
 from urllib.parse import urlencode
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 import pages
 from pages.desk import Front, SignedIn
 
 from .. import lines, review
-from ..errors import StepFailed
-from ..facts import answers_about
+from ..errors import NotThere, StepFailed
+from ..evidence import Heard, heard
+from ..facts import answers_about, facts_of
 from ..lines import Wanted
+from ..member import member_of
 from ..progress import standing
+from ..rule import Case
 from ..stage import Stage
 from ..store import Row, Store, unpacked
 from .people import by, names_of, spelled
+from .places import Places
+from .table import spreadsheet
 
 FILTERS = ("outcome", "reason", "district", "decision")
-A_PAGE = 50
+A_PAGE = 40  # a form has at most 50 fields, see `pages.desk.forms`
 LONGEST_REASON = 500
 DONE = {"approve": "approved", "reject": "rejected", "comment": "commented"}
 HANDOVER = "SELECT state FROM handover WHERE member = ? AND kind = 'referral'"
@@ -31,30 +37,29 @@ EVENTS = "SELECT name, state, day FROM event WHERE member = ? ORDER BY day, rece
 class Reviews:
     """The pages over one registry."""
 
-    def __init__(self, stage: Stage, front: Front) -> None:
-        self._stage, self._front = stage, front
+    def __init__(self, stage: Stage, front: Front, places: Places) -> None:
+        self._stage, self._front, self._places = stage, front, places
 
     async def listed(self, request: Request) -> Response:
         """The lines that match, by member id, a page at a time."""
-        who = self._front.who(request)
-        query = {name: request.query_params[name] for name in FILTERS if request.query_params.get(name)}
-        store, begin = self._stage.store, _number(request.query_params.get("after", ""))
-        wanted = Wanted(**query, after=lines.id_of(store, begin), limit=A_PAGE + 1)
-        rows = lines.found(store, wanted)
-        shown, more = rows[:A_PAGE], len(rows) > A_PAGE
-        reasons, districts = lines.choices(store)
-        values: dict[str, Any] = {
-            "query": query,
-            "outcomes": lines.OUTCOMES,
-            "reasons": reasons,
-            "districts": [{"value": each, "text": each} for each in districts],
-            "decisions": lines.DECISIONS,
-            "lines": [_shown(row) for row in shown],
-            "waiting": [row["number"] for row in shown if not row["decision"]],
-            "total": lines.count(store, wanted),
-            "older": f"?{urlencode({**query, 'after': shown[-1]['number']})}" if more else "",
-        }
-        return self._front.page(request, who, "desk/lines.html", **values)
+        return self._list(request, self._front.who(request))
+
+    async def find(self, request: Request) -> Response:
+        """To the line of a member id, which travels in the body: an address may be written down somewhere."""
+        who, form = await self._front.form(request)
+        member = form.get("member", "").strip()
+        try:
+            number = lines.number_of(self._stage.store, member)
+        except NotThere as error:
+            return self._list(request, who, member=member, fault=pages.said(str(error)))
+        return RedirectResponse(f"/desk/lines/{number}{kept(request)}", 303)
+
+    async def table(self, request: Request) -> Response:
+        """Every line that matches, as CSV."""
+        self._front.who(request)
+        rows = lines.everything(self._stage.store, _wanted(_asked(request)))
+        headers = {"content-disposition": 'attachment; filename="list.csv"'}
+        return Response(spreadsheet(rows, self._places), media_type="text/csv; charset=utf-8", headers=headers)
 
     async def one(self, request: Request) -> Response:
         """One line: who, why, on what evidence, what was said and told since, and the form of the review."""
@@ -68,24 +73,58 @@ class Reviews:
             self._decide(row, who, form)
         except StepFailed as error:
             return self._line(request, who, fault=pages.said(str(error)), form=form)
-        return self._front.done(request.url.path, DONE[form["action"]])
+        return self._front.done(f"{request.url.path}{kept(request)}", DONE[form["action"]])
 
-    async def approve_shown(self, request: Request) -> Response:
-        """Approve the lines that a page of the list showed: once asked, once confirmed with the reason."""
-        who, form = await self._front.form(request)
-        numbers = dict.fromkeys(map(_number, form.get("lines", "").split()[:A_PAGE]))
-        rows = [lines.numbered(self._stage.store, number) for number in numbers]
-        back = self._front.local(form.get("back", ""))
-        if any(row["decision"] for row in rows) or not rows:
-            raise StepFailed("Some of these lines were decided meanwhile, or none was left. Look at the list again.")
-        fault = "" if "confirmed" not in form else _fault_of(form.get("reason", ""))
-        if "confirmed" not in form or fault:
-            values: dict[str, Any] = {"back": back, "fault": pages.said(fault), "lines": [_shown(row) for row in rows]}
-            status = 400 if fault else 200
-            return self._front.page(request, who, "desk/confirm.html", status=status, **values)
-        members = [row["member"] for row in rows]
-        review.reviewed_together(self._stage, "approve", members, by(who), form["reason"].strip())
-        return self._front.done(back, "approved")
+    def several(self, action: str) -> Callable[[Request], Awaitable[Response]]:
+        """Approve or reject lines of a page together: once asked, once confirmed with the reason."""
+
+        async def decide(request: Request) -> Response:
+            who, form = await self._front.form(request)
+            rows = [lines.numbered(self._stage.store, number) for number in _numbers(form)]
+            back = self._front.local(form.get("back", ""))
+            if not rows:
+                raise StepFailed("No line is ticked. Go back and tick those that you mean.")
+            if any(row["decision"] for row in rows):
+                raise StepFailed("Some of these lines were decided meanwhile. Look at the list again.")
+            fault = "" if "confirmed" not in form else _fault_of(form.get("reason", ""))
+            if "confirmed" not in form or fault:
+                shown = [self._shown(row) for row in rows]
+                values: dict[str, Any] = {"action": action, "back": back, "fault": pages.said(fault), "lines": shown}
+                status = 400 if fault else 200
+                return self._front.page(request, who, "desk/confirm.html", status=status, form=form, **values)
+            members = [row["member"] for row in rows]
+            review.reviewed_together(self._stage, action, members, by(who), form["reason"].strip())
+            return self._front.done(back, DONE[action])
+
+        return decide
+
+    def _list(self, request: Request, who: SignedIn, *, member: str = "", fault: str = "") -> Response:
+        query, store = _asked(request), self._stage.store
+        begin = _number(request.query_params.get("after", ""))
+        wanted = replace(_wanted(query), after=lines.id_of(store, begin), limit=A_PAGE + 1)
+        rows = lines.found(store, wanted)
+        shown, more = rows[:A_PAGE], len(rows) > A_PAGE
+        reasons, districts = lines.choices(store)
+        values: dict[str, Any] = {
+            "query": query,
+            "kept": kept(request),
+            "member": member,
+            "fault": fault,
+            "counts": [
+                (each, n, _address({**query, "decision": each})) for each, n in lines.decisions(store, wanted).items()
+            ],
+            "table": f"/desk/lines/table{_address(query)}",
+            "outcomes": lines.OUTCOMES,
+            "reasons": reasons,
+            "districts": [{"value": each, "text": self._places(each)} for each in districts],
+            "decisions": lines.DECISIONS,
+            "lines": [self._shown(row) for row in shown],
+            "waiting": [row["number"] for row in shown if not row["decision"]],
+            "total": lines.count(store, wanted),
+            "back": f"/desk/lines{kept(request)}",
+            "older": _address({**query, "after": str(shown[-1]["number"])}) if more else "",
+        }
+        return self._front.page(request, who, "desk/lines.html", status=404 if fault else 200, **values)
 
     def _decide(self, row: Row, who: SignedIn, form: Mapping[str, str]) -> None:
         action, reason = form.get("action", ""), form.get("reason", "").strip()
@@ -109,31 +148,71 @@ class Reviews:
             "fault": fault,
             "form": form,
             "number": row["number"],
+            "kept": kept(request),
             "line": lines.wire(store, row),
-            "district": row["district"] or "",
+            "places": [self._places(each) for each in _whereabouts(row)],
             "names": names_of(row),
             "seen": self._seen(member),
-            "answers": answers_about(store, member),
+            "heard": self._heard(row),
             "handover": next((each["state"] for each in store.rows(HANDOVER, member)), ""),
             "standing": standing(store).get(member, ""),
             "events": store.rows(EVENTS, member),
-            "next_waiting": _next_waiting(store, member),
+            "next_waiting": _next_waiting(store, member, _asked(request)),
         }
         return self._front.page(request, who, "desk/line.html", status=400 if fault else 200, **values)
 
+    def _heard(self, row: Row) -> list[Heard]:
+        """What each source said; nothing where the member's record, by which it is judged, is no longer held."""
+        if not row["record"]:
+            return []
+        store, settings = self._stage.store, self._stage.settings
+        case = Case(facts_of(store, member_of(row)), settings.day, settings.limits)
+        return heard(case, answers_about(store, row["member"]), unpacked(row["reasons"]))
 
-def _shown(row: Row) -> dict[str, Any]:
-    """A line of the list: no more than a reviewer needs to choose one."""
-    held = {name: row[name] for name in ("number", "member", "district", "outcome", "decision")}
-    return {**held, "name": spelled(row), "reasons": unpacked(row["reasons"])}
+    def _shown(self, row: Row) -> dict[str, Any]:
+        """A line of the list: no more than a reviewer needs to choose one."""
+        held = {name: row[name] for name in ("number", "member", "outcome", "decision")}
+        district = self._places(row["district"])
+        return {**held, "district": district, "name": spelled(row), "reasons": unpacked(row["reasons"])}
 
 
-def _next_waiting(store: Store, member: str) -> int | None:
-    """The number of the next line that nobody has decided on, by member id; behind the last one, of the first."""
+def _whereabouts(row: Row) -> list[str]:
+    """Codes of the member's district and divisional secretariat; none where the record is no longer held."""
+    return [row["district"], member_of(row).record["ds_division"]] if row["record"] else []
+
+
+def _next_waiting(store: Store, member: str, query: Mapping[str, str]) -> int | None:
+    """The number of the next line like this that nobody has decided on; behind the last one by id, of the first."""
     for after in (member, ""):
-        if rows := lines.found(store, Wanted(decision="waiting", after=after, limit=1)):
+        if rows := lines.found(store, replace(_wanted(query), decision="waiting", after=after, limit=1)):
             return int(rows[0]["number"]) if rows[0]["member"] != member else None
     return None
+
+
+def _wanted(query: Mapping[str, str]) -> Wanted:
+    outcome, reason, district, decision = (query.get(name, "") for name in FILTERS)
+    return Wanted(outcome=outcome, reason=reason, district=district, decision=decision)
+
+
+def _asked(request: Request) -> dict[str, str]:
+    """The filters in the address."""
+    return {name: request.query_params[name] for name in FILTERS if request.query_params.get(name)}
+
+
+def kept(request: Request) -> str:
+    """What of an address comes along to a line and back: the filters, and where the page begins."""
+    begin = _number(request.query_params.get("after", ""))
+    return _address(_asked(request) | ({"after": str(begin)} if begin else {}))
+
+
+def _address(query: Mapping[str, str]) -> str:
+    return f"?{urlencode(query)}" if query else ""
+
+
+def _numbers(form: Mapping[str, str]) -> list[int]:
+    """The lines that a form means: named together in `lines`, or ticked one by one as `line-7`."""
+    ticked = (name.removeprefix("line-") for name in form if name.startswith("line-"))
+    return list(dict.fromkeys(map(_number, [*form.get("lines", "").split(), *ticked][:A_PAGE])))
 
 
 def _number(text: str) -> int:

@@ -29,6 +29,7 @@ from sandbox.gateway_client import Clients
 from sandbox.person import World as Real
 from tests.played_gateway import PlayedGateway
 
+PLACES = Path(__file__).parents[2] / "profiles/lk/places.tsv"
 HERE = "http://127.0.0.1"
 NAUGHTY = '"><script>alert(1)</script> {{ 7*7 }} \u202e\ufdfa \U0001f3f3\ufe0f\u200d\U0001f308 ' + "W" * 90
 REVIEWERS = {"kavitha": "Kavitha Nadarajah", "second": NAUGHTY}
@@ -84,7 +85,11 @@ def planning_desk(world: World, folder: Path) -> Iterator[Desk]:
         there.backup(here)
     accounts = planning.accounts(folder)
     passwords = {login: accounts.add(Account(login, name)) for login, name in REVIEWERS.items()}
-    client = {"REGISTRY_CLIENT": str(world.data / "clients" / "sr.json"), "REGISTRY_PORT": str(port)}
+    client = {
+        "REGISTRY_CLIENT": str(world.data / "clients" / "sr.json"),
+        "REGISTRY_PORT": str(port),
+        "REGISTRY_PLACES": str(PLACES),
+    }
     command = [sys.executable, "-m", "registry", "serve", "--data", str(folder)]
     with subprocess.Popen(command, env={**os.environ, **client}) as process:
         try:

@@ -63,6 +63,18 @@ def test_the_filtered_page_is_approved_after_a_confirmation(visitor: Visitor, de
     visitor.looked_at("registry-lines-none")
 
 
+def test_ticked_lines_are_rejected_after_a_confirmation(either: Visitor, desk: Desk) -> None:
+    desk.sign_in(either, "kavitha", "/desk/lines?decision=waiting")
+    either.page.locator("tbody label").first.click()
+    either.page.get_by_role("button", name="Reject the ticked lines").click()
+    assert either.heading() == "Reject 1 line?"
+    either.looked_at("registry-confirm-reject")
+    either.page.get_by_label("Why").fill("Moved abroad")
+    either.page.get_by_role("button", name="Reject", exact=True).click()
+    assert "Rejected." in shown(either)
+    assert "decision=waiting" in either.page.url
+
+
 def test_of_two_reviewers_the_slower_is_asked_to_look_again(visitor: Visitor, desk: Desk) -> None:
     desk.sign_in(visitor, "kavitha", "/desk/lines/1")
     browser = visitor.page.context.browser

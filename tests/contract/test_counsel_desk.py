@@ -196,6 +196,7 @@ async def test_a_finding_that_is_not_whole_is_not_kept_and_the_page_says_what_la
     answer = await desk.post(f"/counsel/people/{desk.number('LK-11')}", **WHOLE | change)
     assert answer.status_code == 400
     assert "There is a problem" in answer.text
+    assert ('id="found_on-error"' in answer.text) is ("found_on" in change)
     assert desk.gateway.deliveries == {}
     assert "SR000000101" in (await desk.page()).text.partition("Findings")[0]
 

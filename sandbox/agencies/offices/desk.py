@@ -123,7 +123,11 @@ class CounselDesk:
         client = self._of(request, who)
         found = {name.removeprefix(FIELD): word for name, word in form.items() if name.startswith(FIELD)}
         try:
-            self._counsellors.note(client, found, self._day(form), form.get("role", ""))
+            day = self._day(form)
+        except FindingRefused as error:
+            return self._person(request, who, fault=pages.said(str(error)), form=form, day_refused=True)
+        try:
+            self._counsellors.note(client, found, day, form.get("role", ""))
         except FindingRefused as error:
             return self._person(request, who, fault=pages.said(str(error)), form=form)
         return self._going(f"{AREA}/people", "kept")
@@ -160,11 +164,18 @@ class CounselDesk:
         return client
 
     def _person(
-        self, request: Request, who: SignedIn, *, fault: str = "", form: Mapping[str, str] | None = None
+        self,
+        request: Request,
+        who: SignedIn,
+        *,
+        fault: str = "",
+        form: Mapping[str, str] | None = None,
+        day_refused: bool = False,
     ) -> Response:
         client = self._of(request, who)
         values: dict[str, Any] = {
             "fault": fault,
+            "day_fault": fault if day_refused else "",
             "form": form or {"found_on": self._today().isoformat()},
             "number": request.path_params["number"],
             "person": _shown(client),
