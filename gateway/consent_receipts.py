@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 
 import segno
 
@@ -24,6 +25,7 @@ from .profile import Profile
 from .trust.trust import Trust
 
 MOST_IN_A_CODE = 2300  # bytes a printed code holds with some of its redundancy left, ISO/IEC 18004 version 40-M
+NOBODY: Mapping[str, str] = MappingProxyType({})
 STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
 
 
@@ -70,16 +72,17 @@ def _kid(jws: str) -> str:
         raise SignatureMalformed(f"a receipt is a compact JWS of type {TYPE}") from None
 
 
-def page(made: Issued, profile: Profile, *, served: bool = False) -> str:
+def page(made: Issued, profile: Profile, known: Mapping[str, str] = NOBODY, *, served: bool = False) -> str:
     """A page to print: the receipt in words, and its signature as a code.
 
     Args:
+        known: what members, systems and services are called, by id; purposes and fields have their names anyhow.
         served: among the pages for people, whose policy allows no style within; else it stands alone and asks for
             nothing.
     """
     whole = len(made.jws) <= MOST_IN_A_CODE
     code = _code(made.jws if whole else _short(made))
-    names = dict(profile.purposes)
+    names = {**pages.FIELDS, **profile.purposes, **known}
     values = {"receipt": made.document, "names": names, "code": code, "whole": whole, "jws": made.jws}
     style = pages.ASSETS["receipt.css"].content.decode()
     return pages.rendered("receipt.html", served=served, style=style, **values)

@@ -57,6 +57,7 @@ def front(here: Citizens) -> Front:
 def my_data_routes(here: Citizens) -> APIRouter:
     """What the front page leads to, and the forms."""
     routes = APIRouter(prefix="/my-data", include_in_schema=False)
+    _consents(routes, here)
 
     @routes.get("/agreements")
     async def agreements(request: Request) -> Response:
@@ -65,21 +66,6 @@ def my_data_routes(here: Citizens) -> APIRouter:
         found = await doing.agreements(here, _reader(here, who))
         names = {**pages.FIELDS, **(await here.reading.words()).all}
         return _page(request, who, "my-agreements.html", found=found["agreements"], names=names)
-
-    @routes.post("/consents/{consent_id}/withdraw")
-    async def withdraw(consent_id: str, request: Request) -> Response:
-        """Withdraw one of the person's own consents."""
-        who = await _signed_in(here, request)
-        await posted(request, who.csrf)
-        await doing.withdrawn(here, _reader(here, who), consent_id)
-        return _back("withdrawn")
-
-    @routes.get("/consents/{consent_id}/receipt")
-    async def receipt(consent_id: str, request: Request) -> Response:
-        """The receipt, to print or to keep."""
-        who = await _signed_in(here, request)
-        made = await doing.consent_receipt(here, _reader(here, who), consent_id)
-        return HTMLResponse(receipt_page(made, here.services.profile, served=True))
 
     @routes.get("/contest")
     async def wrong(request: Request) -> Response:
@@ -108,6 +94,33 @@ def my_data_routes(here: Citizens) -> APIRouter:
         return _back("taken-back")
 
     return routes
+
+
+def _consents(routes: APIRouter, here: Citizens) -> None:
+    """What a person does with a consent of their own."""
+
+    @routes.get("/consents/{consent_id}/withdraw")
+    async def sure(consent_id: str, request: Request) -> Response:
+        """What it means to withdraw this consent, and the button that does it."""
+        who = await _signed_in(here, request)
+        consent = await doing.own_consent(here, _reader(here, who), consent_id)
+        return _page(request, who, "withdraw.html", consent=consent, names=(await here.reading.words()).all)
+
+    @routes.post("/consents/{consent_id}/withdraw")
+    async def withdraw(consent_id: str, request: Request) -> Response:
+        """Withdraw one of the person's own consents."""
+        who = await _signed_in(here, request)
+        await posted(request, who.csrf)
+        await doing.withdrawn(here, _reader(here, who), consent_id)
+        return _back("withdrawn")
+
+    @routes.get("/consents/{consent_id}/receipt")
+    async def receipt(consent_id: str, request: Request) -> Response:
+        """The receipt, to print or to keep."""
+        who = await _signed_in(here, request)
+        made = await doing.consent_receipt(here, _reader(here, who), consent_id)
+        words = await here.reading.words()
+        return HTMLResponse(receipt_page(made, here.services.profile, words.all, served=True))
 
 
 async def _signed_in(here: Citizens, request: Request) -> Citizen:

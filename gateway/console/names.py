@@ -29,10 +29,7 @@ async def names_of(here: Services, who: SignedIn, shown: object = ()) -> Mapping
     itself = dict.fromkeys((ours, member_of(ours), "gateway"), "the gateway") | {
         officers.SHELL: "the gateway's own host"
     }
-    members = {each.id: each.name for each in known.members.values()}
-    systems = {each.id: each.name for each in known.systems.values()}
-    taken = {f"{each.dci_id}/{one.name}": one.words for each in known.systems.values() for one in each.services}
-    return {**pages.FIELDS, **taken, **here.profile.purposes, **itself, **people, **members, **systems}
+    return {**pages.FIELDS, **here.profile.purposes, **itself, **people, **known.names}
 
 
 async def _officers(here: Services, who: SignedIn, ids: Collection[str]) -> Mapping[str, str]:

@@ -40,6 +40,13 @@ class Snapshot:
     enc_keys: Mapping[str, tuple[Key, ...]] = field(default_factory=dict)
     until: datetime | None = None
 
+    @property
+    def names(self) -> Mapping[str, str]:
+        """What members, systems, and what systems take are called: id -> name."""
+        taken = {f"{each.dci_id}/{one.name}": one.words for each in self.systems.values() for one in each.services}
+        members = {each.id: each.name for each in self.members.values()}
+        return {**taken, **members, **{each.id: each.name for each in self.systems.values()}}
+
     def offered(self, service: str) -> tuple[System, Offered] | None:
         """Who takes deliveries for `LK.GOV.WBB.SRIS/enrolment`, and where; None if nobody in force does."""
         owner, _, name = service.partition("/")

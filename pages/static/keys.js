@@ -32,8 +32,8 @@ async function opened(file) {
   const bare = { kty: jwk.kty, ...Object.fromEntries(members.map((name) => [name, jwk[name]])) };
   try {
     return { alg, algorithm, kid: jwk.kid, key: await crypto.subtle.importKey("jwk", bare, algorithm, false, ["sign"]) };
-  } catch {
-    throw new Refused("unread");
+  } catch (error) {
+    throw new Refused(error.name === "NotSupportedError" ? "old" : "unread");
   }
 }
 
@@ -84,6 +84,9 @@ async function make(part) {
   const kid = base64url(await digest(bytes(JSON.stringify({ crv, kty, x, y })))); // RFC 7638
   const half = { kty, crv, x, y, kid, alg: "ES256", use: "sig" };
   const link = part.querySelector("a");
+  const done = part.querySelector("[role=status]");
+  done.textContent = "";
+  if (link.href) URL.revokeObjectURL(link.href);
   link.href = URL.createObjectURL(new Blob([JSON.stringify({ ...half, d })], { type: "application/json" }));
   link.download = `${kid}.private.json`;
   link.hidden = false;
@@ -91,9 +94,11 @@ async function make(part) {
   // The public half is filled in only now, so that nobody registers a key that they do not hold.
   link.onclick = () => {
     document.getElementById("jwks").value = JSON.stringify(half);
-    part.querySelector("[role=status]").textContent = part.dataset.done;
+    done.textContent = part.dataset.done;
+    const saved = link.href;
     setTimeout(() => {
-      URL.revokeObjectURL(link.href);
+      URL.revokeObjectURL(saved);
+      if (link.href !== saved) return; // another key was made meanwhile
       link.removeAttribute("href");
       link.hidden = true;
       document.getElementById("jwks").focus();

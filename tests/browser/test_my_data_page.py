@@ -1,4 +1,4 @@
-"""A person's journey: sees who asked, contests, takes a receipt, withdraws; and nobody else's is there."""
+"""A person's journey: sees who asked, contests, takes a receipt, may withdraw; and nobody else's is there."""
 
 import pytest
 from browser.citizens import sign_in_as
@@ -46,6 +46,17 @@ def test_a_person_takes_a_receipt_with_a_code_and_reads_the_agreements(visitor: 
     assert box["width"] > 200
     assert visitor.page.get_by_role("button", name="Print").is_visible() == visitor.scripts
     visitor.looked_at("receipt")
+
+
+def test_a_person_reads_what_withdrawing_means_and_may_keep_the_consent(either: Visitor) -> None:
+    sign_in_as(either, either.world.somebody())
+    either.page.get_by_role("link", name="Withdraw this consent").first.click()
+    assert either.heading() == "Withdraw this consent"
+    assert either.page.get_by_role("button", name="Yes, withdraw it").is_visible()
+    assert "stays with those who received it" in text_of(either)
+    either.looked_at("my-data-withdraw")
+    either.page.get_by_role("link", name="No, keep it").click()
+    assert either.page.get_by_role("link", name="Withdraw this consent").count() >= 1
 
 
 @pytest.mark.parametrize("code", ["si", "ta"])

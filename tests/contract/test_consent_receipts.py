@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from gateway.consent_receipts import MOST_IN_A_CODE, Issued, page, policy
 from gateway.edges.v1 import receipts
-from gateway.trust import Trust
+from gateway.trust import Trust, tables
 from tests.trusting import ORIGIN
 
 
@@ -21,6 +21,8 @@ from tests.trusting import ORIGIN
 async def here(database_url: str, tmp_path: Path) -> AsyncIterator[Here]:
     async with opened(database_url, tmp_path) as made:
         made.app.state.trust = Trust(made.db, tmp_path / "keys", ORIGIN)
+        async with made.db.write() as connection:
+            await connection.run_sync(tables.metadata.create_all)
         made.app.include_router(receipts.router, prefix="/v1")
         await made.call(SR, "POST", "/consents", json=line(1, data_life_days=30))
         yield made

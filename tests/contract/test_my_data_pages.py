@@ -6,6 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from gateway.trust import Member, register
 from pages import POLICY
 from tests.citizen_house import ANN, BEN, ORIGIN, House, a_house
 
@@ -94,6 +95,36 @@ async def test_what_was_typed_is_text_and_the_number_is_of_the_person(house: Hou
     text = (await ann.get("/my-data")).text
     assert "<script>alert" not in text
     assert "{{7*7}}%(x)s" in text
+
+
+async def test_what_withdrawing_means_is_said_before_it_is_done(house: House) -> None:
+    ann, ben = await house.citizen(ANN), await house.citizen(BEN)
+    path = "/my-data/consents/of-ann/withdraw"
+    assert f'href="{path}"' in (await ann.get("/my-data")).text
+    assert (await ben.get(path)).status_code == 404
+    asked = await ann.get(path)
+    assert f'action="{path}"' in asked.text
+    assert "What rests on a law goes on" in asked.text
+    (consent,) = (await ann.get("/v1/my/consents")).json()["consents"]
+    assert consent["standing"] == "in force"
+    assert (await send(ann, path)).status_code == 303
+    assert f'action="{path}"' not in (await ann.get(path)).text
+
+
+async def test_a_receipt_says_names_and_days_in_the_language_of_the_person(house: House) -> None:
+    ann = await house.citizen(ANN)
+    told = (await ann.get("/v1/my/consents/of-ann/receipt")).json()["receipt"]
+    here, board = house.services, Member("LK/GOV/WBB", "Welfare Benefits Board")
+    async with here.db.write() as connection:
+        await register.add_member(connection, here.log, board, here.people.clock())
+    here.trust.forget()
+    for language, own in (("en", "You gave it"), ("si", "ඔබ එය"), ("ta", "கொடுத்தீர்கள்")):
+        page = (await ann.get(f"/my-data/consents/of-ann/receipt?lang={language}", follow_redirects=True)).text
+        words = page.partition("<pre>")[0]
+        assert own in words
+        assert told["pii_controllers"] == [board.id]
+        assert f"<dd>{board.name}</dd>" in words
+        assert f">{told['events'][0]['validity']['from']}<" not in words
 
 
 async def test_a_served_receipt_keeps_to_the_pages_policy_and_has_its_code(house: House) -> None:

@@ -113,6 +113,14 @@ async def consent_receipt(here: Citizens, reader: Reader, consent_id: str) -> Is
     return issued(kept, services.trust, services.profile, services.gate.clock())
 
 
+async def own_consent(here: Citizens, reader: Reader, consent_id: str) -> dict[str, Any]:
+    """One of the person's own consents. Others' do not exist."""
+    with refusals():
+        kept = await _own_consent(here, reader, consent_id)
+        await here.reading.opened(reader, "consents")
+    return shown_consent(kept, await here.reading.words(), here.services.gate.clock())
+
+
 async def _own_consent(here: Citizens, reader: Reader, consent_id: str) -> Consent:
     async with here.services.db.read() as connection:
         kept = await register.read_consent(connection, consent_id)

@@ -46,7 +46,7 @@ async def get_receipt(consent_id: str, request: Request, who: Reader, here: Here
     made = issued(consent, keys, here.profile, utc_now())
     if "text/html" not in request.headers.get("accept", ""):
         return JSONResponse({"receipt": made.document, "jws": made.jws})
-    html = page(made, here.profile)
+    html = page(made, here.profile, (await keys.register()).names)
     headers = {
         "content-security-policy": policy(html),
         "cache-control": "no-store",
