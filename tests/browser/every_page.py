@@ -22,6 +22,7 @@ NO_PAGES = frozenset(
         "/console/sign-in/{provider}",
         "/console/signed-in/{provider}",
         "/desk/control/signed",
+        "/desk/lines/table",
         "/idp/.well-known/openid-configuration",
         "/idp/end-session",
         "/idp/jwks",
