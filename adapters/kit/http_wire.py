@@ -71,6 +71,7 @@ class Wire(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._answer: asyncio.Future[HttpAnswer] | None = None
         self._most = 0
+        self._clear()  # the loop may tell of an end before anything was asked
 
     async def call(self, request: bytes, most: int) -> HttpAnswer:
         """Ask; `most`: bytes that the body may have.

@@ -374,7 +374,10 @@ async def test_the_page_shows_uses_and_consents_and_withdraws_without_a_script(h
     assert page.status_code == 200
     assert "LK/GOV/WBB asked about you" in page.text
     assert "LK/GOV/EPF" in page.text
-    assert 'action="/my-data/consents/C1/withdraw"' in page.text
+    assert 'href="/my-data/consents/C1/withdraw"' in page.text
+    asked = await mine.get("/my-data/consents/C1/withdraw")
+    assert 'action="/my-data/consents/C1/withdraw"' in asked.text
+    assert (await mine.get("/my-data/consents/C2/withdraw")).status_code == 404
     form = {"csrf": mine.headers["x-csrf-token"]}
     assert (await mine.post("/my-data/consents/C2/withdraw", data=form)).status_code == 404
     assert (await mine.post("/my-data/consents/C1/withdraw", data={})).status_code == 403

@@ -6,7 +6,7 @@ import pytest
 
 from adapters.kit.contract import AgencyAnswerMalformed, AgencyOutcomeUnknown, AgencyUnavailable
 from adapters.kit.egress import Dialler, HttpAnswer, Limits
-from adapters.kit.http_wire import request_bytes
+from adapters.kit.http_wire import Wire, request_bytes
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
@@ -40,7 +40,7 @@ class Raw:
         server = await asyncio.start_server(self, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
         dialler = Dialler({f"127.0.0.1:{port}"})
-        http = dialler.http(f"http://127.0.0.1:{port}/base", Limits(timeout_s=2.0, attempts=1, max_bytes=4096))
+        http = dialler.http(f"http://127.0.0.1:{port}/base", Limits(timeout_s=20.0, attempts=1, max_bytes=4096))
         try:
             answers = []
             for _ in range(times):
@@ -130,6 +130,13 @@ async def test_an_answer_that_is_cut_short_is_told_apart_from_none() -> None:
         await Raw(cut, hangs_up=True).asked()
     with pytest.raises(AgencyOutcomeUnknown):
         await Raw(cut, hangs_up=True).asked(repeatable=False)
+
+
+def test_a_connection_that_ends_before_anything_was_asked_ends_quietly() -> None:
+    wire = Wire()
+    wire.connection_made(asyncio.Transport())
+    wire.connection_lost(None)
+    assert not wire.usable
 
 
 @pytest.mark.parametrize("value", ["a\r\nx: y", "a\nb", "a\x00b"])

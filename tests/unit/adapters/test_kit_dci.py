@@ -45,7 +45,7 @@ def search_reply(request: Any, items: list[dict[str, Any]] | None = None, **head
 
 
 def client(server: object, **partner: object) -> DciClient:
-    http = server.dialler().http(server.url, Limits(timeout_s=2.0, attempts=1))
+    http = server.dialler().http(server.url, Limits(timeout_s=20.0, attempts=1))
     return DciClient(http, Partner(**{"sender_id": "us", "schema": "dci/crvs.json", **partner}))
 
 

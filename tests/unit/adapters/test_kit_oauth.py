@@ -19,7 +19,7 @@ class Clock:
 
 def credentials(server: object, clock: Clock, **more: object) -> tuple[Dialler, ClientCredentials]:
     dialler = server.dialler()
-    http = dialler.http(server.url, Limits(timeout_s=2.0, attempts=1))
+    http = dialler.http(server.url, Limits(timeout_s=20.0, attempts=1))
     return dialler, ClientCredentials(http, "/token", {"client_id": "c", "client_secret": "s&"}, clock=clock, **more)
 
 
