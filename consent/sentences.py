@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from .model import HANDED_OVER, Agreement, Grant, LegalBasis, Quota
-from .phrase import Phrase, english, phrase, wired
+from .phrase import Phrase, phrase, wired
 
 BASIS_WORDS = {
     "consent": "the person's consent",
@@ -116,7 +116,12 @@ def _joined(words: tuple[Phrase, ...]) -> Phrase:
 
 def _narrowed(basis: LegalBasis) -> Phrase:
     known: dict[str, object] = {"basis": Phrase(BASIS_WORDS[basis.kind])}
-    known["services"] = "; ".join(f"{service}: {_text(fields)}" for service, fields in sorted(basis.services.items()))
+    known["services"] = _joined(
+        tuple(
+            phrase("%(service)s: %(fields)s", service=service, fields=_listed(fields))
+            for service, fields in sorted(basis.services.items())
+        )
+    )
     if not basis.purposes:
         return phrase("On the basis of %(basis)s only: %(services)s.", **known)
     purposes = _listed(basis.purposes)
@@ -189,7 +194,3 @@ def _role(role: str) -> Phrase:
 
 def _listed(values: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(values))
-
-
-def _text(values: Iterable[str]) -> str:
-    return english(_listed(values))

@@ -54,6 +54,8 @@ class Catalogue:
         self._own = {offer.service.id: offer for offer in offers}
         self._offers = self._own
         self._registered = registered
+        self.titles = _titles(self._offers)
+        """Service id -> what people call it, of those that have a title."""
 
     def __iter__(self) -> Iterator[Offer]:
         return iter(self._offers.values())
@@ -61,6 +63,7 @@ class Catalogue:
     def put_registered(self, offers: Iterable[Offer]) -> None:
         """Let these be the offers of registered adapters from now on, all at once; the gateway's own go before."""
         self._offers = {offer.service.id: offer for offer in offers} | self._own
+        self.titles = _titles(self._offers)
 
     def offer(self, service: str) -> Offer:
         """The offer of this id.
@@ -72,3 +75,7 @@ class Catalogue:
         if found is None:
             raise UnknownService("no provider offers this service; GET /v1/catalogue lists what exists")
         return found
+
+
+def _titles(offers: Mapping[str, Offer]) -> Mapping[str, str]:
+    return {id_: offer.service.title for id_, offer in offers.items() if offer.service.title}

@@ -1,7 +1,7 @@
 """From a template and values to HTML."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -27,7 +27,24 @@ from .languages import LANGUAGES, NOW, Language
 
 TEMPLATES = Path(__file__).parent / "templates"
 COMPONENTS = "govuk_frontend_jinja"
-WORDS_OF = {"canary": "Trial share (canary)", "shadow": "Silent comparison (shadow)"}
+WORDS_OF = {
+    "canary": "Trial share (canary)",
+    "ess": "Employment support",
+    "shadow": "Silent comparison (shadow)",
+    "todo": "Still to do",
+    "rule_declared": "The description, the mapping and the settings are complete",
+    "rule_samples": "Each sample gives the record, or the error, that it names",
+    "rule_a_sample_fails": "A sample shows an answer that is refused",
+    "rule_a_sample_answers": "Each service has a sample that answers",
+    "rule_answer_read": "What the test endpoint answered could be read",
+    "rule_faults_named": "What goes wrong at your system is told apart: slow, down, refused",
+    "rule_endpoint_answers": "Your test endpoint answers",
+    "rule_answer_schema": "The shape of your answers is written down and checked",
+    "rule_fields_shown": "Each field stands in a sample",
+    "rule_each_service_fails": "Each service has a sample that fails",
+    "rule_readme": "A page explains the adapter (README.md)",
+    "rule_encrypted": "Your test endpoint is asked over an encrypted connection",
+}
 """Codes whose own word says nothing to most people: plain words, with the term in brackets for who looks it up."""
 FIELDS: Mapping[str, str] = json.loads((Path(__file__).parent / "fields.json").read_text("utf-8"))
 """What the fields of canonical records are called: id -> words, each a key of `words/`."""
@@ -46,16 +63,27 @@ class Unknown(Undefined):
         return StrictUndefined(hint, obj, name, exc)
 
 
+class Fixed(Environment):
+    """Templates and globals that stay as they are once a page was made: each macro that a template takes from another
+    compares the globals of both, which took a tenth of a page with the chained maps that allow for changes.
+    """
+
+    def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
+        """See `jinja2.Environment.make_globals`."""
+        return {**self.globals, **d} if d else self.globals
+
+
 @cache
 def environment(code: str) -> Environment:
     """The templates in one language."""
     language = LANGUAGES[code]
-    made = Environment(
+    made = Fixed(
         loader=ChoiceLoader([FileSystemLoader(TEMPLATES), PrefixLoader({COMPONENTS: PackageLoader(COMPONENTS)})]),
         autoescape=True,
         undefined=Unknown,
         trim_blocks=True,
         lstrip_blocks=True,
+        auto_reload=False,  # asks the disk about each template of each page
     )
     made.globals |= {"asset": address_of, "languages": list(LANGUAGES.values()), "language": language}
     made.globals |= {"undefined": Unknown(), "null": None}  # names that the components' own templates compare with

@@ -340,6 +340,7 @@ class Service:
     record_schema: str  # "canonical/contributions.v1.json"
     sensitivity: str  # personal | special | open
     immediate: bool = True  # False: answers by batch only
+    title: str = ""  # what people call it, in a few words: "Births and deaths"; empty: they read the id
     summary: str = ""
     dci_reg_type: str = ""  # how the DCI edge names it
     answer_schema: str = ""  # "agency/hmrc/paye.json", or "./own.json": their shape; empty when adapter.py checks it

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -16,7 +15,7 @@ from ..edges.v1 import audit, audit_agreements
 from ..wiring import Services
 from .exchanges import as_api, outcomes_offered
 from .forms import posted, shaped
-from .names import names_of
+from .names import by_id, names_of
 from .page import A_PAGE, page
 from .reason import reading
 
@@ -34,10 +33,10 @@ async def listed(request: Request) -> Response:
     query = {name: value for name, value in request.query_params.items() if value and name in known}
     wanted: dict[str, object] = {"limit": A_PAGE, **query}
     found = await audit.get_events(shaped(audit.EventsIn, wanted), reviewer, read)
-    older = f"?{urlencode(query | {'before': found['next']})}" if found["next"] else ""
     named = [{"value": code, "text": pages.said(text)} for code, text in sorted(KINDS.items())]
     kinds = [{"value": "", "text": ""}, *named]
-    values: dict[str, Any] = {"events": found["events"], "older": older, "query": query, "kinds": kinds, "said": KINDS}
+    values: dict[str, Any] = {"events": found["events"], "query": query, "kinds": kinds, "said": KINDS}
+    values |= {"older": found["next"], "newer": found["previous"]}
     values["names"] = await names_of(read.here, who, found)
     return page(request, who, "console/events.html", **values)
 
@@ -46,7 +45,7 @@ async def listed(request: Request) -> Response:
 async def ask_person(request: Request) -> Response:
     """Which person? The number goes into a form's body and never into an address."""
     who, _, read = await reading(request)
-    return page(request, who, "console/person.html", **_form(read.here), exchanges=None, fault="", older="")
+    return page(request, who, "console/person.html", **_form(read.here), exchanges=None, fault="")
 
 
 @router.post("/person")
@@ -55,10 +54,10 @@ async def find_person(request: Request) -> Response:
     who, reviewer, read = await reading(request)
     form = await posted(request, who.csrf)
     wanted = {"type": form.get("type", ""), "value": form.get("value", "").strip()}
-    query = {name: form[name] for name in (*NARROWING, "before") if form.get(name)}
-    values: dict[str, Any] = _form(read.here, query) | {"exchanges": None, "older": ""}
+    query = {name: form[name] for name in (*NARROWING, "before", "after") if form.get(name)}
+    values: dict[str, Any] = _form(read.here, query) | {"exchanges": None}
     try:
-        filters = as_api(query, read.here.profile.zone)
+        filters = as_api(await by_id(read.here, query), read.here.profile.zone)
         body = shaped(audit.PersonWantedIn, {"subject": {"identifiers": [wanted]}} | filters)
         found = await audit.post_search(body, reviewer, read)
     except ProblemError as error:
@@ -66,7 +65,8 @@ async def find_person(request: Request) -> Response:
     values |= {
         "exchanges": found["exchanges"],
         "names": await names_of(read.here, who),
-        "older": found["next"] or "",
+        "older": found["next"],
+        "newer": found["previous"],
         "wanted": wanted,
     }
     return page(request, who, "console/person.html", fault="", **values)
@@ -82,7 +82,7 @@ async def find_consents(request: Request) -> Response:
         body = shaped(audit_agreements.PersonIn, {"subject": {"identifiers": [wanted]}})
         found = await audit_agreements.post_consents_search(body, reviewer, read)
     except ProblemError as error:
-        values: dict[str, Any] = _form(read.here) | {"exchanges": None, "older": "", "fault": error.detail}
+        values: dict[str, Any] = _form(read.here) | {"exchanges": None, "fault": error.detail}
         return page(request, who, "console/person.html", status=400, **values)
     return page(request, who, "console/consents.html", found=found["consents"], names=await names_of(read.here, who))
 
@@ -91,7 +91,7 @@ def _form(here: Services, query: Mapping[str, str] = EMPTY) -> dict[str, Any]:
     """`query`: what the search was narrowed to."""
     wanted = {"type": here.profile.person_key, "value": ""}
     shown: dict[str, Any] = {"names": {}, "types": numbers(here), "wanted": wanted, "outcomes": outcomes_offered()}
-    return shown | {"query": {name: value for name, value in query.items() if name != "before"}}
+    return shown | {"query": {name: value for name, value in query.items() if name not in {"before", "after"}}}
 
 
 def numbers(here: Services) -> list[dict[str, str]]:

@@ -21,12 +21,11 @@ from ..people.errors import PeopleError
 from ..people.signin import local
 from ..wiring import Services
 from .forms import posted, shaped
-from .names import names_of
+from .names import by_id, names_of
 from .page import A_PAGE, done, officer_of, page
 from .reason import is_reason, keep, looking, reading, stated
 
 FILTERS = ("consumer", "provider", "service", "purpose", "agreement", "outcome", "case", "officer")
-NAMED = ("consumer", "provider", "purpose")
 PRESETS = ("Routine review", "A person asked", "A finding", "An agency asked")
 
 router = APIRouter(prefix="/console", include_in_schema=False)
@@ -76,7 +75,7 @@ async def listed(request: Request) -> Response:
     """Exchanges, newest first; the filters stand in the address."""
     who, reviewer, read = await reading(request)
     names = await names_of(read.here, who)
-    query = _by_id({name: value for name, value in request.query_params.items() if value}, names)
+    query = await by_id(read.here, {name: value for name, value in request.query_params.items() if value})
     shown: dict[str, Any] = {"filters": FILTERS, "query": query, "outcomes": outcomes_offered(), "reason": read.reason}
     kept: Any = await audit_queries.get_queries(reviewer, read.here)
     shown["kept"] = [each | {"address": f"?{urlencode(each['filters'])}"} for each in kept["queries"]]
@@ -86,19 +85,10 @@ async def listed(request: Request) -> Response:
         wanted = audit.WantedIn.model_validate(as_api(query, read.here.profile.zone), strict=False)
     except ValidationError as error:
         faults = sorted({str(each["loc"][0]) for each in error.errors() if each["loc"]})
-        return page(request, who, "console/exchanges.html", status=400, faults=faults, exchanges=[], older="", **shown)
+        return page(request, who, "console/exchanges.html", status=400, faults=faults, exchanges=[], **shown)
     found: Mapping[str, Any] = await audit.get_exchanges(wanted, reviewer, read)
-    older = f"?{urlencode(query | {'before': found['next']})}" if found["next"] else ""
-    return page(request, who, "console/exchanges.html", faults=[], exchanges=found["exchanges"], older=older, **shown)
-
-
-def _by_id(query: Mapping[str, str], names: Mapping[str, str]) -> dict[str, str]:
-    """The search with the id where somebody typed the name of a system, a member or a purpose."""
-    typed = {name: query[name] for name in NAMED if name in query}
-    if not typed:
-        return dict(query)
-    ids = {name.casefold(): id_ for id_, name in names.items() if id_ not in pages.FIELDS}
-    return dict(query) | {name: ids.get(text.casefold(), text) for name, text in typed.items()}
+    shown |= {"exchanges": found["exchanges"], "older": found["next"], "newer": found["previous"]}
+    return page(request, who, "console/exchanges.html", faults=[], **shown)
 
 
 @router.get("/exchanges/offers")
@@ -125,7 +115,10 @@ async def _offered(here: Services) -> dict[str, list[dict[str, str]]]:
         {"value": key.kid, "text": each.name} for each in known.systems.values() for key in known.keys.get(each.id, ())
     ]
     purposes = [{"value": code, "text": pages.said(name)} for code, name in here.profile.purposes.items()]
-    services = [{"value": each.service.id, "text": pages.said(each.service.summary)} for each in here.catalogue]
+    services = [
+        {"value": each.service.id, "text": pages.said(each.service.title or each.service.summary)}
+        for each in here.catalogue
+    ]
     return {"system": systems, "purpose": purposes, "service": services, "agreement": agreements, "key": keys}
 
 
@@ -141,7 +134,7 @@ def as_api(query: Mapping[str, str], zone: tzinfo) -> dict[str, object]:
     A day of the form's date fields is the whole day by the country's clocks, a time the whole minute.
     """
     named: dict[str, object] = {"limit": A_PAGE}
-    named |= {name: value for name, value in query.items() if name in {*FILTERS, "before", "system"}}
+    named |= {name: value for name, value in query.items() if name in {*FILTERS, "before", "after", "system"}}
     for name, whole_day, end in (("since", "00:00", "00"), ("until", "23:59", "59.999999")):
         day, time = query.get(name, ""), query.get(f"{name}_time", "")
         named |= {name: _at(f"{day}T{time or whole_day}:{end}", zone)} if day or time else {}

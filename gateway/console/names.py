@@ -29,7 +29,27 @@ async def names_of(here: Services, who: SignedIn, shown: object = ()) -> Mapping
     itself = dict.fromkeys((ours, member_of(ours), "gateway"), "the gateway") | {
         officers.SHELL: "the gateway's own host"
     }
-    return {**pages.FIELDS, **here.profile.purposes, **itself, **people, **known.names}
+    return {**pages.FIELDS, **here.profile.purposes, **here.catalogue.titles, **itself, **people, **known.names}
+
+
+async def by_id(here: Services, query: Mapping[str, str]) -> dict[str, str]:
+    """A search with the id where somebody typed what a system, a purpose or a service is called.
+
+    Each is looked for among its own kind, in English and as the page shows it: a member may call its system like
+    somebody else's purpose.
+    """
+    known = await here.trust.register()
+    systems = {each.id: each.name for each in known.systems.values()}
+    kinds: dict[str, Mapping[str, str]] = dict.fromkeys(("consumer", "provider", "system"), systems)
+    kinds |= {"purpose": here.profile.purposes, "service": {**known.names, **here.catalogue.titles}}
+    return dict(query) | {name: _id_of(query[name], kinds[name]) for name in kinds.keys() & query.keys()}
+
+
+def _id_of(typed: str, names: Mapping[str, str]) -> str:
+    wanted = typed.casefold()
+    if typed in names:
+        return typed
+    return next((id_ for id_, name in names.items() if wanted in {name.casefold(), pages.said(name).casefold()}), typed)
 
 
 async def _officers(here: Services, who: SignedIn, ids: Collection[str]) -> Mapping[str, str]:

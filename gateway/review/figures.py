@@ -32,7 +32,7 @@ class Figures:
         exchanges: line -> how many.
         people: line -> outcome -> about how many people, each counted as often as asked.
         fields: line -> names of fields that were released.
-        days: agreement -> day -> exchanges.
+        days: agreement -> day by the clocks of the period -> exchanges.
     """
 
     exchanges: Counter[Line] = field(default_factory=Counter)
@@ -60,7 +60,7 @@ def figures(connection: Connection, since: datetime, until: datetime, *, system:
         found.people[line].update(_outcomes(facts))
         released = facts.get("released")
         found.fields[line].update(map(str, released) if isinstance(released, list) else ())
-        found.days[line.agreement][entry.at.date().isoformat()] += 1
+        found.days[line.agreement][entry.at.astimezone(since.tzinfo).date().isoformat()] += 1
     return found
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, insert, or_, select, update
+from sqlalchemy import Row, asc, desc, insert, literal, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from audit import Log
@@ -80,18 +80,23 @@ async def known(connection: AsyncConnection, ids: Collection[str]) -> set[str]:
 
 
 async def listed(
-    connection: AsyncConnection, *, state: str = "", rule: str = "", after: str = "", most: int = 100
+    connection: AsyncConnection, *, state: str = "", rule: str = "", after: str = "", before: str = "", most: int = 100
 ) -> list[Finding]:
-    """Findings, the newest first, after the one of an id; of a state or a rule if named. Raises NothingFound."""
+    """Findings, the newest first, after the one of an id or, going back, the nearest before it.
+
+    Of a state or a rule if named. Raises NothingFound.
+    """
     table = tables.finding.c
-    query = select(tables.finding).order_by(table.opened_at.desc(), table.id.desc()).limit(most)
-    if after:
-        last = await read(connection, after)
-        same = and_(table.opened_at == last.opened_at, table.id < last.id)
-        query = query.where(or_(table.opened_at < last.opened_at, same))
+    place, order = tuple_(table.opened_at, table.id), asc if before else desc
+    query = select(tables.finding).order_by(order(table.opened_at), order(table.id)).limit(most)
+    if after or before:
+        edge = await read(connection, before or after)
+        there = tuple_(literal(edge.opened_at, table.opened_at.type), edge.id)
+        query = query.where(place > there if before else place < there)
     query = query.where(table.state == state) if state else query
     query = query.where(table.rule == rule) if rule else query
-    return [_read(row) for row in await connection.execute(query)]
+    found = [_read(row) for row in await connection.execute(query)]
+    return found[::-1] if before else found
 
 
 async def read(connection: AsyncConnection, id_: str, *, lock: bool = False) -> Finding:

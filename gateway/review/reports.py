@@ -7,7 +7,7 @@ import csv
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time, timedelta, tzinfo
 from importlib import import_module
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -58,14 +58,22 @@ class Report:
     rows: Making
 
 
-async def made(connection: AsyncConnection, name: str, since: datetime, until: datetime) -> Sheet:
-    """A report of a period, `until` excluded. Raises NothingFound: there is no such report."""
+async def made(connection: AsyncConnection, name: str, since: datetime, until: datetime, zone: tzinfo) -> Sheet:
+    """A report of a period, `until` excluded; its days are those of a zone. Raises NothingFound: no such report."""
     report = REPORTS.get(name)
     if report is None:
         raise NothingFound("report")
+    since, until = since.astimezone(zone), until.astimezone(zone)
     counted = await connection.run_sync(figures, since, until)
     rows = report.rows(counted, await list_agreements(connection))
-    return Sheet(report.title, f"{since:%Y-%m-%d} to {until:%Y-%m-%d}", report.head, rows)
+    return Sheet(report.title, _period(since, until), report.head, rows)
+
+
+def _period(since: datetime, until: datetime) -> str:
+    """`2026-11-01 to 2026-11-30`: both days belong to it; with the hours where a period is none of whole days."""
+    if {since.time(), until.time()} == {time()}:
+        return f"{since:%Y-%m-%d} to {until - timedelta(days=1):%Y-%m-%d}"
+    return f"{since:%Y-%m-%d %H:%M} to {until:%Y-%m-%d %H:%M}"
 
 
 def _processing(found: Figures, recorded: Sequence[RecordedAgreement]) -> list[list[str]]:

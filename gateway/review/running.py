@@ -24,8 +24,9 @@ async def review_now(here: "Services", now: datetime) -> None:
         LogUnavailable, DatabaseBusy, SQLAlchemyError, OSError: nothing is lost; the next turn goes on.
     """
     folder = here.settings.data_dir / report_files.FOLDER
-    await schedules.make_due(here.db, here.log, folder, now, sign=here.trust.sign_compact)
-    await statements.issue_due(here.db, here.log, here.trust.sign_compact, now)
+    zone = here.profile.zone
+    await schedules.make_due(here.db, here.log, folder, now, sign=here.trust.sign_compact, zone=zone)
+    await statements.issue_due(here.db, here.log, here.trust.sign_compact, now, zone)
     async with here.db.write() as connection:
         last = await marked(connection, LOOKED)
         if last and now - last < EVERY:

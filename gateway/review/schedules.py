@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
 from sqlalchemy import delete, insert, select, update
@@ -33,9 +33,9 @@ class Schedule:
     next_at: datetime
 
 
-def period_before(every: str, at: datetime) -> tuple[datetime, datetime]:
-    """The last whole period before a moment: days, weeks from Monday, or months of UTC."""
-    midnight = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+def period_before(every: str, at: datetime, zone: tzinfo) -> tuple[datetime, datetime]:
+    """The last whole period before a moment: days, weeks from Monday, or months, by the clocks of a zone."""
+    midnight = at.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
     if every == "day":
         return midnight - timedelta(days=1), midnight
     if every == "week":
@@ -45,19 +45,21 @@ def period_before(every: str, at: datetime) -> tuple[datetime, datetime]:
     return (first - timedelta(days=1)).replace(day=1), first
 
 
-def next_end(every: str, at: datetime) -> datetime:
+def next_end(every: str, at: datetime, zone: tzinfo) -> datetime:
     """When the period that a moment lies in is over."""
     longest = {"day": 1, "week": 7, "month": 31}[every]
-    return period_before(every, period_before(every, at)[1] + timedelta(days=longest))[1]
+    return period_before(every, period_before(every, at, zone)[1] + timedelta(days=longest), zone)[1]
 
 
-async def plan(connection: AsyncConnection, log: Log, report: str, every: str, *, by: str, now: datetime) -> Schedule:
-    """Plan a report. Raises NothingFound, ReviewRefused: the same is planned already."""
+async def plan(
+    connection: AsyncConnection, log: Log, report: str, every: str, *, by: str, now: datetime, zone: tzinfo
+) -> Schedule:
+    """Plan a report of periods by the clocks of a zone. Raises NothingFound, ReviewRefused: it is planned already."""
     if report not in REPORTS or every not in PERIODS:
         raise NothingFound("report or period")
     if any((each.report, each.every) == (report, every) for each in await planned(connection)):
         raise ReviewRefused("This report is planned already.")
-    schedule = Schedule(str(new_id(now)), report, every, by, next_end(every, now))
+    schedule = Schedule(str(new_id(now)), report, every, by, next_end(every, now, zone))
     values = {name: getattr(schedule, name) for name in Schedule.__slots__}
     await connection.execute(insert(tables.schedule).values(values))
     await noted(connection, log, "report.planned", now, {"by": by, "report": report, "every": every})
@@ -79,20 +81,22 @@ async def planned(connection: AsyncConnection) -> Sequence[Schedule]:
     return [Schedule(**row._mapping) for row in rows]
 
 
-async def make_due(db: Database, log: Log, folder: Path, now: datetime, *, sign: Sign) -> list[Path]:
+async def make_due(db: Database, log: Log, folder: Path, now: datetime, *, sign: Sign, zone: tzinfo) -> list[Path]:
     """Make the reports whose period is over; gives the files. One that was missed is made for the last period."""
     async with db.read() as connection:
         due = [each for each in await planned(connection) if each.next_at <= now]
     files: list[Path] = []
     for each in due:
-        since, until = period_before(each.every, now)
+        since, until = period_before(each.every, now, zone)
         async with db.read() as connection:
-            sheet = await made(connection, each.report, since, until)
+            sheet = await made(connection, each.report, since, until, zone)
         name = stem(each.report, since, until)
         files += await written(db, log, folder, name, sheet, by=each.made_by, now=now, sign=sign)
         async with db.write() as connection:
             here = tables.schedule.c.id == each.id
-            await connection.execute(update(tables.schedule).where(here).values(next_at=next_end(each.every, now)))
+            await connection.execute(
+                update(tables.schedule).where(here).values(next_at=next_end(each.every, now, zone))
+            )
     return files
 
 

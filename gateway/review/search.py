@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, select, tuple_
+from sqlalchemy import Connection, Select, asc, desc, select, tuple_
 
 from audit import Entry, Found, Log, NotInLog, Wanted
 from audit.entry import INTENT, OUTCOME
@@ -72,8 +72,8 @@ def exchanges(connection: Connection, filters: Filters) -> list[Exchange]:
     found = {each.place: each for each in _of_either_side(connection, filters, wanted)}
     if filters.person_ref:
         found |= {each.place: each for each in _in_batches(connection, filters, wanted)}
-    page = sorted(found.values(), key=wanted.order, reverse=True)[: filters.window.limit]
-    return _whole(connection, page)
+    lines = sorted(found.values(), key=wanted.order, reverse=True)
+    return _whole(connection, lines[-wanted.limit :] if wanted.after else lines[: wanted.limit])
 
 
 def one_exchange(connection: Connection, exchange_id: str) -> Exchange:
@@ -130,11 +130,12 @@ def events(connection: Connection, window: Wanted, *, by: str = "", kind: str = 
     page = replace(window, kind=kind or None, limit=AT_ONCE if by else window.limit)
     while len(found) < window.limit and (lines := _other(connection, page)):
         bodies = _entries(connection, [each.entry_id for each in lines])
-        found += [
+        told = [
             (each, bodies[each.entry_id]) for each in lines if not by or bodies[each.entry_id].facts.get("by") == by
         ]
-        page = replace(page, before=lines[-1].place)
-    return found[: window.limit]
+        found = told + found if window.after else found + told
+        page = replace(page, after=lines[0].place) if window.after else replace(page, before=lines[-1].place)
+    return found[-window.limit :] if window.after else found[: window.limit]
 
 
 def _other(connection: Connection, page: Wanted) -> list[Found]:
@@ -153,10 +154,15 @@ def _listed(connection: Connection, query: Select[Any], page: Wanted) -> list[Fo
         query = query.where(table.ts >= microseconds(page.since))
     if page.until:
         query = query.where(table.ts < microseconds(page.until))
-    if page.before:
-        query = query.where(tuple_(table.log_id, table.seq) < tuple_(*page.before))
-    rows = connection.execute(query.order_by(table.log_id.desc(), table.seq.desc()).limit(page.limit))
-    return [Found(row.log_id, row.seq, UUID(bytes=bytes(row.entry_id)), time_of(row.ts), row.kind, {}) for row in rows]
+    place = tuple_(table.log_id, table.seq)
+    if page.after:
+        query = query.where(place > tuple_(*page.after))
+    elif page.before:
+        query = query.where(place < tuple_(*page.before))
+    order = asc if page.after else desc
+    rows = connection.execute(query.order_by(order(table.log_id), order(table.seq)).limit(page.limit))
+    found = [Found(row.log_id, row.seq, UUID(bytes=bytes(row.entry_id)), time_of(row.ts), row.kind, {}) for row in rows]
+    return found[::-1] if page.after else found
 
 
 def _of_either_side(connection: Connection, filters: Filters, wanted: Wanted) -> Iterable[Found]:

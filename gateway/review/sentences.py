@@ -23,6 +23,22 @@ VERBS = {
 NOT_ASKED = frozenset({"refused_by_rules", "no_link", "unknown"})
 """Outcomes of which nobody can say that the source was asked."""
 
+OTHERWISE = "*"
+HANDED = {
+    "": "It was handed to %(provider)s, which said nothing.",
+    "ack": "It was handed to %(provider)s, which confirmed that it has it.",
+    "rcvd": "It was handed to %(provider)s, which confirmed that it has it.",
+    "succ": "It was handed to %(provider)s, which confirmed that it has it.",
+    OTHERWISE: "It was handed to %(provider)s, which answered with its own code %(code)s.",
+}
+WAS_ASKED = {
+    "": "%(provider)s was asked.",
+    "ok": "%(provider)s was asked and answered.",
+    "succ": "%(provider)s was asked and answered.",
+    OTHERWISE: "%(provider)s was asked and answered with its own code %(code)s.",
+}
+"""What the source said, in words: codes of DCI (G2P Connect) by their meaning, others as codes of the source's own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -122,12 +138,10 @@ def _source(facts: Mapping[str, object]) -> Phrase:
     if outcome in NOT_ASKED and not facts.get("source_code"):
         text = "%(provider)s was not asked." if outcome != "unknown" else "Whether %(provider)s was asked is not known."
         return phrase(text, provider=provider)
-    if facts.get("action") in VERBS:
-        said = facts.get("source_code") or Phrase("nothing")
-        return phrase("It was handed to %(provider)s, which said %(code)s.", provider=provider, code=said)
-    if code := facts.get("source_code"):
-        return phrase("%(provider)s was asked and said %(code)s.", provider=provider, code=code)
-    return phrase("%(provider)s was asked.", provider=provider)
+    code = str(facts.get("source_code") or "")
+    told = HANDED if facts.get("action") in VERBS else WAS_ASKED
+    text = told.get(code.casefold(), told[OTHERWISE])
+    return phrase(text, provider=provider, code=code) if "%(code)s" in text else phrase(text, provider=provider)
 
 
 def _ended(facts: Mapping[str, object]) -> Phrase:

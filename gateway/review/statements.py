@@ -7,7 +7,7 @@ any person is in it.
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
@@ -50,36 +50,37 @@ class Statement:
     changed_at: datetime
 
 
-def month_before(now: datetime) -> str:
-    """`2026-10` for any moment of November 2026."""
-    return f"{now.astimezone(UTC).replace(day=1) - timedelta(days=1):%Y-%m}"
+def month_before(now: datetime, zone: tzinfo) -> str:
+    """`2026-10` for any moment of November 2026, by the clocks of a zone."""
+    return f"{now.astimezone(zone).replace(day=1) - timedelta(days=1):%Y-%m}"
 
 
-def bounds(month: str) -> tuple[datetime, datetime]:
-    """The month's first moment, and the next month's, in UTC. Raises ReviewRefused: no month."""
+def bounds(month: str, zone: tzinfo) -> tuple[datetime, datetime]:
+    """The month's first moment, and the next month's, by the clocks of a zone. Raises ReviewRefused: no month."""
     try:
-        first = datetime.strptime(month, "%Y-%m").replace(tzinfo=UTC)
+        first = datetime.strptime(month, "%Y-%m").replace(tzinfo=zone)
     except ValueError:
         raise ReviewRefused("A month is YYYY-MM.") from None
     return first, (first + timedelta(days=31)).replace(day=1)
 
 
-async def issue_due(db: Database, log: Log, sign: Sign, now: datetime) -> int:
+async def issue_due(db: Database, log: Log, sign: Sign, now: datetime, zone: tzinfo) -> int:
     """Issue the last month's statements, once; gives how many."""
-    month = month_before(now)
+    month = month_before(now, zone)
+    over = bounds(month, zone)[1]
     async with db.read() as connection:
         last = await marked(connection, MARK)
-    if last and last >= bounds(month)[1]:
+    if last and last >= over:
         return 0
-    count = await issue(db, log, sign, month, by="gateway", now=now)
+    count = await issue(db, log, sign, month, by="gateway", now=now, zone=zone)
     async with db.write() as connection:
-        await mark(connection, MARK, bounds(month)[1])
+        await mark(connection, MARK, over)
     return count
 
 
-async def issue(db: Database, log: Log, sign: Sign, month: str, *, by: str, now: datetime) -> int:
+async def issue(db: Database, log: Log, sign: Sign, month: str, *, by: str, now: datetime, zone: tzinfo) -> int:
     """Issue a month's statements for the systems that have none yet. Raises ReviewRefused: it is not over."""
-    since, until = bounds(month)
+    since, until = bounds(month, zone)
     if now < until:
         raise ReviewRefused("The month is not over.")
     checkpoint = Checkpoint.from_text((await log.checkpoint(max_age=1.0)).decode().partition("\n\n")[0] + "\n")
@@ -90,7 +91,7 @@ async def issue(db: Database, log: Log, sign: Sign, month: str, *, by: str, now:
         kept = await connection.run_sync(_issued, month)
         new = [each for each in systems if each not in kept]
         for system in new:
-            content = canonical(_document(system, month, counted, head))
+            content = canonical(_document(system, (month, since, until), counted, head))
             await connection.execute(insert(tables.statement).values(_row(system, month, content, sign, now)))
         if new:
             await noted(connection, log, "statement.issued", now, {"by": by, "month": month, "systems": new})
@@ -167,7 +168,12 @@ def shown(kept: Statement) -> dict[str, object]:
     return summary(kept) | {"statement": json.loads(kept.document)} | signatures
 
 
-def _document(system: str, month: str, counted: Figures, head: dict[str, object]) -> dict[str, object]:
+def _document(
+    system: str, period: tuple[str, datetime, datetime], counted: Figures, head: dict[str, object]
+) -> dict[str, object]:
+    """`since` and `until` (excluded) say by whose clocks the month is one: who compares counts the same exchanges."""
+    month, since, until = period
+    named = {"system": system, "month": month, "since": since.isoformat(), "until": until.isoformat()}
     calls = [
         {
             "consumer": line.consumer,
@@ -181,7 +187,7 @@ def _document(system: str, month: str, counted: Figures, head: dict[str, object]
         for line in sorted(counted.exchanges)
         if system in {line.consumer, line.provider}
     ]
-    return {"format": FORMAT, "system": system, "month": month, "log": head, "calls": calls}
+    return {"format": FORMAT} | named | {"log": head, "calls": calls}
 
 
 def _row(system: str, month: str, content: bytes, sign: Sign, now: datetime) -> dict[str, object]:

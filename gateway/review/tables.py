@@ -4,7 +4,7 @@
 of the log commit to it with the salt beside it.
 """
 
-from sqlalchemy import JSON, Column, ForeignKey, Integer, MetaData, Table, Text
+from sqlalchemy import JSON, Column, ForeignKey, Index, Integer, MetaData, Table, Text
 
 from ..people.tables import Moment
 
@@ -25,6 +25,7 @@ finding = Table(
     Column("four_eyes", Integer, nullable=False),  # 1: signed off by another than who had it
     Column("opened_at", Moment, nullable=False),
     Column("changed_at", Moment, nullable=False),
+    Index("review_finding_state", "state", "opened_at", "id"),  # a page of the list
 )
 
 comment = Table(

@@ -30,6 +30,7 @@ class Snapshot:
         keys: those that check signatures, by the id of the member or system.
         enc_keys: those to encrypt to their owner with, by its id.
         until: when a key ends by itself, and the next snapshot is due.
+        names: what members, systems, and what systems take are called, by id: made once, for pages read it each time.
     """
 
     generation: int = -1
@@ -39,13 +40,7 @@ class Snapshot:
     keys: Mapping[str, tuple[Key, ...]] = field(default_factory=dict)
     enc_keys: Mapping[str, tuple[Key, ...]] = field(default_factory=dict)
     until: datetime | None = None
-
-    @property
-    def names(self) -> Mapping[str, str]:
-        """What members, systems, and what systems take are called: id -> name."""
-        taken = {f"{each.dci_id}/{one.name}": one.words for each in self.systems.values() for one in each.services}
-        members = {each.id: each.name for each in self.members.values()}
-        return {**taken, **members, **{each.id: each.name for each in self.systems.values()}}
+    names: Mapping[str, str] = field(default_factory=dict)
 
     def offered(self, service: str) -> tuple[System, Offered] | None:
         """Who takes deliveries for `LK.GOV.WBB.SRIS/enrolment`, and where; None if nobody in force does."""
@@ -105,4 +100,11 @@ async def _read(connection: AsyncConnection, generation: int, now: datetime) -> 
         if each.state == "active" and members[each.member_id].state == "active"
     }
     held = await held_keys.every(connection, now)
-    return Snapshot(generation, callers, systems, members, held.keys["sig"], held.keys["enc"], held.until)
+    names = _named(members, systems)
+    return Snapshot(generation, callers, systems, members, held.keys["sig"], held.keys["enc"], held.until, names)
+
+
+def _named(members: Mapping[str, Member], systems: Mapping[str, System]) -> Mapping[str, str]:
+    taken = {f"{each.dci_id}/{one.name}": one.words for each in systems.values() for one in each.services}
+    called = {each.id: each.name for each in members.values()} | {each.id: each.name for each in systems.values()}
+    return taken | called

@@ -5,10 +5,12 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
+from browser import fit
 from browser.desks import NAUGHTY, Desk, counsel_desk
 from browser.visitor import Visitor, World
 
 OFFICE, OTHER = "counsellor-lk-11", "counsellor-lk-21"
+HEADS = ("GN division", "Telephone", "What to verify, and why", "Outreach")
 
 
 @pytest.fixture
@@ -22,6 +24,36 @@ def desk(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Des
 
 def shown(visitor: Visitor) -> str:
     return visitor.page.locator("main").inner_text()
+
+
+def corrected(visitor: Visitor, desk: Desk, address: str) -> None:
+    """The finding at this address was wrong: another one says what is right."""
+    visitor.go(address, desk.url)
+    visitor.page.locator("summary", has_text="Correct this finding").click()
+    visitor.page.get_by_role("group", name="Pension").get_by_label("Not found").check()
+    visitor.looked_at("counsel-person-correcting")
+    visitor.page.get_by_role("button", name="Save and send").click()
+    assert "Corrected" in shown(visitor)
+    visitor.go(address, desk.url)
+    visitor.page.locator("summary", has_text="What was found before").click()
+    assert shown(visitor).count("Pension\tNot found") == 1
+    assert shown(visitor).count("Pension\tWorking") == 1
+    visitor.looked_at("counsel-person-corrected")
+    visitor.page.go_back()
+
+
+def test_the_whole_queue_is_seen_on_a_telephone(scripted: Visitor, desk: Desk) -> None:
+    desk.sign_in(scripted, OFFICE)
+    scripted.page.set_viewport_size(fit.NARROW)
+    parts = scripted.page.locator("tbody td, tbody th").all()
+    assert len(parts) >= 5
+    for each in parts:
+        box = each.bounding_box()
+        assert box is not None
+        assert box["x"] + box["width"] <= fit.NARROW["width"]
+    assert scripted.page.locator("tbody a[href^='tel:']").first.is_visible()
+    assert [each for each in HEADS if each not in scripted.page.locator("tbody tr").first.aria_snapshot()] == []
+    scripted.looked_at("counsel-people-narrow")
 
 
 def test_from_the_queue_to_a_finding_that_employment_support_has(either: Visitor, desk: Desk) -> None:
@@ -44,6 +76,10 @@ def test_from_the_queue_to_a_finding_that_employment_support_has(either: Visitor
     either.page.reload()
     either.page.locator("strong", has_text="Employment support has it").wait_for()
     either.looked_at("counsel-people-found")
+    corrected(either, desk, address)
+    either.page.get_by_role("button", name="Next person").click()
+    assert either.page.url.partition("?")[0] != f"{desk.url}{address}"
+    assert either.page.get_by_label("Outreach officer").is_checked()
     either.page.get_by_role("button", name="Sign out").click()
     desk.sign_in(either, OTHER)
     assert "Nobody waits in this office." in shown(either)

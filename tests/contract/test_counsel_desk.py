@@ -33,14 +33,21 @@ WHOLE = {
 }
 
 
-def client(office: str, member_id: str, verify: tuple[str, ...] = ("tax", "pension")) -> Client:
+EVIDENCE = [
+    {"service": "tax.employment", "exchange_id": "01a19656-4e68-7ed3-86f9-51688cd1e12a", "as_of": None},
+    {"service": "pension.contributions", "exchange_id": "01a19656-4e68-7ed3-86f9-51688cd1e12b", "as_of": "2026-07-31"},
+]
+
+
+def client(office: str, member_id: str, verify: tuple[str, ...] = ("tax", "pension"), gn: str = "03005") -> Client:
     names = [{"language": "tam", "script": "Taml", "value": f"<script>{member_id}</script>"}]
     record = {
         "member_id": member_id,
         "person": {"names": names, "phone": "+94791234567"},
-        "location": {"gn_division": f"{office}03005"},
+        "location": {"gn_division": f"{office}{gn}"},
         "readiness": "needs_training",
         "verify": list(verify),
+        "evidence": EVIDENCE,
     }
     return Client(office, member_id, "199012304567", record)
 
@@ -83,6 +90,15 @@ class Desk:
     async def post(self, path: str, **form: str) -> httpx.Response:
         token = re.search(r'name="csrf" value="(\w+)"', (await self.page()).text)
         return await self.http.post(path, data={"csrf": token[1] if token else "", **form})
+
+    def add(self, *people: Client) -> None:
+        with self.book.transaction():
+            for each in people:
+                self.book.add(each)
+
+    def listed(self, page: str) -> list[str]:
+        """The member ids of a page, from the top."""
+        return list(dict.fromkeys(re.findall(r"regular\">(SR[0-9]+)<", page)))
 
     def number(self, office: str) -> int:
         """The address number of the office's person to verify."""
@@ -133,8 +149,60 @@ async def test_an_office_sees_its_own_people_to_verify_and_nobody_elses(desk: De
 
 async def test_a_person_to_verify_is_a_tap_away_on_a_telephone(desk: Desk) -> None:
     await desk.sign_in("LK-11")
-    number = re.findall(r'href="(/counsel/people/[0-9]+)"', (await desk.page()).text)[0]
-    assert 'href="tel:+94791234567"' in (await desk.page(number)).text
+    queue = (await desk.page()).text
+    number = re.findall(r'href="(/counsel/people/[0-9]+)"', queue)[0]
+    for page in (queue, (await desk.page(number)).text):
+        assert 'href="tel:+94791234567"' in page
+
+
+async def test_the_queue_says_where_a_person_lives_and_why_the_registers_left_the_question_open(desk: Desk) -> None:
+    await desk.sign_in("LK-11")
+    person = f"/counsel/people/{desk.number('LK-11')}"
+    for page in ("/counsel/people", person):
+        text = (await desk.page(page)).text
+        assert "Sammanthranapura, Colombo" in text
+        assert "Tax: it gave no answer that settles it." in text
+        assert "Pension: its answer, which goes up to 31 July 2026, does not settle it." in text
+    sinhala = (await desk.page(f"{person}?lang=si")).text
+    assert "සම්මන්ත්‍රණපුර" in sinhala
+    assert "settle" not in sinhala
+    assert "කොළඹ" in (await desk.page()).text
+
+
+async def test_people_are_counted_and_looked_at_place_by_place(desk: Desk) -> None:
+    desk.add(client("LK-11", "SR000000103", gn="09005"), client("LK-11", "SR000000100", gn="09010"))
+    await desk.sign_in("LK-11")
+    page = (await desk.page()).text
+    assert "3 people wait" in page
+    assert desk.listed(page) == ["SR000000101", "SR000000103", "SR000000100"]
+    assert re.search(r'<option value="LK-1109">[^<]+ \(2\)</option>', page)
+    page = (await desk.page("/counsel/people?place=LK-1109")).text
+    assert desk.listed(page) == ["SR000000103", "SR000000100"]
+    assert "2 people wait (3 in the whole office)" in page
+    nowhere = await desk.page("/counsel/people?place=%22%3E%3Cscript%3E")
+    assert "Nobody waits at this place." in nowhere.text
+    assert '"><script>' not in nowhere.text
+
+
+async def test_after_a_finding_the_next_person_of_the_place_is_a_click_away_and_the_role_is_remembered(
+    desk: Desk,
+) -> None:
+    desk.add(client("LK-11", "SR000000100", gn="03010"), client("LK-11", "SR000000103", gn="09005"))
+    await desk.sign_in("LK-11")
+    found = {client.member_id: number for number, client in desk.book.numbered("LK-11").items()}
+    saved = await desk.post(f"/counsel/people/{found['SR000000100']}?place=LK-1103", **WHOLE)
+    page = (await desk.page(saved.headers["location"])).text
+    following = f"/counsel/people/{found['SR000000101']}?place=LK-1103&amp;role=outreach+officer"
+    assert f'href="{following}">Next person' in page.replace("\n", "").replace("  ", "")
+    form = (await desk.page(following.replace("&amp;", "&"))).text
+    assert re.search(r'value="outreach officer" checked', form)
+    assert 'href="/counsel/people?place=LK-1103&amp;role=outreach+officer"' in form
+
+
+async def test_nobody_is_next_when_nobody_else_waits(desk: Desk) -> None:
+    await desk.sign_in("LK-11")
+    saved = await desk.post(f"/counsel/people/{desk.number('LK-11')}", **WHOLE)
+    assert "Next person" not in (await desk.page(saved.headers["location"])).text
 
 
 async def test_a_person_of_another_office_is_as_unknown_as_nobody(desk: Desk) -> None:
@@ -151,7 +219,9 @@ async def test_a_person_of_another_office_is_as_unknown_as_nobody(desk: Desk) ->
 async def test_a_finding_goes_to_employment_support_as_the_office_that_found_it(desk: Desk) -> None:
     await desk.sign_in("LK-11")
     path = f"/counsel/people/{desk.number('LK-11')}"
-    assert (await desk.post(path, **WHOLE)).headers["location"] == "/counsel/people?done=kept"
+    number = path.rpartition("/")[2]
+    kept = f"/counsel/people?role=outreach+officer&last={number}&done=kept"
+    assert (await desk.post(path, **WHOLE)).headers["location"] == kept
     (delivery,) = desk.gateway.deliveries.values()
     assert (delivery["service"], delivery["purpose"]) == ("ess.finding", "employment-support.referral")
     record: dict[str, Any] = delivery["record"]
@@ -174,6 +244,60 @@ async def test_a_finding_is_given_once(desk: Desk) -> None:
     again = await desk.post(path, **WHOLE | {"finding-tax": "declined"})
     assert again.status_code == 400
     assert [each["record"]["checks"][0]["finding"] for each in desk.gateway.deliveries.values()] == ["working"]
+
+
+async def test_a_wrong_finding_is_corrected_by_another_one_and_both_stay_visible(desk: Desk) -> None:
+    await desk.sign_in("LK-11")
+    path = f"/counsel/people/{desk.number('LK-11')}"
+    await desk.post(path, **WHOLE)
+    page = (await desk.page(path)).text
+    assert "Correct this finding" in page
+    assert re.search(r'name="finding-tax" type="radio" value="working" checked', page)
+    again = WHOLE | {"finding-tax": "confirmed_no_work", "corrects": "1"}
+    assert (await desk.post(path, **again)).status_code == 303
+    told = [each["record"] for each in desk.gateway.deliveries.values()]
+    assert [each["checks"][0]["finding"] for each in told] == ["working", "confirmed_no_work"]
+    assert len({each["found_on"] for each in told}) == 1
+    page = (await desk.page(path)).text
+    assert "What was found before, and corrected" in page
+    assert page.index("Confirmed no work") < page.index("What was found before")
+    assert "Corrected" in (await desk.page()).text
+    assert "Say what is right" not in (await desk.page(f"{path}?lang=ta")).text
+    await desk.page(f"{path}?lang=en")
+    assert (await desk.post(path, **again)).status_code == 400  # sent twice by a double click
+    assert len(desk.gateway.deliveries) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"found_on": "2026-11-13"}, "The day lies before the finding that you correct."),
+        ({}, "This is what was found before."),
+        ({"finding-tax": "not_found", "corrects": "2"}, "There is a finding about this person already."),
+        ({"finding-tax": "not_found", "found_on": "2026-11-21"}, "The day has not come yet."),
+    ],
+    ids=["earlier", "the same", "of another page", "to come"],
+)
+async def test_a_correction_that_corrects_nothing_is_refused(desk: Desk, change: dict[str, str], said: str) -> None:
+    await desk.sign_in("LK-11")
+    path = f"/counsel/people/{desk.number('LK-11')}"
+    await desk.post(path, **WHOLE)
+    answer = await desk.post(path, **WHOLE | {"corrects": "1"} | change)
+    assert answer.status_code == 400
+    assert said in answer.text
+    assert len(desk.gateway.deliveries) == 1
+
+
+async def test_what_is_still_on_its_way_is_corrected_once_it_has_arrived(desk: Desk) -> None:
+    await desk.sign_in("LK-11")
+    desk.gateway.busy = 1000
+    path = f"/counsel/people/{desk.number('LK-11')}"
+    await desk.post(path, **WHOLE)
+    page = (await desk.page(path)).text
+    assert "as soon as it has arrived" in page
+    assert "Correct this finding" not in page
+    refused = await desk.post(path, **WHOLE | {"finding-tax": "not_found", "corrects": "1"})
+    assert "still on its way" in refused.text
 
 
 @pytest.mark.parametrize(

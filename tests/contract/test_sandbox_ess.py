@@ -467,6 +467,19 @@ async def test_finding_is_passed_on_to_the_registry_once(place: Place) -> None:
     assert delivered["subject"] == {"identifiers": [{"type": "NIC", "value": NIC}]}
 
 
+async def test_a_finding_that_corrects_another_one_is_passed_on_too_and_is_the_last_word(place: Place) -> None:
+    await place.refer(verify=["tax"])
+    for item, found in (("item-1", "working"), ("item-2", "confirmed_no_work")):
+        checks = [{"source": "tax", "finding": found}]
+        record = {"checks": checks, "found_on": "2026-11-14", "officer_role": "employment counsellor"}
+        notice = place.gateway.notice(ESS, "Finding", carried(NIC, "SR000000101", record), item)
+        assert (await place.post(NOTIFY, notice))[0] == 200
+        await place.ess.told(seconds=5)
+    told = [each["record"]["checks"][0]["finding"] for each in place.gateway.deliveries.values()]
+    assert told == ["working", "confirmed_no_work"]
+    assert place.ess.book.notes("finding")["SR000000101"]["checks"][0]["finding"] == "confirmed_no_work"
+
+
 async def test_death_ends_an_enrolment(place: Place) -> None:
     await place.refer()
     update = carried(NIC, "SR000000101", {"event": "died", "date": "2026-11-01"})

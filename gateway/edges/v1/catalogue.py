@@ -74,6 +74,7 @@ def _shown(offer: Offer) -> dict[str, object]:
         "record_schema": service.record_schema,
         "sensitivity": service.sensitivity,
         "immediate": service.immediate,
+        "title": service.title or service.id,
         "summary": service.summary,
         "conformance": offer.conformance and dict(offer.conformance),
     }

@@ -1,7 +1,8 @@
 """The counsellors: people whose line says `verify` wait in the queue; what is found goes to ESS.
 
 A counsellor's own finding comes from the form (`desk`). Else whom a counsellor meets is simulated from what is really
-so about a person, the same in every run.
+so about a person, the same in every run. A finding that was wrong is followed by another one of the same or a later
+day: nothing that was sent is taken back, the last word counts (`schemas/canonical/finding.v1.json` has no more).
 """
 
 from collections import Counter
@@ -23,11 +24,13 @@ ROLE = "employment counsellor"
 ROLES = (ROLE, "outreach officer", "head of office")
 FOUND_WORDS = ("confirmed_no_work", "working", "not_found", "declined")
 FOUND = timedelta(days=14)  # after the list date
+MOST_FINDINGS = 99  # about one person: two digits of a letter's key
+ENDED = frozenset({"handed", "refused", "failed", "unknown"})  # states of a letter that is not under way
 DECLINES, AWAY = 20, 25  # one person in so many does not answer questions, is never at home
 
 
 class FindingRefused(Exception):
-    """A finding is not whole, or not the first about a person; the text says which."""
+    """A finding is not whole, or cannot follow the one before it; the text says which."""
 
 
 class Counsellors:
@@ -43,29 +46,37 @@ class Counsellors:
 
     def queue(self) -> list[Client]:
         """Everybody with something to verify and no finding yet."""
-        return [client for client in self._waiting() if self._post.find(_key(client)) is None]
+        found = self.findings()
+        return [client for client in self._waiting() if client.member_id not in found]
 
-    def letter_about(self, client: Client) -> Letter | None:
-        """The finding about a person, and how far it got."""
-        return self._post.find(_key(client))
+    def findings(self) -> dict[str, list[Letter]]:
+        """Member id -> the findings about this person, the last word last, and how far each got."""
+        found: dict[str, list[Letter]] = {}
+        for letter in self._post.letters(FINDING):
+            found.setdefault(letter.body["record"]["member_id"], []).append(letter)
+        return found
 
-    def note(self, client: Client, found: Mapping[str, str], on: date, role: str) -> None:
+    def note(self, client: Client, found: Mapping[str, str], on: date, role: str, *, corrects: int = 0) -> None:
         """Keep what a counsellor found, to be sent.
 
         Args:
             found: source -> one of `FOUND_WORDS`, for everything to verify.
             role: one of `ROLES`; no name of an officer leaves the office.
+            corrects: how many findings about the person were known to whoever says this.
 
         Raises:
-            FindingRefused: something is missing or cannot be, or a finding is there already.
+            FindingRefused: something is missing or cannot be, or another finding was quicker or is under way.
         """
-        if self.letter_about(client) is not None:
+        before = self.findings().get(client.member_id, [])
+        if len(before) != corrects:
             raise FindingRefused("There is a finding about this person already.")
         record = _record(client, {source: found.get(source, "") for source in client.record["verify"]}, on, role)
         if schemas.first_fault(schemas.validator("canonical/finding.v1.json"), record) or role not in ROLES:
             raise FindingRefused("Say for each check what you found, and in which role.")
+        if before:
+            _check_correction(before, record)
         with self._book.transaction():
-            self._post.put(_letter(client, record))
+            self._post.put(_letter(client, record, number=len(before) + 1))
 
     async def send(self, *, seconds: float) -> None:
         """Hand every finding that is kept to the gateway, and follow it.
@@ -88,9 +99,9 @@ class Counsellors:
         await self._post.settle([FINDING], seconds=seconds)
 
     def counts(self) -> dict[str, int]:
-        """People by what was found."""
-        letters = self._post.letters(FINDING)
-        return dict(sorted(Counter(letter.body["record"]["checks"][0]["finding"] for letter in letters).items()))
+        """People by what was found last."""
+        last = [letters[-1].body["record"]["checks"][0]["finding"] for letters in self.findings().values()]
+        return dict(sorted(Counter(last).items()))
 
     def found(self, client: Client) -> str:
         """What a counsellor finds when this person is asked or visited."""
@@ -118,15 +129,26 @@ def _record(client: Client, found: Mapping[str, str], on: date, role: str) -> di
     }
 
 
-def _letter(client: Client, record: Mapping[str, object]) -> Letter:
+def _check_correction(before: list[Letter], record: Mapping[str, object]) -> None:
+    """Raise FindingRefused where a finding cannot follow those before it."""
+    last = before[-1]
+    if last.state not in ENDED:
+        raise FindingRefused("The finding is still on its way. Correct it once it has arrived.")
+    if len(before) == MOST_FINDINGS:
+        raise FindingRefused("This finding was corrected too often. Speak with employment support.")
+    if str(record["found_on"]) < last.body["record"]["found_on"]:
+        raise FindingRefused("The day lies before the finding that you correct.")
+    if record == last.body["record"]:
+        raise FindingRefused("This is what was found before. Change what was wrong.")
+
+
+def _letter(client: Client, record: Mapping[str, object], number: int = 1) -> Letter:
+    """`number` counts the findings about this person from 1."""
     body = {
         "service": "ess.finding",
         "purpose": PURPOSE,
         "subject": {"identifiers": [{"type": "NIC", "value": client.nic}]},
         "record": record,
     }
-    return Letter(_key(client), client_of(client.office), FINDING, DELIVERY, body)
-
-
-def _key(client: Client) -> str:
-    return f"finding:{client.member_id}"
+    key = f"finding:{client.member_id}" + (f":{number:02}" if number > 1 else "")  # by key they stand in their order
+    return Letter(key, client_of(client.office), FINDING, DELIVERY, body)

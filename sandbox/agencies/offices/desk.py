@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from starlette.background import BackgroundTask
@@ -22,16 +23,16 @@ from pages.desk import Account, Accounts, Front, Guard, SignedIn, refused, stati
 from sandbox.gateway_client import GatewayUnreachable, NoCredentials
 from sandbox.kept import Kept
 
-from .book import Book, Client
-from .counsel import FOUND_WORDS, ROLES, Counsellors, FindingRefused
+from .book import Book
+from .counsel import ENDED, FOUND_WORDS, ROLES, Counsellors, FindingRefused
 from .places import DISTRICTS
+from .queue import Visit, following, place, queue, secretariats, shown
 
 HERE = ZoneInfo("Asia/Colombo")
 AREA = "/counsel"
 ACCOUNTS, PASSWORDS = "accounts.json", "counsellors.json"
 FIELD = "finding-"  # and the source it is about
 SEND_S = 30.0
-TAGS = {"eng": "en", "sin": "si", "tam": "ta"}
 DONE = {"kept": "The finding is kept and goes to employment support.", "sent": "What was waiting is being sent."}
 
 log = logging.getLogger(__name__)
@@ -98,18 +99,21 @@ class CounselDesk:
         raise NotOfThisOffice
 
     async def _queue(self, request: Request) -> Response:
-        """Whom to verify, and what became of the findings."""
+        """Whom to verify, and what became of the findings; of one divisional secretariat where the address says so."""
         who = self._front.who(request)
-        people = [
-            {"number": number, "letter": self._counsellors.letter_about(client), **_shown(client)}
-            for number, client in self._book.numbered(who.account.place).items()
-            if client.record["verify"]
-        ]
+        people = self._people(who)
+        visits = _of_place(people, request)
         values: dict[str, Any] = {
-            "office": _office(who),
-            "waiting": [each for each in people if each["letter"] is None],
-            "found": [each for each in people if each["letter"] is not None],
-            "unsent": any(each["letter"].state == "new" for each in people if each["letter"]),
+            "office": place(who.account.place),
+            "kept": _kept(request),
+            "place": request.query_params.get("place", ""),
+            "role": _known_role(request.query_params.get("role", "")),
+            "places": [{"value": code, "text": f"{place(code)} ({n})"} for code, n in secretariats(people)],
+            "waiting": [shown(each) for each in visits if each.waits],
+            "all_waiting": sum(each.waits for each in people),
+            "following": following(visits, _number(request.query_params.get("last", ""))),
+            "found": [shown(each) for each in visits if not each.waits],
+            "unsent": any(letter.state == "new" for each in people for letter in each.letters),
         }
         return self._front.page(request, who, "counsel/people.html", **values)
 
@@ -120,22 +124,23 @@ class CounselDesk:
     async def _find(self, request: Request) -> Response:
         """Keep the finding, and send it once the page is answered."""
         who, form = await self._front.form(request)
-        client = self._of(request, who)
+        visit = self._visit(request, who)
         found = {name.removeprefix(FIELD): word for name, word in form.items() if name.startswith(FIELD)}
+        role, corrects = form.get("role", ""), _number(form.get("corrects", ""))
         try:
-            day = self._day(form)
+            day = self._day(form, visit)
         except FindingRefused as error:
             return self._person(request, who, fault=pages.said(str(error)), form=form, day_refused=True)
         try:
-            self._counsellors.note(client, found, day, form.get("role", ""))
+            self._counsellors.note(visit.client, found, day, role, corrects=corrects)
         except FindingRefused as error:
             return self._person(request, who, fault=pages.said(str(error)), form=form)
-        return self._going(f"{AREA}/people", "kept")
+        return self._going(f"{AREA}/people{_kept(request, role=role, last=str(visit.number))}", "kept")
 
     async def _send(self, request: Request) -> Response:
         """Send again what the gateway did not take."""
         await self._front.form(request)
-        return self._going(f"{AREA}/people", "sent")
+        return self._going(f"{AREA}/people{_kept(request)}", "sent")
 
     def _going(self, address: str, code: str) -> Response:
         response = self._front.done(address, code)
@@ -148,20 +153,24 @@ class CounselDesk:
         except (GatewayUnreachable, NoCredentials) as error:
             log.warning("findings are waiting: %s", type(error).__name__)
 
-    def _day(self, form: Mapping[str, str]) -> date:
+    def _day(self, form: Mapping[str, str], visit: Visit) -> date:
+        """The day of the finding: not to come, unless what it corrects is of that day."""
         try:
             day = date.fromisoformat(form.get("found_on", ""))
         except ValueError:
             raise FindingRefused("Say on which day you found it.") from None
-        if day > self._today():
+        if day > max([self._today(), *_found_on(visit)]):
             raise FindingRefused("The day has not come yet.")
         return day
 
-    def _of(self, request: Request, who: SignedIn) -> Client:
-        client = self._book.numbered(who.account.place).get(request.path_params["number"])
-        if client is None or not client.record["verify"]:
+    def _people(self, who: SignedIn) -> list[Visit]:
+        return queue(self._book.numbered(who.account.place), self._counsellors.findings())
+
+    def _visit(self, request: Request, who: SignedIn) -> Visit:
+        found = next((each for each in self._people(who) if each.number == request.path_params["number"]), None)
+        if found is None:
             raise NotOfThisOffice
-        return client
+        return found
 
     def _person(
         self,
@@ -172,20 +181,30 @@ class CounselDesk:
         form: Mapping[str, str] | None = None,
         day_refused: bool = False,
     ) -> Response:
-        client = self._of(request, who)
+        visit = self._visit(request, who)
+        letters = visit.letters
         values: dict[str, Any] = {
             "fault": fault,
             "day_fault": fault if day_refused else "",
-            "form": form or {"found_on": self._today().isoformat()},
-            "number": request.path_params["number"],
-            "person": _shown(client),
-            "record": client.record,
-            "letter": self._counsellors.letter_about(client),
+            "form": form or self._begun(request, visit),
+            "kept": _kept(request),
+            "person": shown(visit),
+            "following": following(_of_place(self._people(who), request), visit.number),
+            "correctable": bool(letters) and letters[-1].state in ENDED,
             "words": FOUND_WORDS,
             "roles": ROLES,
             "field": FIELD,
         }
         return self._front.page(request, who, "counsel/person.html", status=400 if fault else 200, **values)
+
+    def _begun(self, request: Request, visit: Visit) -> dict[str, str]:
+        """The form before anybody has filled it in: today, in the role of last time; or what is to be corrected."""
+        begun = {"found_on": self._today().isoformat(), "role": _known_role(request.query_params.get("role", ""))}
+        if not visit.letters:
+            return begun
+        record = visit.letters[-1].body["record"]
+        checked = {f"{FIELD}{check['source']}": check["finding"] for check in record["checks"]}
+        return checked | {"found_on": max(begun["found_on"], record["found_on"]), "role": record["officer_role"]}
 
 
 def admit_counsellors(folder: Path) -> None:
@@ -205,13 +224,31 @@ def admit_counsellors(folder: Path) -> None:
     Kept(folder).text(PASSWORDS, made)
 
 
-def _shown(client: Client) -> dict[str, Any]:
-    names = [(TAGS.get(each["language"], "und"), each["value"]) for each in client.record["person"]["names"]]
-    return {"id": client.member_id, "names": names, "verify": client.record["verify"], "contact": client.contact}
+def _of_place(people: list[Visit], request: Request) -> list[Visit]:
+    """Those of the divisional secretariat in the address, if it names one."""
+    wanted = request.query_params.get("place", "")
+    return [each for each in people if wanted in {"", each.secretariat}]
 
 
-def _office(who: SignedIn) -> str:
-    return DISTRICTS[who.account.place]["eng"]
+def _kept(request: Request, **changes: str) -> str:
+    """What comes along from page to page: the place looked at, and the role last acted in."""
+    query = request.query_params
+    kept = {"place": query.get("place", ""), "role": _known_role(query.get("role", ""))} | changes
+    said = {name: text for name, text in kept.items() if text}
+    return f"?{urlencode(said)}" if said else ""
+
+
+def _known_role(text: str) -> str:
+    return text if text in ROLES else ""
+
+
+def _found_on(visit: Visit) -> list[date]:
+    return [date.fromisoformat(letter.body["record"]["found_on"]) for letter in visit.letters]
+
+
+def _number(text: str) -> int:
+    """A number in an address or a form; anything else is 0, which no person has."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
 
 
 def _not_here(_: Request, _error: Exception) -> Response:
