@@ -7,6 +7,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +16,7 @@ from sandhi_client import Client, SandhiError
 
 from pages.desk import Account, Accounts, LoginRefused
 
-from . import compliance, planning, review
+from . import compliance, downloads, planning, review
 from .checks import CHECKS, asked
 from .consents import consents
 from .control import control
@@ -30,7 +31,7 @@ from .report import figures
 from .server import serve as run_server
 from .settings import Settings
 from .stage import Stage
-from .store import Store
+from .store import Store, unpacked
 from .updates import updates
 
 Step = Callable[[Stage], Awaitable[None]]
@@ -74,12 +75,21 @@ STEPS: Mapping[str, Step] = {
 
 
 @app.command("step")
-def step_(name: Annotated[str, typer.Argument(help=", ".join(STEPS))], data: Folder) -> None:
+def step_(
+    name: Annotated[str, typer.Argument(help=", ".join(STEPS))],
+    data: Folder,
+    knowing: Annotated[
+        int, typer.Option(help="Of control: sign it knowing of so many unexplained differences.", min=0)
+    ] = 0,
+) -> None:
     """Run one step; run again, it goes on where it stopped."""
     if name not in STEPS:
         raise typer.BadParameter(f"steps are {', '.join(STEPS)}", param_hint="NAME")
+    if knowing and name != "control":
+        raise typer.BadParameter("only control signs differences", param_hint="--knowing")
+    step = partial(control, knowing=knowing) if knowing else STEPS[name]
     with stage_at(data) as stage:
-        asyncio.run(_run(stage, STEPS[name]))
+        asyncio.run(_run(stage, step))
 
 
 @app.command()
@@ -136,6 +146,14 @@ def list_lines(
             after = some[-1]["id"]
             for line in some:
                 print(json.dumps(line))
+
+
+@reviews.command("downloads")
+def list_downloads(data: Folder) -> None:
+    """Who took the list away as a table, when, and how many lines, JSON Lines, newest first."""
+    with stage_at(data) as stage:
+        for row in downloads.latest(stage.store, limit=-1):
+            print(json.dumps(dict(row) | {"filters": unpacked(row["filters"])}, ensure_ascii=False))
 
 
 @reviews.command()

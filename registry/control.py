@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from .errors import StepFailed
 from .progress import ENROLLED, enrolled, households, standing, synced
 from .push import NO_BASIS, NO_LINK, pushed
 from .review import WITHHELD
@@ -139,13 +140,27 @@ def strays(store: Store) -> tuple[tuple[str, int], ...]:
     )
 
 
-async def control(stage: Stage) -> None:
-    """Draw up the report, check it, sign it, keep it, and say what it says."""
-    found, unexplained = released(stage, stage.settings.officer)
+async def control(stage: Stage, knowing: int = 0) -> None:
+    """Draw up the report, say what it says, sign it and keep it.
+
+    Args:
+        knowing: how many unexplained differences the person who releases it signs knowingly.
+
+    Raises:
+        StepFailed: there are others; nothing is signed then.
+    """
+    found = numbers(stage.store)
+    unexplained = list(differences(stage.store, found))
     for line in told(found):
         stage.tell(line)
     for each in unexplained:
         stage.tell(f"UNEXPLAINED: {each}")
+    if len(unexplained) != knowing:
+        raise StepFailed(
+            f"nothing was signed: {len(unexplained)} differences are unexplained. Look into each; to sign knowing of "
+            f"them, run it with --knowing {len(unexplained)}"
+        )
+    released(stage, stage.settings.officer)
     stage.tell(f"{len(unexplained)} unexplained differences; released and signed by {stage.settings.officer}")
 
 

@@ -15,7 +15,7 @@ OUTCOMES = ("listed", "to_verify")
 DECISIONS = ("waiting", "approved", "rejected")
 MOST = 1000
 LARGEST = 2**63 - 1  # row number of SQLite
-FINDINGS = "SELECT record FROM event WHERE name = 'finding' AND member = ? ORDER BY day"
+FINDINGS = "SELECT record FROM event WHERE name = 'finding' AND member = ? ORDER BY day, rowid"  # the last one counts
 LINES = "FROM line LEFT JOIN member ON member.id = line.member WHERE outcome IN ('listed', 'to_verify') "
 SELECT = "SELECT line.rowid AS number, line.*, member.household, member.district, member.record " + LINES
 MATCHING = (

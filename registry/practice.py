@@ -6,6 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 from .errors import StepFailed
+from .store import SCHEMA
 
 DATABASE, ACCOUNTS = "registry.db", "accounts.json"
 UNDONE = (
@@ -13,7 +14,9 @@ UNDONE = (
     "DELETE FROM review",
     "DELETE FROM handover",
     "DELETE FROM event",
+    "DELETE FROM answer WHERE step = 'sync'",  # what ESS said when it was asked about those it had been sent
     "DELETE FROM control",
+    "DELETE FROM download",
 )
 
 
@@ -34,6 +37,7 @@ def copied(folder: Path, into: Path) -> int:
         closing(sqlite3.connect(into / DATABASE)) as here,
     ):
         there.backup(here)
+        here.executescript(SCHEMA)  # the copied one may be of an earlier version
         with here:
             for statement in UNDONE:
                 here.execute(statement)

@@ -22,6 +22,7 @@ class Settings:
         intake: member records as registered, JSON Lines.
         list_file: where the list is written.
         places: names of districts and divisions, with tabs; None shows codes.
+        divisions: the same for GN divisions, of which there are many; may be gzipped.
         public_url: where people reach the pages, without a slash at the end.
         flagged: DCI employment status codes that count as not employed.
         officer: who acts, in reviews and in the control report.
@@ -36,6 +37,7 @@ class Settings:
     intake: Path
     list_file: Path
     places: Path | None
+    divisions: Path | None
     port: int
     public_url: str
     limits: Limits
@@ -67,6 +69,7 @@ class Settings:
                 intake=Path(found.get("REGISTRY_INTAKE", "registrations.jsonl")),
                 list_file=Path(found.get("REGISTRY_LIST", str(folder / "list.jsonl"))),
                 places=Path(found["REGISTRY_PLACES"]) if "REGISTRY_PLACES" in found else None,
+                divisions=Path(found["REGISTRY_DIVISIONS"]) if "REGISTRY_DIVISIONS" in found else None,
                 port=int(found.get("REGISTRY_PORT", "8090")),
                 public_url=found.get("REGISTRY_PUBLIC_URL", "").rstrip("/")
                 or f"http://127.0.0.1:{found.get('REGISTRY_PORT', '8090')}",

@@ -50,6 +50,8 @@ CREATE INDEX IF NOT EXISTS event_member ON event (member);
 CREATE TABLE IF NOT EXISTS compliance (
     member TEXT PRIMARY KEY, exchange_id TEXT NOT NULL, finding TEXT NOT NULL, language TEXT NOT NULL,
     notice TEXT NOT NULL, decision TEXT NOT NULL, by TEXT NOT NULL DEFAULT '', reason TEXT NOT NULL DEFAULT '');
+CREATE TABLE IF NOT EXISTS download (
+    id INTEGER PRIMARY KEY, at TEXT NOT NULL, by TEXT NOT NULL, filters TEXT NOT NULL, lines INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS control (report TEXT NOT NULL, signed TEXT NOT NULL);
 """
 

@@ -45,7 +45,7 @@ def routes(stage: Stage) -> tuple[list[BaseRoute], Mapping[Any, Any]]:
     front = Front(
         accounts(stage.settings.folder), area=AREA, origin=stage.settings.public_url, sections=SECTIONS, done=DONE
     )
-    places = Places(stage.settings.places)
+    places = Places(stage.settings.places, stage.settings.divisions)
     reviews, overviews = Reviews(stage, front, places), Overviews(stage, front, places)
     found: list[BaseRoute] = [
         Route("/", _home),

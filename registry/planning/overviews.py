@@ -11,12 +11,12 @@ from starlette.responses import Response
 import pages
 from pages.desk import Front, SignedIn
 
-from .. import lines
+from .. import downloads, lines
 from ..control import differences, equations, numbers, released, strays
 from ..progress import ANSWERED, ENROLLED, enrolled, households, standing, synced
 from ..push import pushed
 from ..stage import Stage
-from ..store import Row
+from ..store import Row, unpacked
 from .people import by, spelled
 from .places import Places
 from .reviews import kept
@@ -114,7 +114,9 @@ class Overviews:
             "segments": sorted([self._places(code), number] for code, number in found.segments.items()),
             "strays": [(text, number) for text, number in strays(store) if number],
             "unexplained": len(list(differences(store, found))),
+            "place": self._places,
             "last": json.loads(last[0]["report"]) if last else None,
+            "downloads": [dict(row) | {"filters": unpacked(row["filters"])} for row in downloads.latest(store)],
         }
         return self._front.page(request, who, "desk/control.html", status=400 if fault else 200, **values)
 

@@ -14,6 +14,11 @@ def names_of(row: Row) -> list[tuple[str, str]]:
     return [(TAGS.get(name.language, "und"), name.value) for name in found]
 
 
+def lives_in(row: Row, division: str) -> str:
+    """Code of the `ds_division` or `gn_division` of a member; empty where the record is no longer held."""
+    return str(member_of(row).record[division]) if row["record"] else ""
+
+
 def by(who: SignedIn) -> str:
     """Who decides, as it is kept: two people may have one name, and a login cannot be made to look like another."""
     return f"{who.account.login} ({who.account.name})"

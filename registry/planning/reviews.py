@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 import pages
 from pages.desk import Front, SignedIn
 
-from .. import lines, review
+from .. import downloads, lines, review
 from ..errors import NotThere, StepFailed
 from ..evidence import Heard, heard
 from ..facts import answers_about, facts_of
@@ -22,7 +22,7 @@ from ..progress import standing
 from ..rule import Case
 from ..stage import Stage
 from ..store import Row, Store, unpacked
-from .people import by, names_of, spelled
+from .people import by, lives_in, names_of, spelled
 from .places import Places
 from .table import spreadsheet
 
@@ -31,7 +31,9 @@ A_PAGE = 40  # a form has at most 50 fields, see `pages.desk.forms`
 LONGEST_REASON = 500
 DONE = {"approve": "approved", "reject": "rejected", "comment": "commented"}
 HANDOVER = "SELECT state FROM handover WHERE member = ? AND kind = 'referral'"
-EVENTS = "SELECT name, state, day FROM event WHERE member = ? ORDER BY day, received"
+EVENTS = (  # but for findings, which the page tells by themselves
+    "SELECT name, state, day FROM event WHERE member = ? AND name != 'finding' ORDER BY day, received"
+)
 
 
 class Reviews:
@@ -55,9 +57,10 @@ class Reviews:
         return RedirectResponse(f"/desk/lines/{number}{kept(request)}", 303)
 
     async def table(self, request: Request) -> Response:
-        """Every line that matches, as CSV."""
-        self._front.who(request)
-        rows = lines.everything(self._stage.store, _wanted(_asked(request)))
+        """Every line that matches, as CSV. Who takes it away is written down first."""
+        who, asked, store = self._front.who(request), _asked(request), self._stage.store
+        rows = list(lines.everything(store, _wanted(asked)))
+        downloads.note(store, by(who), asked, len(rows))
         headers = {"content-disposition": 'attachment; filename="list.csv"'}
         return Response(spreadsheet(rows, self._places), media_type="text/csv; charset=utf-8", headers=headers)
 
@@ -150,7 +153,7 @@ class Reviews:
             "number": row["number"],
             "kept": kept(request),
             "line": lines.wire(store, row),
-            "places": [self._places(each) for each in _whereabouts(row)],
+            "places": [(word, self._places(code)) for word, code in _whereabouts(row)],
             "names": names_of(row),
             "seen": self._seen(member),
             "heard": self._heard(row),
@@ -172,13 +175,14 @@ class Reviews:
     def _shown(self, row: Row) -> dict[str, Any]:
         """A line of the list: no more than a reviewer needs to choose one."""
         held = {name: row[name] for name in ("number", "member", "outcome", "decision")}
-        district = self._places(row["district"])
-        return {**held, "district": district, "name": spelled(row), "reasons": unpacked(row["reasons"])}
+        held |= {"district": self._places(row["district"]), "gn_division": self._places(lives_in(row, "gn_division"))}
+        return {**held, "name": spelled(row), "reasons": unpacked(row["reasons"])}
 
 
-def _whereabouts(row: Row) -> list[str]:
-    """Codes of the member's district and divisional secretariat; none where the record is no longer held."""
-    return [row["district"], member_of(row).record["ds_division"]] if row["record"] else []
+def _whereabouts(row: Row) -> list[tuple[str, str]]:
+    """(kind of place, its code) of where the member lives, the largest first."""
+    divisions = {"Divisional secretariat": "ds_division", "GN division": "gn_division"}
+    return [("District", row["district"]), *((word, lives_in(row, name)) for word, name in divisions.items())]
 
 
 def _next_waiting(store: Store, member: str, query: Mapping[str, str]) -> int | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pages import said, words_of
 
 from ..store import Row, unpacked
-from .people import spelled
+from .people import lives_in, spelled
 from .places import Places
 
 FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20", "\t", "\r", "\n")
@@ -20,6 +20,8 @@ COLUMNS: Sequence[tuple[str, Callable[[Row, Places], str]]] = (
     ("Reasons", lambda row, _: ", ".join(map(words_of, unpacked(row["reasons"])))),
     ("A counsellor verifies", lambda row, _: ", ".join(map(words_of, unpacked(row["verify"])))),
     ("Decision", lambda row, _: words_of(row["decision"] or "waiting")),
+    ("Divisional secretariat", lambda row, places: places(lives_in(row, "ds_division"))),
+    ("GN division", lambda row, places: places(lives_in(row, "gn_division"))),
 )
 
 

@@ -30,6 +30,7 @@ from sandbox.person import World as Real
 from tests.played_gateway import PlayedGateway
 
 PLACES = Path(__file__).parents[2] / "profiles/lk/places.tsv"
+DIVISIONS = Path(__file__).parents[2] / "sandbox/data/gnds.tsv.gz"
 HERE = "http://127.0.0.1"
 NAUGHTY = '"><script>alert(1)</script> {{ 7*7 }} \u202e\ufdfa \U0001f3f3\ufe0f\u200d\U0001f308 ' + "W" * 90
 REVIEWERS = {"kavitha": "Kavitha Nadarajah", "second": NAUGHTY}
@@ -89,6 +90,7 @@ def planning_desk(world: World, folder: Path) -> Iterator[Desk]:
         "REGISTRY_CLIENT": str(world.data / "clients" / "sr.json"),
         "REGISTRY_PORT": str(port),
         "REGISTRY_PLACES": str(PLACES),
+        "REGISTRY_DIVISIONS": str(DIVISIONS),
     }
     command = [sys.executable, "-m", "registry", "serve", "--data", str(folder)]
     with subprocess.Popen(command, env={**os.environ, **client}) as process:

@@ -1,13 +1,17 @@
 """A list of thousands: ticked lines are decided together, filters stay on the way, and the list can be taken away."""
 
 import csv
+import gzip
 import io
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import httpx
 
+from registry import downloads
 from registry.server import app
+from registry.store import unpacked
 from tests.unit.registry.test_planning_desk import ORIGIN, Desk, desk
 
 __all__ = ["desk"]
@@ -16,7 +20,8 @@ THERE = "?district=LK-11"
 
 async def test_districts_have_their_names_wherever_a_planner_reads_of_them(desk: Desk, tmp_path: Path) -> None:
     (tmp_path / "places.tsv").write_text("id\tname\nLK-11\tColombo\nLK-1103\tKolonnawa\n", encoding="utf-8")
-    settings = replace(desk.stage.settings, places=tmp_path / "places.tsv")
+    (tmp_path / "divisions.tsv.gz").write_bytes(gzip.compress(b"id\tname\tname_ta\nLK-1103115\tSedawatta\tnan\n"))
+    settings = replace(desk.stage.settings, places=tmp_path / "places.tsv", divisions=tmp_path / "divisions.tsv.gz")
     named = replace(desk.stage, settings=settings)
     named.store.put("INSERT INTO handover VALUES (?, 'referral', 'a', '2026-10-31', 'sent', '')", [("SR0001",)])
     transport = httpx.ASGITransport(app(named))
@@ -26,6 +31,11 @@ async def test_districts_have_their_names_wherever_a_planner_reads_of_them(desk:
         for path in (f"/desk/lines{THERE}", "/desk/lines/2", "/desk/enrolment"):
             assert ">Colombo</" in (await http.get(path)).text
         assert "Kolonnawa" in (await http.get("/desk/lines/2")).text
+        for path in (f"/desk/lines{THERE}", "/desk/lines/2"):
+            assert ">Sedawatta</" in (await http.get(path)).text
+        rows = list(csv.reader(io.StringIO((await http.get(f"/desk/lines/table{THERE}")).text)))
+        assert rows[0][-2:] == ["Divisional secretariat", "GN division"]
+        assert rows[1][-2:] == ["Kolonnawa", "Sedawatta"]
         assert ", Colombo, " in (await reader.post("/desk/lines/approve", lines="2", back="/desk")).text
 
 
@@ -107,6 +117,32 @@ async def test_the_filtered_list_is_taken_away_whole_and_no_cell_is_a_formula(de
     assert len(rows) == 1201
     assert {row[0][:2] for row in rows[1:]} == {"'="}
     assert rows[1][3:5] == ["Listed", "Labour ready"]
+
+
+async def test_who_takes_the_list_away_is_written_down_before_it_is_handed_out(desk: Desk) -> None:
+    assert (await desk.http.get("/desk/lines/table")).status_code == 303
+    await desk.sign_in()
+    assert "Nobody has taken the list away." in (await desk.http.get("/desk/control")).text
+    await desk.http.get(f"/desk/lines/table{THERE}&decision=waiting")
+    assert (await desk.http.get("/desk/lines/table?decision=burnt")).status_code == 400
+    (row,) = downloads.latest(desk.stage.store)
+    assert (row["by"], row["lines"]) == ("kavitha (Name of kavitha)", 2)
+    assert unpacked(row["filters"]) == {"district": "LK-11", "decision": "waiting"}
+    page = (await desk.http.get("/desk/control")).text
+    assert "kavitha (Name of kavitha)" in page
+    assert "Decision: Waiting, District: LK-11" in page
+
+
+async def test_of_two_findings_the_last_one_counts_and_the_first_stays_visible(desk: Desk) -> None:
+    await desk.sign_in()
+    for reference, found in (("b", "working"), ("a", "confirmed_no_work")):  # of one day: as they came
+        record = {"checks": [{"source": "tax", "finding": found}], "found_on": "2026-11-14"}
+        values = (reference, "SR0000", found, json.dumps(record))
+        desk.stage.store.put("INSERT INTO event VALUES (?, 'finding', ?, ?, '2026-11-14', ?, '')", [values])
+    page = (await desk.http.get("/desk/lines/1")).text.partition("What a counsellor found")[2]
+    last, _, before = page.partition("Found before, and corrected:")
+    assert "Tax: Confirmed no work (14 November 2026)" in last
+    assert "Tax: Working (14 November 2026)" in before
 
 
 async def test_differences_are_signed_only_by_who_says_to_know_of_them(desk: Desk) -> None:
