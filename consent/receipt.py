@@ -107,7 +107,7 @@ def verify_receipt(signed: str, public_jwk: Mapping[str, str]) -> dict[str, obje
     try:
         found = jws.deserialize_compact(signed, key_of(public_jwk), registry=REGISTRY)
     except (JoseError, ValueError):
-        raise WrongSigner("this key did not sign this receipt") from None
+        raise WrongSigner("the receipt was altered after it was signed: do not rely on it") from None
     if found.headers().get("typ") != TYPE:
         raise SignatureMalformed(f"a receipt is a compact JWS of type {TYPE}")
     document = json.loads(found.payload or b"")

@@ -8,7 +8,7 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -21,7 +21,9 @@ from consent import Consent, canonical
 from consent.errors import SignatureMalformed, WrongSigner
 from consent.receipt import TYPE, Surroundings, receipt, verify_receipt
 
+from .catalogue import Catalogue
 from .profile import Profile
+from .trust.directory import Snapshot
 from .trust.trust import Trust
 
 MOST_IN_A_CODE = 2300  # bytes a printed code holds with some of its redundancy left, ISO/IEC 18004 version 40-M
@@ -57,10 +59,21 @@ def checked(jws: str, trust: Trust) -> dict[str, object]:
         SignatureMalformed: no receipt.
         WrongSigner: no key of ours made it, or it was altered.
     """
-    keys = [key for key in trust.message_keys() if key.kid == _kid(jws)]
-    if not keys:
-        raise WrongSigner("no key of this gateway signed this receipt")
-    return verify_receipt(jws, keys[0].jwk)
+    return checked_with(jws, [key.jwk for key in trust.message_keys()])
+
+
+def checked_with(jws: str, keys: Iterable[Mapping[str, str]]) -> dict[str, object]:
+    """The same with keys that were published (`/.well-known/jwks.json`): anybody can, without asking anybody."""
+    kid = _kid(jws)
+    key = next((each for each in keys if each.get("kid") == kid), None)
+    if key is None:
+        raise WrongSigner("none of the gateway's keys signed this receipt: do not rely on it")
+    return verify_receipt(jws, key)
+
+
+def called(catalogue: Catalogue, register: Snapshot) -> Mapping[str, str]:
+    """What the members, systems and services of receipts are called: id -> words."""
+    return {each.service.id: each.service.summary or each.service.id for each in catalogue} | dict(register.names)
 
 
 def _kid(jws: str) -> str:
@@ -69,7 +82,9 @@ def _kid(jws: str) -> str:
         read = json.loads(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4)))
         return str(read["kid"])
     except (ValueError, KeyError, TypeError, RecursionError):
-        raise SignatureMalformed(f"a receipt is a compact JWS of type {TYPE}") from None
+        raise SignatureMalformed(
+            f"this is no receipt, or a damaged one: a receipt is a compact JWS of type {TYPE}"
+        ) from None
 
 
 def page(made: Issued, profile: Profile, known: Mapping[str, str] = NOBODY, *, served: bool = False) -> str:

@@ -105,7 +105,7 @@ async def opened(database_url: str, folder: Path) -> AsyncIterator[Here]:
     app.state.db, app.state.log, app.state.person_ref, app.state.member_keys = db, log, ref, Known()
     facts = FactsSource(db.read)
     gate = Gate(Catalogue(()), facts.of, facts.of_many, log, ref)
-    app.state.services = SimpleNamespace(profile=PROFILE, db=db, gate=gate, person_ref=ref)
+    app.state.services = SimpleNamespace(profile=PROFILE, db=db, gate=gate, person_ref=ref, catalogue=())
     yield Here(app, db, log, ref)
     await facts.close()
     await log.close()

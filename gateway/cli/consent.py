@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -10,14 +11,20 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+import pages
 from consent import Consent
 from consent import register as people
 from consent.document import moment_text
+from consent.errors import ConsentUnknown
+from pages.languages import NOW, Spoken
 
-from ..consent_receipts import issued, page
+from ..consent_receipts import called, checked, checked_with, issued, page
 from ..gate import utc_now
+from ..profile import load_profile
 from ..recording import Recording
+from ..settings import Settings
 from ..wiring import open_services
+from .consent_check import jws_in, published, told
 from .consent_import import REFUSED, Import
 from .outcome import told_plainly
 from .printed import print_table
@@ -105,19 +112,48 @@ async def _withdraw(consent_id: str) -> str:
 
 @app.command()
 def receipt(
-    consent_id: Annotated[str, typer.Argument(help="The consent's id.")],
+    consent_id: Annotated[str, typer.Argument(help="The consent's id.")] = "",
     html: Annotated[bool, typer.Option("--html", help="A page to print, with a code to check.")] = False,
+    language: Annotated[str, typer.Option(help=f"Of the page: {', '.join(pages.LANGUAGES)}.")] = "en",
+    check: Annotated[Path | None, typer.Option(help="Check this receipt instead; `-` is standard input.")] = None,
+    keys: Annotated[
+        Path | None, typer.Option(help="Check it with these published keys (/.well-known/jwks.json), offline.")
+    ] = None,
 ) -> None:
-    """Print the signed receipt of a consent: JSON with its JWS, or a page that stands alone."""
+    """Print the signed receipt of a consent: JSON with its JWS, or a page that stands alone; or check one.
+
+    What is checked is the text of the printed code, the page as it was saved, or the JSON; exit code 1 if the gateway
+    did not sign it like that.
+    """
+    if bool(consent_id) == bool(check) or (keys and not check):
+        raise typer.BadParameter("give the id of a consent, or --check FILE (with --keys if you like)")
+    if language not in pages.LANGUAGES:
+        raise typer.BadParameter(f"languages are {', '.join(pages.LANGUAGES)}", param_hint="--language")
     with told_plainly():
-        typer.echo(asyncio.run(_receipt(consent_id, html)))
+        typer.echo(asyncio.run(_check(check, keys) if check else _receipt(consent_id, html, language)))
 
 
-async def _receipt(consent_id: str, html: bool) -> str:
+async def _check(file: Path, keys: Path | None) -> str:
+    jws = jws_in(file)
+    if keys:
+        profile = load_profile(Settings.read()["PROFILE"])
+        return "\n".join(told(checked_with(jws, published(keys)), profile, {}))
+    async with open_services() as here:
+        found = checked(jws, here.trust)
+        lines = list(told(found, here.profile, called(here.catalogue, await here.trust.register())))
+        async with here.db.read() as connection:
+            with suppress(ConsentUnknown):
+                kept = await people.read_consent(connection, str(found["record_id"]))
+                lines.append(f"Now this consent is {kept.standing(utc_now())}.")
+    return "\n".join(lines)
+
+
+async def _receipt(consent_id: str, html: bool, language: str) -> str:
     async with open_services() as here:
         async with here.db.read() as connection:
             kept = await people.read_consent(connection, consent_id)
         made = issued(kept, here.trust, here.profile, utc_now())
         if html:
-            return page(made, here.profile)
+            NOW.set(Spoken(pages.LANGUAGES[language], zone=here.profile.zone))
+            return page(made, here.profile, called(here.catalogue, await here.trust.register()))
         return json.dumps({"receipt": made.document, "jws": made.jws}, indent=2, ensure_ascii=False)

@@ -14,7 +14,7 @@ from consent import Consent, member_of
 from consent import register as people
 from consent.errors import ConsentUnknown, SignatureRefused
 
-from ...consent_receipts import checked, issued, page, policy
+from ...consent_receipts import called, checked, issued, page, policy
 from ...db import Database
 from ...gate import utc_now
 from ...trust import Trust
@@ -46,7 +46,7 @@ async def get_receipt(consent_id: str, request: Request, who: Reader, here: Here
     made = issued(consent, keys, here.profile, utc_now())
     if "text/html" not in request.headers.get("accept", ""):
         return JSONResponse({"receipt": made.document, "jws": made.jws})
-    html = page(made, here.profile, (await keys.register()).names)
+    html = page(made, here.profile, called(here.catalogue, await keys.register()))
     headers = {
         "content-security-policy": policy(html),
         "cache-control": "no-store",
