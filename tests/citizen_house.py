@@ -111,14 +111,14 @@ class House:
         async with self.services.db.write() as connection:
             await agreements.record_agreement(connection, signed, by="LK/GOV/EPF", now=self.clock[0])
 
-    async def consented(self, number: str, id_: str) -> None:
+    async def consented(self, number: str, id_: str, fields: frozenset[str] | None = None) -> None:
         consent = Consent(
             id=id_,
             subject_ref=self.ref(number),
             controller="LK/GOV/WBB",
             recipients=frozenset({"LK/GOV/WBB", "LK/GOV/DME", "LK/GOV/EPF"}),
             purposes=frozenset({PURPOSE}),
-            services={READ.id: None, PUSH.id: None},
+            services={READ.id: fields, PUSH.id: None},
             valid_from=datetime(2020, 1, 1, tzinfo=UTC),
             valid_until=datetime(2100, 1, 1, tzinfo=UTC),
             given_how="assisted",

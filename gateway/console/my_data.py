@@ -3,7 +3,7 @@
 The pages show what `/v1/my` answers. No route takes a person; what is not the person's own does not exist.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,6 +14,7 @@ import pages
 from pages.cookies import cookies_of
 
 from ..citizen import Citizens, Reader
+from ..citizen.wording import Words
 from ..consent_receipts import page as receipt_page
 from ..edges.citizen import doing
 from ..edges.refusal import ProblemError
@@ -25,6 +26,8 @@ from .forms import posted, shaped
 Front = Callable[[Request, Citizen], Awaitable[Response]]
 A_PAGE = 10
 PERIOD = ("from", "to")
+RECORDED = frozenset({"title", "reference", "why", "people"})
+"""Values of an agreement's phrases that its members wrote themselves."""
 DONE = {
     "withdrawn": "The consent is withdrawn. It counts from now on.",
     "contested": "Your case is open. Until the agency has looked, its answers about you are marked.",
@@ -64,7 +67,8 @@ def my_data_routes(here: Citizens) -> APIRouter:
         """The agreements that touched the person."""
         who = await _signed_in(here, request)
         found = await doing.agreements(here, _reader(here, who))
-        names = {**pages.FIELDS, **(await here.reading.words()).all}
+        own = {text: text for each in found["agreements"] for said in each["phrases"] for text in _recorded(said)}
+        names = {**own, **pages.FIELDS, **(await here.reading.words()).all}
         return _page(request, who, "my-agreements.html", found=found["agreements"], names=names)
 
     @routes.get("/contest")
@@ -72,7 +76,7 @@ def my_data_routes(here: Citizens) -> APIRouter:
         """A form: what is wrong? The address names a use that the person sees."""
         who = await _signed_in(here, request)
         query = request.query_params
-        return _contest(here, request, who, {name: query.get(name, "")[:120] for name in ("service", "exchange")})
+        return await _contest(here, request, who, {name: query.get(name, "")[:120] for name in ("service", "exchange")})
 
     @routes.post("/contest")
     async def contest(request: Request) -> Response:
@@ -82,7 +86,7 @@ def my_data_routes(here: Citizens) -> APIRouter:
         try:
             await doing.contested(here, _reader(here, who), _wish(here, form))
         except ProblemError as error:
-            return _contest(here, request, who, form, fault=error.detail, status=400)
+            return await _contest(here, request, who, form, fault=error.detail, status=400)
         return _back("contested")
 
     @routes.post("/contests/{contest_id}/withdraw")
@@ -156,16 +160,36 @@ def _older(query: Mapping[str, str], place: str | None) -> str:
     return f"/my-data?{urlencode(kept | {'before': place})}" if place else ""
 
 
-def _contest(
+def _recorded(said: Mapping[str, Any]) -> Iterator[str]:
+    """The texts that members wrote into an agreement, and its actions: told in a language that has words for them."""
+    for name, value in said["values"].items():
+        if name in RECORDED and isinstance(value, str):
+            yield value
+        elif name == "actions":
+            yield from value
+        elif isinstance(value, Mapping) and "values" in value:
+            yield from _recorded(value)
+
+
+async def _contest(
     here: Citizens, request: Request, who: Citizen, form: Mapping[str, str], *, fault: str = "", status: int = 200
 ) -> Response:
     offers = {offer.service.id: offer.service for offer in here.services.catalogue}
     chosen = offers.get(form.get("service", ""))
     fields = sorted(chosen.fields) if chosen else []
-    services = [{"value": each.id, "text": each.summary or each.id} for each in offers.values()]
+    services = _choices(here, await here.reading.words())
     values: dict[str, Any] = {"form": form, "fields": fields, "services": services, "chosen": chosen}
     values |= {"fault": fault, "key": here.services.profile.person_key}
     return _page(request, who, "contest.html", status=status, **values)
+
+
+def _choices(here: Citizens, words: Words) -> list[dict[str, str]]:
+    """What may be wrong, agency by agency, in the language of the page."""
+    told: list[dict[str, str]] = []
+    for offer in here.services.catalogue:
+        agency, what = pages.said(words.member(offer.provider)), pages.said(offer.service.summary or offer.service.id)
+        told.append({"value": offer.service.id, "text": f"{agency}: {what}"})
+    return sorted(told, key=lambda each: each["text"])
 
 
 def _wish(here: Citizens, form: Mapping[str, str]) -> doing.ContestIn:

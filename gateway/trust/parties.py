@@ -1,6 +1,7 @@
 """Who takes part: members and their systems, as values, as rows, and the shape their names must have."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
@@ -36,6 +37,16 @@ class Member:
     address: str = ""
 
 
+TAKEN: Mapping[str, str] = {
+    "canonical/enrolment-event.v1.json": "Whether a person was taken on by employment support.",
+    "canonical/finding.v1.json": "What a counsellor found where a register could not be asked.",
+    "canonical/programme-update.v1.json": "Something changed for a referred person.",
+    "canonical/referral.v1.json": "Refer one person, with the evidence the referral rests on.",
+    "canonical/vital-event.v1.json": "A birth or a death.",
+}
+"""Record schema -> what is told in it, where the name of the service says little to whom it is about."""
+
+
 @dataclass(frozen=True, slots=True)
 class Offered:
     """A service that a system takes deliveries for: `LK.GOV.WBB.SRIS/enrolment` when the name is `enrolment`."""
@@ -46,8 +57,8 @@ class Offered:
 
     @property
     def words(self) -> str:
-        """What is taken, for people: `vital event`."""
-        return self.name.replace("-", " ")
+        """What is taken, for people."""
+        return TAKEN.get(self.record_schema, self.name.replace("-", " "))
 
 
 @dataclass(frozen=True, slots=True)

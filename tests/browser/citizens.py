@@ -1,6 +1,7 @@
 """An account at the demo's own identity provider that vouches for one of its people, for `/my-data`."""
 
 import asyncio
+import json
 import threading
 from functools import cache
 
@@ -33,6 +34,14 @@ async def _added(data: str, gateway: str, number: str) -> tuple[str, str]:
         login = f"person-{number[-6:]}".lower()
         _, password = await here.people.accounts.add(connection, login, {own.citizen_claim: number})
         return login, password
+
+
+def with_consents(world: World) -> list[str]:
+    """The NICs of registered people of the demo who have consented, but for the one whom other journeys are about."""
+    with (world.data / "sandbox" / "registrations.jsonl").open(encoding="utf-8") as people:
+        registered = [each for each in map(json.loads, people) if each["consents"]]
+    numbers = [str(n["value"]) for each in registered for n in each["identifiers"] if n["type"] == "NIC"]
+    return [each for each in numbers if each != world.somebody()]
 
 
 def sign_in_as(visitor: Visitor, number: str) -> None:

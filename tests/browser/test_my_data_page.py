@@ -1,10 +1,19 @@
 """A person's journey: sees who asked, contests, takes a receipt, may withdraw; and nobody else's is there."""
 
+import re
+
 import pytest
-from browser.citizens import sign_in_as
+from browser.citizens import sign_in_as, with_consents
 from browser.visitor import Visitor
 
 NAUGHTY = '"><script>alert(1)</script>{{7*7}} \u202e\u0db8\u0dcf\u0dad\u0dbb ' + "W" * 300
+
+
+LATIN = re.compile(r"[A-Za-z]{4,}")
+UUID = re.compile(r"[0-9a-f-]{36}")
+BEFORE_CONTESTS = "xpath=//h2[@id='contests']/preceding-sibling::section"
+NO_WORDS = {"ISCED"}
+"""What stands in Latin letters in every language."""
 
 
 def text_of(visitor: Visitor) -> str:
@@ -59,11 +68,31 @@ def test_a_person_reads_what_withdrawing_means_and_may_keep_the_consent(either: 
     assert either.page.get_by_role("link", name="Withdraw this consent").count() >= 1
 
 
+def test_a_person_withdraws_a_consent_and_the_page_says_so(either: Visitor) -> None:
+    number = with_consents(either.world)[-1 if either.scripts else -2]
+    sign_in_as(either, number)
+    before = either.page.get_by_role("link", name="Withdraw this consent").count()
+    either.page.get_by_role("link", name="Withdraw this consent").first.click()
+    address = either.page.url
+    either.page.get_by_role("button", name="Yes, withdraw it").click()
+    assert "The consent is withdrawn. It counts from now on." in text_of(either)
+    assert either.page.get_by_role("link", name="Withdraw this consent").count() == before - 1
+    assert either.page.locator(".app-card", has_text="Withdrawn").count() == 1
+    either.looked_at("my-data-withdrawn")
+    either.go(address.removeprefix(either.world.gateway))
+    assert "This consent is Withdrawn." in text_of(either)
+    assert either.page.get_by_role("button", name="Yes, withdraw it").count() == 0
+    either.looked_at("my-data-withdraw-again")
+
+
 @pytest.mark.parametrize("code", ["si", "ta"])
 def test_the_page_speaks_the_person_s_language(scripted: Visitor, code: str) -> None:
     sign_in_as(scripted, scripted.world.somebody())
     scripted.page.locator(f"a[hreflang={code}]").click()
     assert scripted.page.locator("html").get_attribute("lang") == code
+    told = "".join(scripted.page.locator(BEFORE_CONTESTS).all_inner_texts())
+    assert "ISCED" in told
+    assert set(LATIN.findall(UUID.sub("", told))) <= NO_WORDS
     scripted.looked_at(f"my-data-{code}")
 
 

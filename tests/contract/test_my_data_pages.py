@@ -1,14 +1,16 @@
 """`/my-data`: a person's own and nobody else's; each form with its token; what was typed is shown as text."""
 
+import re
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 
 from gateway.trust import Member, register
-from pages import POLICY
-from tests.citizen_house import ANN, BEN, ORIGIN, House, a_house
+from pages import LANGUAGES, POLICY
+from tests.citizen_house import ANN, BEN, ORIGIN, OTHER, STATUTE, House, a_house, document
 
 NAUGHTY = '"><script>alert(1)</script>{{7*7}}%(x)s'
 
@@ -123,8 +125,54 @@ async def test_a_receipt_says_names_and_days_in_the_language_of_the_person(house
         words = page.partition("<pre>")[0]
         assert own in words
         assert told["pii_controllers"] == [board.id]
-        assert f"<dd>{board.name}</dd>" in words
+        assert f"<dd>{LANGUAGES[language].said(board.name)}</dd>" in words
         assert f">{told['events'][0]['validity']['from']}<" not in words
+
+
+async def test_what_a_consent_allows_is_a_list_and_fields_have_words(house: House) -> None:
+    await house.consented(ANN, "narrow", frozenset({"birth_date"}))
+    ann = await house.citizen(ANN)
+    said = LANGUAGES["ta"].said
+    for path in ("/my-data?lang=ta", "/my-data/consents/narrow/withdraw"):
+        page = (await ann.get(path)).text
+        assert f": {said('date of birth')})</li>" in page
+        assert "birth_date" not in page
+        assert page.count("<li>fund.") >= 2
+
+
+async def test_the_agreements_behind_it_are_told_in_the_language_of_the_person(house: House) -> None:
+    title, law = "Find out who has no taxable work", "Welfare Benefits Act No. 24 of 2002"
+    bases = [{"kind": "public_task", "reference": law}]
+    await house.agree(document("A2", OTHER, legal_bases=bases) | {"title": title})
+    await house.ask(ANN, consumer=OTHER)
+    page = (await (await house.citizen(ANN)).get("/my-data/agreements?lang=ta")).text
+    assert page.count(LANGUAGES["ta"].said(title)) == 2  # the heading, and its first sentence
+    assert LANGUAGES["ta"].said(law) in page
+    assert [text for text in (title, law, "(bulk", "read)") if text in page] == []
+
+
+async def test_what_may_be_contested_is_offered_by_the_name_of_its_agency_in_the_language_of_the_person(
+    house: House,
+) -> None:
+    here, fund = house.services, Member("LK/GOV/EPF", "Employees' Provident Fund")
+    async with here.db.write() as connection:
+        await register.add_member(connection, here.log, fund, here.people.clock())
+    here.trust.forget()
+    page = (await (await house.citizen(ANN)).get("/my-data/contest?lang=si")).text
+    assert f'<option value="fund.status">{LANGUAGES["si"].said(fund.name)}: ' in page
+
+
+async def test_a_recorded_reason_that_has_words_is_told_in_the_language_of_the_person(house: House) -> None:
+    reason = "Verify the medical certificate of a candidate"
+    late = document("A2", OTHER, legal_bases=STATUTE, disclosure_delay_days=30, disclosure_delay_reason=reason)
+    await house.agree(late | {"title": reason})
+    await house.ask(ANN, consumer=OTHER)
+    house.clock[0] += timedelta(days=31)
+    ann = await house.citizen(ANN)
+    page = (await ann.get("/my-data?lang=si")).text
+    assert page.count(LANGUAGES["si"].said(reason)) == 2
+    assert reason not in page
+    assert not re.search(r'visually-hidden"> [0-9]{4}-', page)  # a day is told in words, to who hears it, too
 
 
 async def test_a_served_receipt_keeps_to_the_pages_policy_and_has_its_code(house: House) -> None:

@@ -61,7 +61,7 @@ def test_a_phrase_is_said_in_another_language_with_its_names_and_days() -> None:
     said = phrase("It holds from %(first)s until %(last)s.", first=date(2026, 1, 31), last=inside)
     told = phrased(LANGUAGES["ta"])(said.wire(), {"LK/GOV/WBB": "Welfare Benefits Board"})
     assert "31 ஜனவரி 2026" in told
-    assert "Welfare Benefits Board பதிவு செய்த" in told
+    assert "நலன்புரி நன்மைகள் சபை பதிவு செய்த" in told
 
 
 def test_what_is_no_phrase_of_ours_is_never_translated() -> None:
