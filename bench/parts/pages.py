@@ -19,6 +19,8 @@ from gateway.app import build_app
 from gateway.people import grants, officers, sessions
 from gateway.people.grants import Wanted
 from gateway.people.officers import SHELL, Officer
+from gateway.review import findings
+from gateway.review.rules import RULES, Hit
 from gateway.settings import Settings
 from gateway.wiring import Services, open_services
 
@@ -29,7 +31,9 @@ RARE = 1_000
 """One exchange of so many is refused, by a source and for a purpose of its own."""
 RARELY = {"provider": "LK/GOV/BENCH/RARE", "purpose": "bench.rare", "outcome": "refused_by_rules"}
 PASSES = 20
-EMPTY = "/console/statements"
+EMPTY = "/console/reviews"
+"""A page of links: it asks who the officer is, and nothing else."""
+FINDINGS = 500
 REASON = "Measuring how fast pages are"
 LISTS = {
     "exchanges": "/console/exchanges",
@@ -43,6 +47,7 @@ LISTS = {
     "events": "/console/events",
     "events of a kind": "/console/events?kind=officer.added",
     "findings": "/console/findings",
+    "findings of a rule": f"/console/findings?rule={RULES[0].name}",
     "overview": "/console",
 }
 NUMBER = people.nic(7)
@@ -126,6 +131,10 @@ async def _grown(services: Services, entries: int) -> None:
     else:
         patterns = [growing.Exchange(_exchange(""))] * (RARE - 1) + [growing.Exchange(_exchange("", **RARELY))]
         await growing.grow(services.db, services.log, patterns, list(persons))
+    async with services.db.write() as connection:
+        for number in range(FINDINGS):
+            hit = Hit(f"{place.CALLER} {number}", (place.CALLER,), {"exchanges": number})
+            await findings.opened(connection, services.log, RULES[number % len(RULES)], hit, datetime.now(UTC))
     await place.settled(services.db)
 
 

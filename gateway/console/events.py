@@ -91,6 +91,7 @@ def _form(here: Services, query: Mapping[str, str] = EMPTY) -> dict[str, Any]:
     """`query`: what the search was narrowed to."""
     wanted = {"type": here.profile.person_key, "value": ""}
     shown: dict[str, Any] = {"names": {}, "types": numbers(here), "wanted": wanted, "outcomes": outcomes_offered()}
+    shown["faults"] = ()  # a filter that cannot be used is told like any other fault of the form
     return shown | {"query": {name: value for name, value in query.items() if name not in {"before", "after"}}}
 
 
