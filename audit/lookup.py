@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, Select, asc, desc, select, tuple_
 
 from .entry import INDEXED, Entry
 from .rows import MOST_ROWS, among
@@ -44,6 +44,7 @@ class Wanted:
         subject_ref: entries that concern this person.
         since, until: claimed time, `until` excluded.
         before: only entries before this one: the `place` of the last line of the page before.
+        after: only entries after this one, the nearest to it: the `place` of the first line of a page, to go back.
         limit: lines in a page.
     """
 
@@ -54,6 +55,7 @@ class Wanted:
     until: datetime | None = None
     before: tuple[int, int] | None = None
     limit: int = PAGE
+    after: tuple[int, int] | None = None
 
     @property
     def of_times(self) -> bool:
@@ -87,11 +89,11 @@ def search(connection: Connection, wanted: Wanted) -> list[Found]:
     """One page, newest first (`Wanted.order`): shard after shard, so that each question finds its index."""
     found: list[Found] = []
     for log_id in connection.execute(_shards(wanted)).scalars().all():
-        query = _query(log_id, wanted).where(*_older(connection, log_id, wanted))
+        query = _query(log_id, wanted).where(*_beyond(connection, log_id, wanted))
         found += map(_found, connection.execute(query.limit(wanted.limit - len(found))))
         if len(found) >= wanted.limit:
             break
-    return found
+    return found[::-1] if wanted.after else found
 
 
 def find(connection: Connection, entry_ids: Sequence[UUID]) -> list[Logged]:
@@ -117,28 +119,33 @@ def open_intents(connection: Connection, before: datetime | None) -> list[OpenIn
 def _query(log_id: int, wanted: Wanted) -> Select[Any]:
     table = audit_search.c
     query = select(audit_search).where(*conditions(log_id, wanted))
+    order = asc if wanted.after else desc
     if wanted.of_times:
-        return query.where(table.log_id == log_id).order_by(table.ts.desc(), table.seq.desc())
+        return query.where(table.log_id == log_id).order_by(order(table.ts), order(table.seq))
     # a range: SQLite, without statistics, takes an equality for the best way in there is, and reads the whole log
-    return query.where(table.log_id.between(log_id, log_id)).order_by(table.log_id.desc(), table.seq.desc())
+    return query.where(table.log_id.between(log_id, log_id)).order_by(order(table.log_id), order(table.seq))
 
 
-def _older(connection: Connection, log_id: int, wanted: Wanted) -> Iterator[ColumnElement[bool]]:
-    """That a line comes after the last one of the page before."""
-    table = audit_search.c
-    if wanted.before is None or wanted.before[0] != log_id:
+def _beyond(connection: Connection, log_id: int, wanted: Wanted) -> Iterator[ColumnElement[bool]]:
+    """That a line comes after the last one of the page before; going back, before its first one."""
+    table, place = audit_search.c, wanted.after or wanted.before
+    if place is None or place[0] != log_id:
         return
-    seq = wanted.before[1]
+    seq = place[1]
     last = select(table.ts).where(table.log_id == log_id, table.seq == seq)
     at = connection.execute(last).scalar() if wanted.of_times else None
     column, value = (table.log_id, log_id) if at is None else (table.ts, at)
-    yield tuple_(column, table.seq) < tuple_(value, seq)
+    line, edge = tuple_(column, table.seq), tuple_(value, seq)
+    yield line > edge if wanted.after else line < edge
 
 
 def _shards(wanted: Wanted) -> Select[Any]:
-    """The logs that may hold what is wanted, newest first."""
-    logs = select(log_head.c.log_id).order_by(log_head.c.log_id.desc())
-    return logs.where(log_head.c.log_id <= wanted.before[0]) if wanted.before else logs
+    """The logs that may hold what is wanted, in the order in which they are looked through."""
+    log_id = log_head.c.log_id
+    if wanted.after:
+        return select(log_id).where(log_id >= wanted.after[0]).order_by(log_id)
+    logs = select(log_id).order_by(log_id.desc())
+    return logs.where(log_id <= wanted.before[0]) if wanted.before else logs
 
 
 def conditions(log_id: int, wanted: Wanted) -> Iterator[ColumnElement[bool]]:

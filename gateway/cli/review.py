@@ -112,9 +112,9 @@ def report(
 
     async def wrote(here: Services) -> list[Path]:
         now = utc_now()
-        since, until = schedules.period_before(every, now)
+        since, until = schedules.period_before(every, now, here.profile.zone)
         async with here.db.read() as connection:
-            sheet = await made(connection, name, since, until)
+            sheet = await made(connection, name, since, until, here.profile.zone)
         stem = schedules.stem(name, since, until)
         folder, sign = here.settings.data_dir / report_files.FOLDER, here.trust.sign_compact
         return await schedules.written(here.db, here.log, folder, stem, sheet, by=BY, now=now, sign=sign)
@@ -149,7 +149,8 @@ def statements(month: Annotated[str, typer.Argument(help="YYYY-MM; over already.
     """Issue the signed statements of a month to every system that took part and has none yet."""
 
     async def issued(here: Services) -> int:
-        return await monthly.issue(here.db, here.log, here.trust.sign_compact, month, by=BY, now=utc_now())
+        sign, zone = here.trust.sign_compact, here.profile.zone
+        return await monthly.issue(here.db, here.log, sign, month, by=BY, now=utc_now(), zone=zone)
 
     typer.echo(f"{_with(issued)} statements issued")
 

@@ -16,6 +16,7 @@ from .doing import fault_of, form_of, officer_with
 from .forms import shaped
 from .names import names_of
 from .page import done, page
+from .proposed import changes
 
 router = APIRouter(prefix="/console/approvals", include_in_schema=False)
 SHOWN = ("proposed", "approved", "rejected", "withdrawn", "expired")
@@ -82,6 +83,7 @@ async def _one(approval_id: str, request: Request, who: SignedIn, here: Services
     values: dict[str, Any] = {
         "found": found | {"title": _title(here, found)},
         "document": json.dumps(found["document"], indent=2, ensure_ascii=False, sort_keys=True),
+        "changes": await changes(here, found),
         "mine": mine,
         "files": await _files(found, who, here),
         "version": await _version(found, who, here),

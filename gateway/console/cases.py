@@ -8,12 +8,12 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from ..edges.v1 import audit_people
-from ..people import Right, SignedIn
+from ..people import Right
 from ..wiring import Services
 from .doing import fault_of
 from .events import numbers
 from .forms import posted, shaped
-from .names import names_of
+from .names import by_id, names_of
 from .page import done, page
 from .reason import looking, reading
 
@@ -37,22 +37,19 @@ async def open_breach(request: Request) -> Response:
     made: dict[str, Any] = {}
 
     async def work() -> None:
-        wanted = await _criteria(form, who, read.here)
+        wanted = await _criteria(form, read.here)
         made.update(await audit_people.post_breach(shaped(audit_people.BreachIn, wanted), reviewer, read))
 
     fault = await fault_of(work())
     return await _breaches(request, form, fault) if fault else done(f"/console/breaches/{made['id']}", "saved")
 
 
-async def _criteria(form: Mapping[str, str], who: SignedIn, here: Services) -> dict[str, str]:
+async def _criteria(form: Mapping[str, str], here: Services) -> dict[str, str]:
     """As the API takes them: a system by its id where somebody typed its name, moments with their zone."""
     wanted = {name: f"{value}{MOMENTS.get(name, '')}" for name, value in form.items() if value}
     for name in MOMENTS.keys() & wanted.keys():
         wanted[name] = _at(wanted[name], here.profile.zone)
-    if typed := wanted.get("system", "").casefold():
-        names = await names_of(here, who)
-        wanted["system"] = next((id_ for id_, name in names.items() if name.casefold() == typed), wanted["system"])
-    return wanted
+    return await by_id(here, wanted)
 
 
 def _at(text: str, zone: tzinfo) -> str:

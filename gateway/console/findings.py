@@ -32,10 +32,10 @@ async def listed(request: Request) -> Response:
     who, reviewer, here = await looking(request)
     state = request.query_params.get("state", "")
     state = state if state in STATES else "open"
-    after = request.query_params.get("after", "")[:40] or None
+    after, before = (request.query_params.get(name, "")[:40] or None for name in ("after", "before"))
     rule = next((each.name for each in RULES if each.name == request.query_params.get("rule", "")), None)
     wanted: Any = state
-    found = await audit_findings.get_findings(reviewer, here, state=wanted, rule=rule, after=after, limit=A_PAGE)
+    found = await audit_findings.get_findings(reviewer, here, wanted, rule, after, before, A_PAGE)
     values: dict[str, Any] = {"state": state, "states": STATES, "acting": who.giving(Right.REVIEW_ACT)}
     values["rule"] = rule_named(rule) if rule else None
     return page(request, who, "console/findings.html", found=found, names=await names_of(here, who, found), **values)

@@ -1,7 +1,7 @@
 """`/console/reports` and `/console/samples`: reports made now or on a plan, and samples that nobody could choose."""
 
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -35,7 +35,9 @@ async def made(request: Request) -> Response:
     _, reviewer, read = await reading(request)
     query = dict(request.query_params)
     try:
-        period = shaped(audit_reports.PeriodIn, _period(query) | {"format": query.get("format", "csv")})
+        period = shaped(
+            audit_reports.PeriodIn, _period(query, read.here.profile.zone) | {"format": query.get("format", "csv")}
+        )
         return await audit_reports.get_report(query.get("report", ""), period, reviewer, read)
     except (ReviewRefused, ProblemError) as error:
         return await _reports(request, error.detail)
@@ -74,7 +76,7 @@ async def _reports(request: Request, fault: str = "") -> Response:
     who, reviewer, here = await looking(request)
     found = await audit_reports.get_reports(reviewer, here)
     names = await names_of(here, who, found)
-    last = here.people.clock().date().replace(day=1) - timedelta(days=1)
+    last = here.profile.today(here.people.clock()).replace(day=1) - timedelta(days=1)
     values: dict[str, Any] = {"found": found, "fault": fault, "every": EVERY, "acting": who.giving(Right.REVIEW_ACT)}
     values |= {"since": last.replace(day=1).isoformat(), "until": last.isoformat(), "names": names}
     return page(request, who, "console/reports.html", status=400 if fault else 200, **values)
@@ -94,7 +96,7 @@ async def plan_sample(request: Request) -> Response:
     planned: dict[str, Any] = {}
 
     async def work() -> None:
-        wanted = _period(form) | {"size": form.get("size", "")}
+        wanted = _period(form, here.profile.zone) | {"size": form.get("size", "")}
         planned.update(await audit_reports.post_sample(shaped(audit_reports.SampleIn, wanted), reviewer, here))
 
     fault = await fault_of(work())
@@ -130,9 +132,12 @@ async def act(sample_id: str, verb: str, request: Request) -> Response:
 async def _samples(request: Request, fault: str = "") -> Response:
     who, reviewer, here = await looking(request)
     found: dict[str, Any] = await audit_reports.get_samples(reviewer, here)
-    values: dict[str, Any] = {"found": list(map(_with_days, found["samples"])), "fault": fault}
+    values: dict[str, Any] = {
+        "found": [_with_days(each, here.profile.zone) for each in found["samples"]],
+        "fault": fault,
+    }
     values |= {"acting": who.giving(Right.SAMPLES_CHECK), "names": await names_of(here, who, found)}
-    today = here.people.clock().date()
+    today = here.profile.today(here.people.clock())
     values |= {"since": today.replace(day=1).isoformat(), "until": today.isoformat()}
     return page(request, who, "console/samples.html", status=400 if fault else 200, **values)
 
@@ -140,15 +145,20 @@ async def _samples(request: Request, fault: str = "") -> Response:
 async def _sample(sample_id: str, request: Request, fault: str = "") -> Response:
     who, reviewer, here = await looking(request)
     found: dict[str, Any] = await audit_reports.get_sample(sample_id, reviewer, here)
-    values: dict[str, Any] = {"found": _with_days(found), "fault": fault, "acting": who.giving(Right.SAMPLES_CHECK)}
+    values: dict[str, Any] = {
+        "found": _with_days(found, here.profile.zone),
+        "fault": fault,
+        "acting": who.giving(Right.SAMPLES_CHECK),
+    }
     values |= {"questions": sample.CHECKLIST, "answers": sample.ANSWERS, "names": await names_of(here, who, found)}
     return page(request, who, "console/sample.html", status=400 if fault else 200, **values)
 
 
-def _with_days(found: dict[str, Any]) -> dict[str, Any]:
-    """The sample with its period as the form had it: two days, both included."""
-    last = datetime.fromisoformat(found["until"]) - timedelta(microseconds=1)
-    return found | {"first_day": found["since"][:10], "last_day": last.date().isoformat()}
+def _with_days(found: dict[str, Any], zone: tzinfo) -> dict[str, Any]:
+    """The sample with its period as the form had it: two days of the country, both included."""
+    since, until = (datetime.fromisoformat(found[name]).astimezone(zone) for name in ("since", "until"))
+    last = until - timedelta(microseconds=1)
+    return found | {"first_day": since.date().isoformat(), "last_day": last.date().isoformat()}
 
 
 def _checked(form: Mapping[str, str]) -> dict[str, object]:
@@ -156,11 +166,11 @@ def _checked(form: Mapping[str, str]) -> dict[str, object]:
     return {"answers": {name: answer for name, answer in answers.items() if answer}, "remark": form.get("remark", "")}
 
 
-def _period(form: Mapping[str, str]) -> dict[str, str]:
-    """Two days, both included, as the moments that the API takes. Raises ProblemError."""
+def _period(form: Mapping[str, str], zone: tzinfo) -> dict[str, str]:
+    """Two days of the country, both included, as the moments that the API takes. Raises ProblemError."""
     try:
         since, last = (date.fromisoformat(form.get(name, "")) for name in ("since", "until"))
-        until = last + timedelta(days=1)
+        days = {"since": since, "until": last + timedelta(days=1)}
     except (ValueError, OverflowError):
         raise ProblemError("bad_request.shape", DAYS) from None
-    return {"since": f"{since}T00:00:00Z", "until": f"{until}T00:00:00Z"}
+    return {name: datetime.combine(day, time(), zone).isoformat() for name, day in days.items()}

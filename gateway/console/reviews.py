@@ -126,6 +126,6 @@ async def _statements(request: Request, fault: str = "") -> Response:
     who, reviewer, here = await looking(request)
     found = await audit_reports.get_all_statements(reviewer, here)
     values: dict[str, Any] = {"found": found["statements"], "fault": fault, "acting": who.giving(Right.REVIEW_ACT)}
-    values["month"] = month_before(here.people.clock())
+    values["month"] = month_before(here.people.clock(), here.profile.zone)
     values["names"] = await names_of(here, who) if found["statements"] else {}
     return page(request, who, "console/statements.html", status=400 if fault else 200, **values)

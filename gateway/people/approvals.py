@@ -112,7 +112,8 @@ class Approvals:
             raise ApprovalRefused(f"a proposal is one of {', '.join(sorted(self.kinds))}")
         _check_document(document)
         self.kinds[kind].check(document)
-        same = [each for each in await self._about(connection, kind, subject) if each.document == document]
+        about = await self._about(connection, kind, subject)  # others' proposals block nobody, and are not told of
+        same = [each for each in about if (each.document, each.member) == (document, member)]
         if any(each.standing(now) == "proposed" for each in same):
             raise ApprovalRefused("the same is proposed already")
         times = (now, now + OPEN_FOR)

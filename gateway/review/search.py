@@ -29,12 +29,17 @@ OF_OUTCOMES = frozenset({"agreement", "outcome"})
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What exchanges are wanted. `system` is either side; `person_ref` the keyed pseudonym of a person."""
+    """What exchanges are wanted. `system` is either side; `person_ref` the keyed pseudonym of a person.
+
+    `any_of`: facts that a line has as well, all of at least one of these; each is looked for by itself, so by its
+    index. None: no such condition. Empty: nothing is wanted.
+    """
 
     facts: tuple[tuple[str, str], ...] = ()
     system: str = ""
     person_ref: str = ""
     window: Wanted = field(default_factory=Wanted)
+    any_of: tuple[tuple[tuple[str, str], ...], ...] | None = None
 
     @property
     def names(self) -> list[str]:
@@ -67,7 +72,8 @@ class Exchange:
 
 def exchanges(connection: Connection, filters: Filters) -> list[Exchange]:
     """One page, newest first; each exchange once."""
-    kind = OUTCOME if OF_OUTCOMES & dict(filters.facts).keys() else INTENT
+    asked = {name for facts in (filters.facts, *(filters.any_of or ())) for name, _ in facts}
+    kind = OUTCOME if OF_OUTCOMES & asked else INTENT
     wanted = replace(filters.window, facts=filters.facts, kind=kind)
     found = {each.place: each for each in _of_either_side(connection, filters, wanted)}
     if filters.person_ref:
@@ -167,13 +173,19 @@ def _listed(connection: Connection, query: Select[Any], page: Wanted) -> list[Fo
 
 def _of_either_side(connection: Connection, filters: Filters, wanted: Wanted) -> Iterable[Found]:
     wanted = replace(wanted, subject_ref=filters.person_ref or None)
+    if filters.any_of is not None:
+        return [each for one in filters.any_of for each in search(connection, _and(wanted, one))]
     if not filters.system:
         return search(connection, wanted)
     return [
         each
         for side in ("consumer", "provider")
-        for each in search(connection, replace(wanted, facts=(*wanted.facts, (side, filters.system))))
+        for each in search(connection, _and(wanted, ((side, filters.system),)))
     ]
+
+
+def _and(wanted: Wanted, facts: Iterable[tuple[str, str]]) -> Wanted:
+    return replace(wanted, facts=(*wanted.facts, *facts))
 
 
 def _in_batches(connection: Connection, filters: Filters, wanted: Wanted) -> Iterable[Found]:
@@ -181,7 +193,7 @@ def _in_batches(connection: Connection, filters: Filters, wanted: Wanted) -> Ite
     table = batch_decision.c
     query = select(table.exchange_id).where(table.person_ref == filters.person_ref).distinct()
     for exchange_id in connection.execute(query).scalars().all():
-        for each in search(connection, replace(wanted, facts=(*wanted.facts, ("exchange_id", exchange_id)))):
+        for each in search(connection, _and(wanted, (("exchange_id", exchange_id),))):
             if filters.system in {"", each.facts.get("consumer"), each.facts.get("provider")}:
                 yield each
 

@@ -24,11 +24,9 @@ NOT_ASKED = frozenset({"refused_by_rules", "no_link", "unknown"})
 """Outcomes of which nobody can say that the source was asked."""
 
 OTHERWISE = "*"
-HANDED = {
+TAKEN = frozenset({"ack", "rcvd", "succ"})
+HANDED = dict.fromkeys(TAKEN, "It was handed to %(provider)s, which confirmed that it has it.") | {
     "": "It was handed to %(provider)s, which said nothing.",
-    "ack": "It was handed to %(provider)s, which confirmed that it has it.",
-    "rcvd": "It was handed to %(provider)s, which confirmed that it has it.",
-    "succ": "It was handed to %(provider)s, which confirmed that it has it.",
     OTHERWISE: "It was handed to %(provider)s, which answered with its own code %(code)s.",
 }
 WAS_ASKED = {
@@ -140,8 +138,7 @@ def _source(facts: Mapping[str, object]) -> Phrase:
         return phrase(text, provider=provider)
     code = str(facts.get("source_code") or "")
     told = HANDED if facts.get("action") in VERBS else WAS_ASKED
-    text = told.get(code.casefold(), told[OTHERWISE])
-    return phrase(text, provider=provider, code=code) if "%(code)s" in text else phrase(text, provider=provider)
+    return phrase(told.get(code.casefold(), told[OTHERWISE]), provider=provider, code=code)
 
 
 def _ended(facts: Mapping[str, object]) -> Phrase:
@@ -169,6 +166,8 @@ def _later(entry: Entry) -> Phrase:
 
 def delivered(state: str, receiver_state: str) -> Phrase:
     """How far a delivery has come."""
+    if receiver_state.casefold() in TAKEN:
+        return phrase("The delivery is %(state)s; the receiver confirmed that it has it.", state=Phrase(state))
     if receiver_state:
         return phrase(
             "The delivery is %(state)s; the receiver says %(receiver)s.", state=Phrase(state), receiver=receiver_state

@@ -2,20 +2,31 @@
 
 import re
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from pathlib import Path
 from urllib.parse import quote_plus
 
 import pytest
 
+from gateway.review.findings import opened
+from gateway.review.rules import Hit, rule_named
 from tests.reviewing import CONSUMER, NIC, Desk, House, a_house
 
+AT = datetime(2026, 10, 31, 12, tzinfo=UTC)
 WHY = "complaint 2026-17 of the ombudsman"
 
 
 @pytest.fixture
 async def house(tmp_path: Path, sqlite_url: str) -> AsyncIterator[House]:
     async with a_house(tmp_path, sqlite_url) as found:
+        yield found
+
+
+@pytest.fixture
+async def either(tmp_path: Path, database_url: str) -> AsyncIterator[House]:
+    """On both databases: where one of them sorts or compares."""
+    async with a_house(tmp_path, database_url) as found:
         yield found
 
 
@@ -116,10 +127,98 @@ async def test_a_later_page_of_exchanges_leads_back_to_the_newest(house: House) 
     first = await page(desk, "/console/exchanges?outcome=answered")
     assert ">Newest<" not in first
     (address,) = re.findall(r'href="([^"]*before=[^"]*)"', first)
-    later = await page(desk, f"/console/exchanges{unescape(address)}")
+    later = await page(desk, unescape(address))
     (newest,) = re.findall(r'href="([^"]*)"><span class="govuk-pagination__link-title">Newest<', later)
     assert "outcome=answered" in newest
     assert (await page(desk, unescape(newest))).count('href="/console/exchanges/0') == 25
+
+
+async def test_services_and_purposes_are_said_and_searched_by_what_people_call_them(house: House) -> None:
+    await house.agreed()
+    await house.consented()
+    await house.asked()
+    _, desk = await house.officer("amara", "compliance_officer")
+    await post(desk, house, "/console/reason", reason=WHY, next="/console")
+    for narrowed in ("service=contributions+AND+pensions", "service=pension.contributions"):
+        text = await page(desk, f"/console/exchanges?{narrowed}")
+        assert "(Contributions and pensions)" in text
+    assert "No exchange is like this." in await page(desk, "/console/exchanges?service=Identity")
+    (address,) = set(re.findall(r'href="(/console/exchanges/0[^"]+)"', text))
+    told = await page(desk, address)
+    assert "pension.contributions" in told  # what the log says, for engineers
+    number = {"type": "NIC", "value": NIC}
+    purpose = house.services.profile.purposes["employment-support.eligibility"]
+    assert address in await post(desk, house, "/console/person", **number, purpose=purpose.upper())
+
+
+async def test_exchanges_are_turned_over_in_both_directions(either: House) -> None:
+    _, desk = await either.officer("amara", "compliance_officer")
+    await post(desk, either, "/console/reason", reason=WHY, next="/console")
+    await either.played(60, either.services.people.clock())
+
+    def ids(text: str) -> list[str]:
+        return re.findall(r'href="/console/exchanges/(0[^"]+)"', text)
+
+    async def turned(text: str, way: str) -> str:
+        (address,) = re.findall(rf'href="([^"]*)" rel="{way}"', text)
+        return await page(desk, unescape(address))
+
+    for narrowed in ("", "?outcome=answered", f"?system={CONSUMER}", "?since=2020-01-01"):
+        first = await page(desk, f"/console/exchanges{narrowed}")
+        second = await turned(first, "next")
+        third = await turned(second, "next")
+        assert list(map(len, map(ids, (first, second, third)))) == [25, 25, 10], narrowed
+        assert len({*ids(first), *ids(second), *ids(third)}) == 60
+        assert 'rel="prev"' not in first
+        assert 'rel="next"' not in third
+        back = await turned(third, "prev")
+        assert ids(back) == ids(second)
+        top = await turned(back, "prev")
+        assert ids(top) == ids(first)
+        assert ids(await turned(back, "next")) == ids(third)
+
+
+async def test_findings_are_turned_over_in_both_directions(either: House) -> None:
+    _, desk = await either.officer("amara", "compliance_officer")
+    here, now = either.services, either.services.people.clock()
+    async with here.db.write() as connection:
+        for each in range(60):
+            hit = Hit(f"case {each}")
+            await opened(connection, here.log, rule_named("out_of_hours"), hit, now + timedelta(seconds=each // 7))
+
+    def ids(text: str) -> list[str]:
+        return re.findall(r'href="/console/findings/(F-[^"]+)"', text)
+
+    async def turned(text: str, way: str) -> str:
+        (address,) = re.findall(rf'href="([^"]*)" rel="{way}"', text)
+        return await page(desk, unescape(address))
+
+    first = await page(desk, "/console/findings")
+    second = await turned(first, "next")
+    third = await turned(second, "next")
+    assert len({*ids(first), *ids(second), *ids(third)}) == 60
+    back = await turned(third, "prev")
+    assert ids(back) == ids(second)
+    assert ids(await turned(back, "prev")) == ids(first)
+    assert 'rel="prev"' not in first
+
+
+async def test_events_are_turned_over_in_both_directions(either: House) -> None:
+    _, desk = await either.officer("amara", "compliance_officer")
+    await post(desk, either, "/console/reason", reason=WHY, next="/console")
+    for each in range(60):
+        await either.logged("finding.opened", {"by": "gateway" if each % 2 else "x", "finding": f"F-{each}"}, AT)
+
+    async def turned(text: str, way: str) -> str:
+        (address,) = re.findall(rf'href="([^"]*)" rel="{way}"', text)
+        return await page(desk, unescape(address))
+
+    for narrowed, count in (("", 60), ("&officer=x", 30)):
+        first = await page(desk, f"/console/events?kind=finding.opened{narrowed}")
+        second = await turned(first, "next")
+        seen = re.findall(r"F-\d+<", first + second)
+        assert len(set(seen)) == len(seen) == min(50, count)
+        assert re.findall(r"F-\d+<", await turned(second, "prev")) == re.findall(r"F-\d+<", first)
 
 
 async def test_who_registers_an_officer_chooses_the_member_by_its_name(house: House) -> None:

@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from typer.testing import CliRunner
@@ -12,7 +13,8 @@ from gateway.cli.main import app
 from gateway.review import statements
 from tests.reviewing import CONSUMER, a_house
 
-LAST = statements.month_before(datetime.now(UTC))
+ZONE = ZoneInfo("Asia/Colombo")  # of the country whose profile is served
+LAST = statements.month_before(datetime.now(UTC), ZONE)
 WHY = ("--reason", "complaint 2026-17")
 
 
@@ -23,7 +25,8 @@ async def played(tmp_path: Path, sqlite_url: str) -> str:
         await house.agreed()
         await house.consented()
         await house.asked(case="C-1")
-        await house.played(60, statements.bounds(LAST)[0], agreement=None, released=None)
+        noon = statements.bounds(LAST, ZONE)[0] + timedelta(hours=12)  # the same day by the clocks of UTC
+        await house.played(60, noon, agreement=None, released=None)
         return await house.asked("199012304568", case="C-2")
 
 

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from fastapi import FastAPI
@@ -28,7 +29,9 @@ from gateway.trust.keys import new_key
 from gateway.wiring import Services, open_services
 from tests.reviewing import CONSUMER, NIC, PROVIDER, House, a_house
 
-LAST = statements.bounds(statements.month_before(datetime.now(UTC)))[0] + timedelta(days=3, hours=6)
+ZONE = ZoneInfo("Asia/Colombo")  # of the country whose profile is served
+BEGUN = statements.bounds(statements.month_before(datetime.now(UTC), ZONE), ZONE)[0]
+LAST = (BEGUN + timedelta(days=3, hours=6)).astimezone(UTC)
 MONTH = f"{LAST:%Y-%m}"
 
 
@@ -69,9 +72,8 @@ async def test_planned_reports_are_written_when_the_period_is_over_with_their_di
     made = await desk.json("POST", "/reports/planned", {"report": "usage", "every": "day"})
     await desk.call("POST", "/reports/planned", {"report": "usage", "every": "day"}, status=409)
     here, now = house.services, house.services.people.clock()
-    due = partial(
-        schedules.make_due, here.db, here.log, here.settings.data_dir / "reports", sign=here.trust.sign_compact
-    )
+    folder, sign = here.settings.data_dir / "reports", here.trust.sign_compact
+    due = partial(schedules.make_due, here.db, here.log, folder, sign=sign, zone=ZONE)
     assert await due(now) == []
     assert (await desk.json("GET", "/reports"))["files"] == []
     files = await due(now + timedelta(days=1))
@@ -121,10 +123,59 @@ async def test_a_report_made_now_comes_with_a_signature_over_it(house: House) ->
 )
 def test_a_report_is_about_the_last_whole_period(every: str, since: str, until: str) -> None:
     at = datetime(2026, 10, 31, 15, tzinfo=UTC)
-    assert [f"{each:%Y-%m-%d}" for each in schedules.period_before(every, at)] == [since, until]
-    end = schedules.next_end(every, at)
-    assert schedules.period_before(every, end)[1] == end
+    assert [f"{each:%Y-%m-%d}" for each in schedules.period_before(every, at, UTC)] == [since, until]
+    end = schedules.next_end(every, at, UTC)
+    assert schedules.period_before(every, end, UTC)[1] == end
     assert at < end
+
+
+@pytest.mark.parametrize(
+    ("at", "month"),
+    [
+        ("2026-11-30T18:29:59.999999+00:00", "2026-10"),  # still November in Colombo
+        ("2026-11-30T18:30:00+00:00", "2026-11"),  # 1 December there, while it is November in UTC
+        ("2026-12-01T00:00:00+00:00", "2026-11"),
+        ("2026-12-31T18:30:00+00:00", "2026-12"),
+    ],
+)
+def test_a_month_is_over_when_it_is_in_the_country(at: str, month: str) -> None:
+    moment = datetime.fromisoformat(at)
+    assert statements.month_before(moment, ZONE) == month
+    since, until = statements.bounds(month, ZONE)
+    assert schedules.period_before("month", moment, ZONE) == (since, until)
+    assert since.isoformat() == f"{month}-01T00:00:00+05:30"
+    assert until <= moment < schedules.next_end("month", moment, ZONE)
+
+
+def test_days_of_a_country_that_turns_its_clocks_are_as_long_as_they_are() -> None:
+    london = ZoneInfo("Europe/London")
+    since, until = schedules.period_before("day", datetime(2026, 10, 26, 3, tzinfo=UTC), london)
+    assert until.astimezone(UTC) - since.astimezone(UTC) == timedelta(hours=25)
+
+
+async def test_the_last_evening_of_a_month_belongs_to_it_in_reports_and_statements(house: House) -> None:
+    await house.agreed()
+    first, until = statements.bounds(statements.month_before(datetime.now(UTC), ZONE), ZONE)
+    for moment, count in ((first - timedelta(seconds=30), 1), (first, 2), (until - timedelta(seconds=30), 4)):
+        await house.played(count, moment)
+    await house.played(8, until)
+    _, desk = await house.officer("amara", "compliance_officer")
+    last = until - timedelta(days=1)
+    page = f"/console/reports/file?report=usage&since={first:%Y-%m-%d}&until={last:%Y-%m-%d}"
+    why = {"csrf": await desk.browser.csrf(), "reason": "the yearly audit", "next": "/console"}
+    await desk.browser.http.post("/console/reason", data=why, headers={"origin": house.origin})
+    text = (await desk.browser.http.get(page)).text
+    head, _, rest = text.partition("\r\n")
+    assert f"{first:%Y-%m-%d} to {last:%Y-%m-%d}" in head
+    (row,) = list(csv.DictReader(io.StringIO(rest)))
+    assert (row["exchanges"], row["days used"], row["last day"]) == ("6", "2", f"{last:%Y-%m-%d}")
+    here = house.services
+    await statements.issue_due(here.db, here.log, here.trust.sign_compact, here.people.clock(), ZONE)
+    async with here.db.read() as connection:
+        (mine,) = await statements.listed(connection, system=CONSUMER)
+    document = json.loads(mine.document)
+    assert (document["since"], document["until"]) == (first.isoformat(), until.isoformat())
+    assert [each["exchanges"] for each in document["calls"]] == [6]
 
 
 async def test_a_sample_is_planned_first_and_anyone_draws_the_same(either: House) -> None:
@@ -170,7 +221,9 @@ async def test_statements_are_signed_countersigned_or_disputed(either: House) ->
     (issued,) = await either.kinds("statement.issued")
     assert issued["systems"] == sorted((CONSUMER, PROVIDER))
     with pytest.raises(ReviewRefused, match="not over"):
-        await statements.issue(here.db, here.log, here.trust.sign_compact, f"{now:%Y-%m}", by="x", now=now)
+        await statements.issue(
+            here.db, here.log, here.trust.sign_compact, f"{now.astimezone(ZONE):%Y-%m}", by="x", now=now, zone=ZONE
+        )
     async with here.db.read() as connection:
         mine, theirs = [(await statements.listed(connection, system=each))[0] for each in (CONSUMER, PROVIDER)]
     document = json.loads(mine.document)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -24,7 +25,9 @@ from gateway.trust.jwks import checked
 from gateway.trust.keys import new_key
 from tests.reviewing import CONSUMER, NIC, PROVIDER, House, a_house
 
-LAST = statements.bounds(statements.month_before(datetime.now(UTC)))[0] + timedelta(days=3, hours=6)
+ZONE = ZoneInfo("Asia/Colombo")  # of the country whose profile is served
+BEGUN = statements.bounds(statements.month_before(datetime.now(UTC), ZONE), ZONE)[0]
+LAST = (BEGUN + timedelta(days=3, hours=6)).astimezone(UTC)
 MONTH = f"{LAST:%Y-%m}"
 PERIOD = {"since": LAST.isoformat(), "until": (LAST + timedelta(hours=1)).isoformat()}
 NEXT_YEAR = {"since": LAST.isoformat(), "until": (datetime.now(UTC) + timedelta(days=365)).isoformat()}

@@ -100,7 +100,7 @@ async def test_an_exchange_is_a_sentence_numbered_steps_and_proofs(used: House) 
     )
     assert [each["title"] for each in told["timeline"]] == ["Asked", "Decided", "Source", "Outcome"]
     assert [each["number"] for each in told["timeline"]] == [1, 2, 3, 4]
-    assert told["timeline"][2]["told"] == f"{PROVIDER} was asked and said OK."
+    assert told["timeline"][2]["told"] == f"{PROVIDER} was asked and answered."
     assert [(each["proved"], each["signed_by"] != []) for each in told["proofs"]] == [(True, True)] * 2
     other = await desk.json("GET", f"/exchanges/{refused}")
     assert other["sentence"].endswith("without a case; it was refused by the rules.")

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from ssl import DER_cert_to_PEM_cert
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from architecture.checkout import ROOT
@@ -118,6 +119,8 @@ OF_OTHERS = {
 }
 """Tables that one module changes, whose own tests drive it: here only that it writes entries in its transactions."""
 
+ZONE = ZoneInfo("Asia/Colombo")  # of the country whose profile is served
+
 
 def tables() -> set[str]:
     """Every table of the product, of whatever package."""
@@ -219,14 +222,14 @@ async def _people(house: House, now: datetime) -> None:
 
 async def _review(house: House, now: datetime) -> None:
     here = house.services
-    month = statements.month_before(now)
-    await house.played(3, statements.bounds(month)[0])
-    await statements.issue(here.db, here.log, here.trust.sign_compact, month, by="x", now=now)
+    month = statements.month_before(now, ZONE)
+    await house.played(3, statements.bounds(month, ZONE)[0])
+    await statements.issue(here.db, here.log, here.trust.sign_compact, month, by="x", now=now, zone=ZONE)
     await settings_changed.note_changes(here.db, here.log, {"PRODUCTION": "0"}, now)
     await adapters_changed.note_changes(here.db, here.log, {"tax": {"provider": PROVIDER}}, now)
     criteria = breach.Criteria(agreement="A1")
     found = await breach.scope_of(here.db, here.log, criteria)
-    since, until = statements.bounds(month)
+    since, until = statements.bounds(month, ZONE)
     rule = rule_named("open_intent")
     async with here.db.write() as connection:
         planned = await sample.plan(connection, here.log, since, until, 2, by="x", now=now)
@@ -235,7 +238,7 @@ async def _review(house: House, now: datetime) -> None:
         id_ = findings.finding_id(rule.name, "E1")
         await findings.remark(connection, here.log, id_, "seen", by="x", now=now)
         await findings.assign(connection, here.log, id_, "OFF-1", by="x", now=now)
-        await schedules.plan(connection, here.log, "usage", "day", by="x", now=now)
+        await schedules.plan(connection, here.log, "usage", "day", by="x", now=now, zone=ZONE)
         await breach.open_case(connection, here.log, criteria, found, by="x", clock=breach.Clock(now, 72, now))
         await subject_access.received(connection, here.log, "r" * 64, by="x", days=30, now=now)
         entry = await connection.run_sync(held, "case-7", "*", "court order", now)

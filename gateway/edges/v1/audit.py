@@ -6,8 +6,9 @@ Filters stand in the address, but a person's numbers only ever in a body. Every 
 import io
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, TypedDict
 
 import orjson
 from fastapi import APIRouter, Depends, Query
@@ -58,6 +59,7 @@ class WantedIn(Shape):
     since: AwareDatetime | None = None
     until: AwareDatetime | None = None
     before: Before = ""
+    after: Before = ""
     limit: Annotated[int, Field(ge=1, le=200)] = 50
 
     def filters(self, here: Services, person_ref: str = "") -> Filters:
@@ -70,7 +72,7 @@ class WantedIn(Shape):
             check_case(self.officer, here.profile, "officer")
             known = OFFICER_REF.fullmatch(self.officer)
             facts.append(("officer_ref", self.officer if known else here.person_ref.officer_ref(self.officer)))
-        window = Wanted(since=self.since, until=self.until, before=place_of(self.before), limit=self.limit)
+        window = Wanted(since=self.since, until=self.until, limit=self.limit, **_turned(self))
         return Filters(tuple(facts), self.system or "", person_ref, window)
 
 
@@ -82,7 +84,10 @@ class PersonWantedIn(WantedIn):
 
 @router.get("/exchanges", responses={400: {}, 403: {}})
 async def get_exchanges(wanted: Annotated[WantedIn, Query()], who: Auditor, read: Read) -> dict[str, object]:
-    """Exchanges, the newest first, one sentence each; `next` is the `before` of the page after this one."""
+    """Exchanges, the newest first, one sentence each.
+
+    `next` is the `before` of the page after this one, `previous` the `after` of the one before it.
+    """
     return await _found(wanted.filters(read.here), who, read)
 
 
@@ -94,10 +99,19 @@ async def post_search(body: PersonWantedIn, who: Auditor, read: Read) -> dict[st
 
 
 async def _found(filters: Filters, who: Auditor, read: Reading) -> dict[str, object]:
-    page = await read.here.log.store.read(partial(exchanges, filters=filters))
+    window, page = await page_of(read.here, filters)
     await read.note(who, "search", filters=filters.names, found=len(page))
-    full = len(page) == filters.window.limit
-    return {"exchanges": [line(each) for each in page], "next": "{}.{}".format(*page[-1].place) if full else None}
+    return {"exchanges": [line(each) for each in page]} | turns(window, [each.place for each in page])
+
+
+async def page_of(here: Services, filters: Filters) -> tuple[Wanted, list[Exchange]]:
+    """A page of exchanges, and where it stands."""
+    window = filters.window
+    page = await here.log.store.read(partial(exchanges, filters=filters))
+    if window.after and len(page) < window.limit:  # back at the top: all of the first page, not its rest alone
+        window = replace(window, after=None)
+        page = await here.log.store.read(partial(exchanges, filters=replace(filters, window=window)))
+    return window, page
 
 
 @router.get("/exchanges/{exchange_id}", responses=REFUSED)
@@ -182,17 +196,20 @@ class EventsIn(Shape):
     since: AwareDatetime | None = None
     until: AwareDatetime | None = None
     before: Before = ""
+    after: Before = ""
     limit: Annotated[int, Field(ge=1, le=200)] = 50
 
 
 @router.get("/events", responses={400: {}, 403: {}})
 async def get_events(wanted: Annotated[EventsIn, Query()], who: Auditor, read: Read) -> dict[str, object]:
     """Everything that is no exchange: what an officer did, what changed the rules, who read evidence."""
-    window = Wanted(since=wanted.since, until=wanted.until, before=place_of(wanted.before), limit=wanted.limit)
-    found = await read.here.log.store.read(
-        partial(events, window=window, by=wanted.officer or "", kind=wanted.kind or "")
-    )
-    used = sorted(wanted.model_fields_set - {"before", "limit"})
+    window = Wanted(since=wanted.since, until=wanted.until, limit=wanted.limit, **_turned(wanted))
+    asked = partial(events, by=wanted.officer or "", kind=wanted.kind or "")
+    found = await read.here.log.store.read(partial(asked, window=window))
+    if window.after and len(found) < window.limit:
+        window = replace(window, after=None)
+        found = await read.here.log.store.read(partial(asked, window=window))
+    used = sorted(wanted.model_fields_set - {"before", "after", "limit"})
     await read.note(who, "events", filters=used, found=len(found))
     told = [
         {
@@ -204,7 +221,28 @@ async def get_events(wanted: Annotated[EventsIn, Query()], who: Auditor, read: R
         }
         for _, entry in found
     ]
-    return {"events": told, "next": "{}.{}".format(*found[-1][0].place) if len(found) == wanted.limit else None}
+    return {"events": told} | turns(window, [each.place for each, _ in found])
+
+
+class Turned(TypedDict):
+    """Where a page begins, of `Wanted`."""
+
+    before: tuple[int, int] | None
+    after: tuple[int, int] | None
+
+
+def _turned(wanted: WantedIn | EventsIn) -> Turned:
+    return {"before": place_of(wanted.before), "after": place_of(wanted.after)}
+
+
+def turns(window: Wanted, places: Sequence[tuple[int, int]]) -> dict[str, object]:
+    """The pages beside this one: `next` (older) and `previous` (newer), null where there is none."""
+    full = len(places) == window.limit
+    older, newer = full or window.after, window.before or (window.after and full)
+    return {
+        "next": "{}.{}".format(*places[-1]) if older and places else None,
+        "previous": "{}.{}".format(*places[0]) if newer and places else None,
+    }
 
 
 def line(found: Exchange) -> dict[str, object]:
@@ -227,7 +265,9 @@ def place_of(before: str) -> tuple[int, int] | None:
         return None
     log_id, _, seq = before.partition(".")
     if int(seq) >= 2**63 or int(log_id) >= 2**31:
-        raise ProblemError("bad_request.query", "Send `before` as the page before gave it in `next`.")
+        raise ProblemError(
+            "bad_request.query", "Send `before` and `after` as a page gave them in `next` and `previous`."
+        )
     return int(log_id), int(seq)
 
 

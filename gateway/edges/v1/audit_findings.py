@@ -1,5 +1,6 @@
 """`/v1/audit/findings`: what looks unusual, who looks after it, how it ended. Remarks stay beside the log."""
 
+from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
@@ -43,21 +44,31 @@ class SignOffIn(Shape):
     text: Remark
 
 
-@router.get("", responses={400: {}, 403: {}})
+@router.get("", responses={400: {}, 403: {}, 404: {}})
 async def get_findings(
     _who: Auditor,
     here: Here,
     state: State | None = None,
     rule: Reference | None = None,
     after: Reference | None = None,
+    before: Reference | None = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> dict[str, object]:
-    """Findings, the newest first, and the rules in words; the next page begins after `next`."""
+    """Findings, the newest first, and the rules in words.
+
+    The next page begins after `next`, the one before this ends before `previous`.
+    """
+    listed = partial(findings.listed, state=state or "", rule=rule or "", most=limit)
     async with here.db.read() as connection:
-        found = await findings.listed(connection, state=state or "", rule=rule or "", after=after or "", most=limit)
+        found = await listed(connection, after=after or "", before=before or "")
+        if before and len(found) < limit:  # back at the top: all of the first page, not its rest alone
+            found, before = await listed(connection), None
     rules = [{"name": each.name, "what": each.what, "why": each.why, "todo": each.todo} for each in RULES]
     told = [findings.summary(each) for each in found]
-    return {"findings": told, "rules": rules, "next": found[-1].id if len(found) == limit else None}
+    full = len(found) == limit
+    older, newer = full or before, (after and not before) or (before and full)
+    ends = {"next": found[-1].id if found and older else None, "previous": found[0].id if found and newer else None}
+    return {"findings": told, "rules": rules} | ends
 
 
 @router.get("/{finding_id}", responses=REFUSED)

@@ -84,7 +84,8 @@ async def get_reports(_who: Auditor, here: Here) -> dict[str, object]:
 async def post_plan(body: PlanIn, who: Acting, here: Here) -> dict[str, object]:
     """Make a report whenever a day, week or month is over, into DATA/reports."""
     async with here.db.write() as connection:
-        found = await schedules.plan(connection, here.log, body.report, body.every, by=who.id, now=here.people.clock())
+        now, zone = here.people.clock(), here.profile.zone
+        found = await schedules.plan(connection, here.log, body.report, body.every, by=who.id, now=now, zone=zone)
     return _planned(found)
 
 
@@ -109,7 +110,7 @@ async def get_report(report: Reference, period: Annotated[PeriodIn, Query()], wh
     """One report of a period, as CSV or PDF, or both with their signature."""
     here = read.here
     async with here.db.read() as connection:
-        sheet = await made(connection, report, period.since, period.until)
+        sheet = await made(connection, report, period.since, period.until, here.profile.zone)
     await read.note(who, "report", report=report, found=len(sheet.rows))
     return _taken(await asyncio.to_thread(_made, here, sheet, report, period.format), f"{report}.{period.format}")
 
@@ -183,7 +184,8 @@ async def get_all_statements(_who: Auditor, here: Here, month: Month | None = No
 async def post_statements(body: MonthIn, who: Acting, here: Here) -> dict[str, object]:
     """Issue the statements of a month that is over; the gateway does so by itself when a month ends."""
     now, sign = here.people.clock(), here.trust.sign_compact
-    return {"issued": await statements.issue(here.db, here.log, sign, body.month, by=who.id, now=now)}
+    issued = await statements.issue(here.db, here.log, sign, body.month, by=who.id, now=now, zone=here.profile.zone)
+    return {"issued": issued}
 
 
 def _made(here: Services, sheet: Sheet, report: str, form: str) -> bytes:

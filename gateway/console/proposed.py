@@ -1,0 +1,109 @@
+"""What a proposal would change, as lines that a person reads: what, as it is now, as it would be."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pages
+from pages.moments import day
+
+from ..people.roles import ROLES
+from ..trust.errors import RegistrationRefused
+from ..trust.policy import Policy
+from ..trust.register import System
+from ..wiring import Services
+
+WORDS = {
+    "as": "How it would run",
+    "bearer": "Tokens count without proof of a key",
+    "cause": "Why they are stuck",
+    "certificates": "Client certificates",
+    "client_secret": "It signs in with a shared secret",
+    "dci.interface": "Form of DCI messages",
+    "dci.names": "Names of its own in DCI messages",
+    "dci.prefix": "Prefix of its DCI names",
+    "dci.purpose": "Purpose of DCI messages that name none",
+    "dci.tolerant": "DCI messages that are not quite right are taken",
+    "digest": "Fingerprint of its files",
+    "encryption.outgoing": "What it gets is encrypted",
+    "encryption.required": "What it sends has to be encrypted",
+    "expires_at": "Until",
+    "inputs": "Fingerprint of its settings",
+    "jwks_uri": "Address of its public keys",
+    "kind": "Kind",
+    "limits.burst": "Requests at once",
+    "limits.concurrent": "Requests at the same time",
+    "limits.per_second": "Requests in a second",
+    "member": "Member",
+    "members": "Members",
+    "role": "Role",
+    "share": "Share of the questions, in per cent",
+    "signature.algorithms": "Algorithms of its signatures",
+    "signature.dialect": "Form of its signatures",
+    "signature.required": "Messages have to be signed",
+    "signature.tolerant": "Signatures that are not quite right are taken",
+    "signature.window_s": "Seconds that a signature counts",
+    "target": "System",
+    "territory": "Area",
+    "version": "Version",
+}
+"""What the members of proposals' documents are called."""
+
+
+async def changes(here: Services, found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """`{"what", "before"?, "after"}` for each thing that would be otherwise; all of it where nothing is compared.
+
+    `before` is there while the proposal is open, and for a system of the proposal's own member alone: a proposal that
+    names somebody else's system tells nothing of it.
+    """
+    document: Mapping[str, Any] = found["document"]
+    system = await _own_system(here, found)
+    if system and found["kind"] == "callback.host":
+        addresses = {each.name: each.callback_url for each in system.services}
+        return _compared({name: addresses.get(name, "") for name in document}, document)
+    if system and found["kind"] == "system.policy":
+        try:
+            return _compared(_flat(system.policy.document()), _flat(Policy.read(document).document()))
+        except RegistrationRefused:
+            pass
+    return [{"what": _called(name), "after": _told(name, value)} for name, value in _flat(document).items()]
+
+
+async def _own_system(here: Services, found: Mapping[str, Any]) -> System | None:
+    if found["state"] != "proposed":
+        return None
+    known = await here.trust.register()
+    system = known.systems.get(found["subject"])
+    return system if system and found["member"] in {None, system.member_id} else None
+
+
+def _compared(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {"what": _called(name), "before": _told(name, before[name]), "after": _told(name, after[name])}
+        for name in after
+        if before[name] != after[name]
+    ]
+
+
+def _called(name: str) -> str:
+    return pages.said(WORDS.get(name, name))
+
+
+def _told(name: str, value: Any) -> str | list[str]:
+    """A value as words; ids stay ids, which the page names."""
+    if isinstance(value, bool):
+        return pages.said("Yes" if value else "No")
+    if isinstance(value, list | tuple):
+        return [str(each) for each in value]
+    if name == "role" and value in ROLES:
+        return pages.said(ROLES[value].title)
+    if name == "expires_at":
+        return day(str(value), pages.said)
+    return pages.words_of(value) if name in {"as", "kind", "cause"} else str(value)
+
+
+def _flat(document: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    """`{"signature": {"window_s": 300}}` as `{"signature.window_s": 300}`."""
+    flat: dict[str, Any] = {}
+    for name, value in document.items():
+        flat |= _flat(value, f"{before}{name}.") if isinstance(value, Mapping) else {f"{before}{name}": value}
+    return flat
