@@ -5,6 +5,7 @@ wanted (a gateway in production) putting a version on line is not done here, but
 """
 
 import asyncio
+import base64
 import json
 import sys
 from collections.abc import Awaitable, Callable, Sequence
@@ -37,22 +38,30 @@ def add_to(app: typer.Typer) -> None:
 
 
 def propose(
-    place: Annotated[Path, typer.Argument(metavar="FOLDER", help="The adapter's folder.")],
+    place: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="The adapter's folder, or a zip of it as its page gives it.")
+    ],
     member: Annotated[str, typer.Option(help="Whose it is, e.g. LK/GOV/EPF.")],
     system: Annotated[str, typer.Option(help="The member's registered system that it speaks for.")],
 ) -> None:
     """Judge a folder as a stranger's and keep it as the newest version of its adapter. Nothing runs yet."""
 
     async def work(here: Services) -> None:
-        files = folder.of_directory(place)
+        files = folder.of_zip(_encoded(place)) if place.is_file() else folder.of_directory(place)
         made = await here.registration.propose(files, member=member, system=system, by=SHELL)
         needed = ", ".join(sorted(made.needed)) or "nothing"
         typer.echo(f"{made.adapter} version {made.number} is kept ({made.digest[:12]}); it needs {needed}")
 
-    if not place.is_dir():
-        typer.echo(f"sandhi: there is no folder {place}; check the path", err=True)
+    if not place.exists():
+        typer.echo(f"sandhi: there is no folder or zip {place}; check the path", err=True)
         raise typer.Exit(1)
     _run(work)
+
+
+def _encoded(archive: Path) -> str:
+    """Of a file that is too large only as much as shows it."""
+    with archive.open("rb") as file:
+        return base64.b64encode(file.read(folder.LARGEST_ZIP + 1)).decode()
 
 
 def inputs(

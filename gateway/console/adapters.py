@@ -13,7 +13,7 @@ from ..edges.refusal import ProblemError
 from ..edges.v1 import adapter_drafts, adapters, approvals, systems
 from ..edges.v1.party import Party
 from ..people import Right, SignedIn
-from ..registration import releasing
+from ..registration import folder, releasing
 from ..registration.errors import AdapterRefused
 from ..wiring import Services
 from . import manifest_form
@@ -108,6 +108,16 @@ async def edit(adapter: str, number: str, request: Request) -> Response:
     return await _edit(request, values, found["files"])
 
 
+@router.get("/{adapter}/versions/{number}/folder.zip")
+async def taken_away(adapter: str, number: str, request: Request) -> Response:
+    """The files of a version, as the agency brought them: never an address or a secret."""
+    who, _, here = await party_with(request, Right.AGENCY_RUN)
+    found: dict[str, Any] = await adapters.get_files(adapter, _number(number), who, here)
+    content = folder.zipped({name: text.encode() for name, text in found["files"].items()}, adapter)
+    name = f'attachment; filename="{adapter}-{_number(number)}.zip"'
+    return Response(content, media_type="application/zip", headers={"content-disposition": name})
+
+
 async def show(adapter: str, request: Request, fault: str = "") -> Response:
     """The page of one adapter, with what stood in the way of a step beside the forms."""
     who, _, here = await party_with(request, Right.AGENCY_RUN)
@@ -148,6 +158,7 @@ async def _edit(
     who, party, here = await party_with(request, Right.AGENCY_RUN)
     values: dict[str, Any] = {
         "fields": manifest_form.fields(),
+        "choice_words": manifest_form.CHOICES,
         "records": adapter_drafts.records(),
         "form": form,
         "files": files,

@@ -3,7 +3,9 @@
 As `/v1/systems`, `/v1/forecast`, and `/v1/approvals` for what takes two people.
 """
 
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -11,25 +13,53 @@ from fastapi.responses import Response
 from adapters.kit import strict_json
 
 from ..edges.refusal import ProblemError
-from ..edges.v1 import approvals, posture, systems
+from ..edges.v1 import approvals, posture, proposals, systems, unmapped
 from ..edges.v1.members import KeysIn
 from ..edges.v1.party import own
 from ..people import Right
 from ..wiring import Services
 from .doing import changes_of, fault_of, form_of, party_with
 from .forms import shaped
+from .names import names_of
 from .page import done, page
 
 router = APIRouter(prefix="/console/agency", include_in_schema=False)
 AHEAD_DAYS = 90
+NEXT_KEY = "Add the next key"
+OF_SYSTEMS = {"key": NEXT_KEY, "key_set": "Look at the keys", "certificate": "Look at the system"}
+TO_SIGN_WITH = "Make the next key to sign with"
+OF_AGREEMENTS = {"agreement": "Read the agreement", "review": "Read the agreement"}
 
 
 @router.get("")
 async def front(request: Request) -> Response:
-    """What there is to look after, and what ends within ninety days."""
+    """What waits to be done, what there is to look after, and what ends within ninety days."""
     who, party, here = await party_with(request, Right.AGENCY_RUN)
     found: dict[str, Any] = await posture.get_forecast(party, here.db, here.trust, AHEAD_DAYS)
-    return page(request, who, "console/agency.html", member=party.member, ends=found["ends"], days=AHEAD_DAYS)
+    open_ones: Any = (await proposals.get_proposals(party, here.db))["proposals"]
+    codes: Any = (await unmapped.get_unmapped(party, here))["unmapped"]
+    ends = [each | {"way": _way(each)} for each in found["ends"]]
+    values: dict[str, Any] = {
+        "member": party.member,
+        "ends": ends,
+        "keys": [each for each in ends if each["what"] in {"key", "member_key"}],
+        "to_sign": [each for each in open_ones if each["waits_for_you"]],
+        "codes": len(codes),
+        "days": AHEAD_DAYS,
+        "names": await names_of(here, who),
+    }
+    return page(request, who, "console/agency.html", **values)
+
+
+def _way(line: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Where something is done about what ends: address and words; None where a page has no form for it."""
+    if words := OF_SYSTEMS.get(line["what"]):
+        return f"/console/agency/systems/{line['owner'].replace('/', '.')}#next-key", words
+    if line["what"] == "member_key":
+        return "/console/agency/agreements#key", TO_SIGN_WITH
+    if words := OF_AGREEMENTS.get(line["what"]):
+        return f"/console/agency/agreements/signed/{quote(line['name'].rpartition(' v')[0], safe='')}", words
+    return None
 
 
 @router.get("/systems")
@@ -52,7 +82,7 @@ async def add_keys(system: str, request: Request) -> Response:
     who, party, here = await party_with(request, Right.AGENCY_RUN)
     form = await form_of(request, who)
     fault = await fault_of(_added(system, str(form.get("jwks", "")), party, here))
-    return await _one(system, request, fault) if fault else done(f"/console/agency/systems/{system}", "saved")
+    return await _one(system, request, fault, "jwks") if fault else done(f"/console/agency/systems/{system}", "saved")
 
 
 @router.post("/systems/{system}/retire")
@@ -61,7 +91,7 @@ async def retire_key(system: str, request: Request) -> Response:
     who, party, here = await party_with(request, Right.AGENCY_RUN)
     form = await form_of(request, who)
     fault = await fault_of(systems.delete_key(system, str(form.get("kid", "")), party, changes_of(here)))
-    return await _one(system, request, fault) if fault else done(f"/console/agency/systems/{system}", "saved")
+    return await _one(system, request, fault, "keys") if fault else done(f"/console/agency/systems/{system}", "saved")
 
 
 @router.post("/systems/{system}/callback")
@@ -81,7 +111,7 @@ async def propose_callback(system: str, request: Request) -> Response:
         await approvals.post_approval(shaped(approvals.ApprovalIn, body), who, here.people, here.trust)
 
     fault = await fault_of(work())
-    return await _one(system, request, fault) if fault else done(f"/console/agency/systems/{system}", "proposed")
+    return await _one(system, request, fault, "url") if fault else done(f"/console/agency/systems/{system}", "proposed")
 
 
 async def _added(system: str, text: str, party: Any, here: Services) -> None:
@@ -94,7 +124,8 @@ async def _added(system: str, text: str, party: Any, here: Services) -> None:
     await systems.post_keys(system, shaped(KeysIn, {"jwks": document}), party, changes_of(here))
 
 
-async def _one(system: str, request: Request, fault: str = "") -> Response:
+async def _one(system: str, request: Request, fault: str = "", wrong: str = "") -> Response:
+    """`wrong` is the id of the part of the page that the fault is about."""
     who, party, here = await party_with(request, Right.AGENCY_RUN)
     found: dict[str, Any] = await systems.get_system(system, party, here.trust)
     ends: dict[str, Any] = await posture.get_forecast(party, here.db, here.trust, 366)
@@ -106,5 +137,6 @@ async def _one(system: str, request: Request, fault: str = "") -> Response:
             {"value": each["service"].rpartition("/")[2], "text": each["service"]} for each in found["services"]
         ],
         "fault": fault,
+        "wrong": wrong,
     }
     return page(request, who, "console/system.html", status=400 if fault else 200, **values)

@@ -1,6 +1,6 @@
-"""`/console/agency/uses`, `/traffic`, `/unmapped`: who used an agency's data, and how its own work goes.
+"""`/console/agency/uses`, `/unmapped`, `/health`: who used an agency's data, what nobody could map, how it answers.
 
-As `/v1/uses`, `/v1/consumers`, `/v1/stops`, `/v1/traffic` and `/v1/unmapped`.
+As `/v1/uses`, `/v1/consumers`, `/v1/stops`, `/v1/unmapped` and `/v1/agency-health`.
 """
 
 from collections.abc import Awaitable, Callable
@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from ..edges.refusal import ProblemError
-from ..edges.v1 import agency_health, approvals, quotas, stops, systems, traffic, unmapped, uses
+from ..edges.v1 import agency_health, quotas, stops, systems, unmapped, uses
 from ..edges.v1.party import Party
 from ..people import Right, SignedIn
 from ..wiring import Services
@@ -57,28 +57,6 @@ async def control(verb: str, request: Request) -> Response:
         raise ProblemError("not_found", "There is nothing to do by this name.")
     fault = await fault_of(CONTROLS[verb](form, party, here))
     return await _uses(request, fault) if fault else done("/console/agency/uses", "saved")
-
-
-@router.get("/agency/traffic")
-async def own_traffic(request: Request) -> Response:
-    """What the agency's systems gave the gateway to do."""
-    return await _traffic(request)
-
-
-@router.post("/agency/traffic/resend")
-async def resend(request: Request) -> Response:
-    """Propose to try a group again; somebody else agrees."""
-    who, party, here = await party_with(request, Right.AGENCY_RUN)
-    form = await form_of(request, who)
-
-    async def work() -> None:
-        group = {name: str(form.get(name, "")) for name in ("kind", "cause", "target")}
-        body = {"kind": "letters.release", "subject": group["target"], "member": party.member, "document": group}
-        asked = shaped(approvals.ApprovalIn, body | {"reason": form.get("reason", "")})
-        await approvals.post_approval(asked, who, here.people, here.trust)
-
-    fault = await fault_of(work())
-    return await _traffic(request, fault) if fault else done("/console/agency/traffic", "proposed")
 
 
 @router.get("/agency/unmapped")
@@ -131,13 +109,6 @@ async def _uses(request: Request, fault: str = "") -> Response:
         "fault": fault,
     }
     return page(request, who, "console/uses.html", status=400 if fault else 200, **values)
-
-
-async def _traffic(request: Request, fault: str = "") -> Response:
-    who, party, here = await party_with(request, Right.AGENCY_RUN)
-    found = await traffic.get_traffic(party, here)
-    values: dict[str, Any] = {"found": found, "names": await names_of(here, who), "fault": fault}
-    return page(request, who, "console/traffic.html", status=400 if fault else 200, **values)
 
 
 async def _unmapped(request: Request, fault: str = "") -> Response:

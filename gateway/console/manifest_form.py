@@ -12,22 +12,51 @@ SCHEMA = "own/manifest.v1.json"
 BY_HAND = frozenset({"host", "port", "means", "wsdl", "operation", "answer_schema", "dci_reg_type"})
 WANTED = frozenset({"request", "path"})
 DRAFTED = ("CHANGE: ", "CHANGE")
+CHOICES = {
+    "rest": "JSON over HTTP",
+    "soap": "SOAP, with a WSDL",
+    "dci": "DCI, the standard for social protection",
+    "sql": "A view of a database (SQL)",
+    "sftp": "A file that is fetched (SFTP)",
+    "smtp": "E-mail (SMTP)",
+    "smpp": "Text messages (SMPP)",
+    "none": "It does not: whoever reaches the address may ask",
+    "bearer": "With an access token",
+    "personal": "Personal",
+    "special": "Special",
+    "open": "Open",
+    "GET": "In the address (GET)",
+    "POST": "In the body (POST)",
+    "json": "JSON",
+    "form": "A form",
+    "csv": "CSV",
+}
+"""What the choices of the form are called: each a key of `pages/words`."""
+AUTH_KIND = (
+    "How the gateway proves who it is",
+    "To your system. With an access token it sends the token with each question.",
+)
+AUTH_TOKEN = (
+    "Name for the access token",
+    "Only a name, for example secret:LEVY_TOKEN. The token itself is given after you keep the adapter.",
+)
+SERVICE_NAME = "Short name of what it answers", "Small letters, digits and _; for example members."
+"""Label and hint of what the form asks more simply than the schema, or in another place."""
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One question. `name` is its place in the manifest, `kind` text, number, choice, list, pairs or yes_no."""
+    """One question. `name` is its place in the manifest, `kind` text, number, choice, list, pairs or yes_no.
+
+    `label` and `hint` are the schema's title and description, each a key of `pages/words`.
+    """
 
     name: str
     kind: str
+    label: str
     hint: str
     required: bool
     choices: tuple[str, ...] = ()
-
-    @property
-    def label(self) -> str:
-        """The last part of the place, as words."""
-        return self.name.rpartition(".")[2].replace("_", " ").capitalize()
 
 
 def fields() -> list[Field]:
@@ -36,11 +65,11 @@ def fields() -> list[Field]:
     parts = {"": schema, "transport.": schema["$defs"]["transport"], "service.": schema["$defs"]["service"]}
     found = [each for prefix, part in parts.items() for each in _of(prefix, part, schema)]
     auth = [
-        Field("auth.kind", "choice", "", True, ("none", "bearer")),
-        Field("auth.token", "text", "secret:NAME", False),
+        Field("auth.kind", "choice", *AUTH_KIND, True, ("none", "bearer")),
+        Field("auth.token", "text", *AUTH_TOKEN, False),
     ]
     at = next(number for number, each in enumerate(found) if each.name.startswith("service."))
-    return [*found[:at], *auth, Field("service.name", "text", "", True), *found[at:]]
+    return [*found[:at], *auth, Field("service.name", "text", *SERVICE_NAME, True), *found[at:]]
 
 
 def _of(prefix: str, part: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[Field]:
@@ -49,7 +78,8 @@ def _of(prefix: str, part: Mapping[str, Any], schema: Mapping[str, Any]) -> Iter
         told = schema["$defs"]["reference"] if "$ref" in each and each["$ref"].endswith("/reference") else each
         if name in BY_HAND or "const" in told or "$ref" in told or (told.get("type") == "object" and name != "request"):
             continue
-        yield Field(f"{prefix}{name}", _kind(told), each.get("description", ""), name in required, _choices(told))
+        words = each["title"], each["description"]
+        yield Field(f"{prefix}{name}", _kind(told), *words, name in required, _choices(told))
 
 
 def _kind(told: Mapping[str, Any]) -> str:

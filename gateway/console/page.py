@@ -18,6 +18,9 @@ A_PAGE = 25
 DONE = {
     "saved": "Saved.",
     "sent": "Sent.",
+    "signed": "Signed. It becomes an agreement when the other side has signed, too.",
+    "agreed": "Both sides have signed. It is an agreement now.",
+    "ended": "It is closed. Nothing of it counts.",
     "looked": "The log was looked through.",
     "decided": "Decided.",
     "proposed": "Proposed. Somebody else decides under Approvals.",

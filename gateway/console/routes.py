@@ -24,9 +24,11 @@ from . import (
     officers,
     operation,
     overview,
+    own_traffic,
     reason,
     reports,
     reviews,
+    signed,
     signing,
 )
 from .failures import NotSignedIn
@@ -45,8 +47,10 @@ PAGES = (
     cases.router,
     approvals.router,
     agency.router,
+    signed.router,
     signing.router,
     agency_data.router,
+    own_traffic.router,
     adapters.router,
     adapter_steps.router,
     operation.router,

@@ -6,15 +6,17 @@ signed with `sandhi agreement sign`, and the signature pasted here.
 
 from hashlib import sha256
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from adapters.kit import strict_json
 from consent.canonical import canonical
+from consent.proposals import OPEN
 
 from ..edges.refusal import ProblemError
-from ..edges.v1 import proposals
+from ..edges.v1 import agreements, proposals
 from ..people import Right
 from ..proposing import Proposing
 from .doing import fault_of, form_of, party_with
@@ -23,15 +25,28 @@ from .names import names_of
 from .page import done, page
 
 router = APIRouter(prefix="/console/agency/agreements", include_in_schema=False)
+UNSIGNED = "Make the signature with your key, or paste it."
+REFUSED = {
+    "signature_malformed": "This is no signature of an agreement. Paste all of it: three parts with dots between them.",
+    "algorithm_refused": "This kind of signature is not taken. Sign with an Ed25519, P-256 or RSA key.",
+    "document_altered": "This signs another document, or another version of it. Sign the document of this page.",
+    "wrong_signer": "No key that your agency has registered made this signature. "
+    "Use a registered one, or ask the operator to register yours.",
+    "agreement_conflict": "The proposal is not open any more, or does not follow from what is in force. Propose anew.",
+}
+"""Why a signature was not taken (`consent.errors`), for people."""
 
 
 @router.get("")
 async def listed(request: Request) -> Response:
-    """Open proposals: what waits for this agency first."""
+    """Open proposals, what waits for this agency first; and every agreement that it is a party to."""
     who, party, here = await party_with(request, Right.AGENCY_RUN)
     found: dict[str, Any] = await proposals.get_proposals(party, here.db)
     waiting = sorted(found["proposals"], key=lambda each: not each["waits_for_you"])
-    return page(request, who, "console/proposals.html", found=waiting, names=await names_of(here, who))
+    own: dict[str, Any] = await agreements.get_agreements(party, here.db)
+    newest = {each["id"]: each for each in own["agreements"]}.values()
+    values: dict[str, Any] = {"found": waiting, "agreements": newest, "member": party.member}
+    return page(request, who, "console/proposals.html", names=await names_of(here, who), **values)
 
 
 @router.get("/{number}")
@@ -56,19 +71,22 @@ async def act(number: str, verb: str, request: Request) -> Response:
     who, party, here = await party_with(request, Right.AGENCY_RUN)
     form = await form_of(request, who)
     changes = Proposing(here.db, here.log)
+    made: dict[str, Any] = {}
 
     async def work() -> None:
         if verb == "sign":
-            body = shaped(
-                proposals.SignatureIn, {"signature": _signature(str(form.get("signature", "")), party.member)}
-            )
-            await proposals.post_signature(_number(number), body, party, request.app.state.member_keys, changes)
+            body, keys = _signed(str(form.get("signature", "")), party.member), request.app.state.member_keys
+            made.update(await proposals.post_signature(_number(number), body, party, keys, changes))
         else:
             ending: Any = "reject" if verb == "reject" else "withdraw"
-            await proposals.post_end(_number(number), ending, party, changes)
+            made.update(await proposals.post_end(_number(number), ending, party, changes))
 
-    fault = await fault_of(work())
-    return await _one(number, request, fault) if fault else done("/console/agency/agreements", "saved")
+    if fault := await fault_of(work()):
+        wrong = "ending" if verb != "sign" else "key-file" if form.get("made") else "signature"
+        return await _one(number, request, _plainly(fault), wrong)
+    if "digest" in made:  # of an agreement: both have signed
+        return done(f"/console/agency/agreements/signed/{quote(made['id'], safe='')}", "agreed")
+    return done("/console/agency/agreements", "signed" if verb == "sign" else "ended")
 
 
 def _number(text: str) -> int:
@@ -87,11 +105,26 @@ def _signature(text: str, member: str) -> str:
     return str(signatures.get(member, "")) if isinstance(signatures, dict) else ""
 
 
-async def _one(number: str, request: Request, fault: str = "") -> Response:
+def _signed(text: str, member: str) -> proposals.SignatureIn:
+    """What the API takes. Raises ProblemError: there is none."""
+    if not (found := _signature(text, member)):
+        raise ProblemError("bad_request.shape", UNSIGNED)
+    made: proposals.SignatureIn = shaped(proposals.SignatureIn, {"signature": found})
+    return made
+
+
+def _plainly(fault: str) -> str:
+    """What a refusal's code means for people; a fault without such a code as it is."""
+    return REFUSED.get(fault.partition(": ")[0].lower(), fault)
+
+
+async def _one(number: str, request: Request, fault: str = "", wrong: str = "") -> Response:
+    """`wrong` is the id of the field, or of the button, that the fault is about."""
     who, party, here = await party_with(request, Right.AGENCY_RUN)
     found: dict[str, Any] = await proposals.get_proposal(_number(number), party, here.db)
     mine = found["proposed_by"] == party.member
-    values: dict[str, Any] = {"found": found, "mine": mine, "waits": party.member in found["missing"], "fault": fault}
+    values: dict[str, Any] = {"found": found, "mine": mine, "member": party.member, "fault": fault, "wrong": wrong}
+    values["waits"] = found["standing"] == OPEN and party.member in found["missing"]
     values["names"] = await names_of(here, who)
     values["digest"] = sha256(canonical(found["document"])).hexdigest()
     return page(request, who, "console/proposal.html", status=400 if fault else 200, **values)

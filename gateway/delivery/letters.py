@@ -86,6 +86,13 @@ def targets(systems: Iterable[System]) -> frozenset[str]:
     )
 
 
+async def group_of(connection: AsyncConnection, ref: str) -> Group | None:
+    """The group that this delivery or callback waits in; None: it is no dead letter."""
+    of = _dead().subquery()
+    row = (await connection.execute(select(of.c.kind, of.c.cause, of.c.target).where(of.c.ref == ref))).first()
+    return Group(*row) if row else None
+
+
 async def groups(connection: AsyncConnection) -> list[Group]:
     """What waits for a person, the largest group first."""
     of = _dead().subquery()

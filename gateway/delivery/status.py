@@ -6,7 +6,7 @@
 Both read the same rows, so no edge can say something else than another. What belongs to others does not exist.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -25,6 +25,8 @@ KINDS: Mapping[str, Table] = {
     "campaign": campaign,
 }
 NAMES = {"txn": "message", "waiting": "exchange"}
+EXCHANGING = ("batch", "delivery", "waiting")
+"""Whose ids are those of exchanges."""
 HREF = {"delivery": "/v1/deliveries/", "batch": "/v1/batches/", "campaign": "/v1/campaigns/"}
 OVER = frozenset({"handed", "refused", "failed", "unknown", "done", "erased", "succ", "rjct", "ended"})
 
@@ -106,6 +108,13 @@ async def unfinished(db: Database, consumer: str, now: datetime, *, most: int = 
             jobs_of = {each.ref: each for each in tried}
             found += [_shown(kind, row, jobs_of.get(row.id), now) for row in rows]
     return sorted(found, key=lambda each: (each.created, each.id))[:most]
+
+
+async def tries(db: Database, exchange_ids: Sequence[str]) -> Mapping[str, Row[Any]]:
+    """Exchange -> the job that works on it, of those that are done by jobs."""
+    async with db.read() as connection:
+        mine = select(job).where(job.c.kind.in_(EXCHANGING), job.c.ref.in_(exchange_ids))
+        return {row.ref: row for row in await connection.execute(mine)}
 
 
 def _shown(kind: str, row: Row[Any], tried: Row[Any] | None, now: datetime) -> Standing:

@@ -30,6 +30,7 @@ PATHS = {
     "/v1/systems": CONSOLE,
     "/v1/posture": CONSOLE,
     "/v1/forecast": CONSOLE,
+    "/v1/agreements": CONSOLE,
     "/v1/proposals": CONSOLE,
     "/v1/stops": CONSOLE,
     "/v1/unmapped": CONSOLE,

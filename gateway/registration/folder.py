@@ -6,9 +6,11 @@ what people try anyway is told apart, because an honest mistake deserves its own
 
 import base64
 import binascii
+import io
 import os
 import re
 import tempfile
+import zipfile
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -63,6 +65,15 @@ def of_zip(encoded: str) -> Files:
     except FeedRefused as error:
         raise AdapterRefused([Fault("zip", "zip", str(error))]) from None
     return checked(_bare(entries))
+
+
+def zipped(files: Files, name: str) -> bytes:
+    """The files in a folder `name` of a zip, the same bytes each time; `of_zip` reads them again."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path, content in sorted(files.items()):
+            archive.writestr(zipfile.ZipInfo(f"{name}/{path}"), content, zipfile.ZIP_DEFLATED)
+    return made.getvalue()
 
 
 def of_directory(folder: Path) -> Files:

@@ -63,10 +63,13 @@ function say(part, name) {
 async function sign(part) {
   const input = part.querySelector("input");
   const place = document.getElementById("signature");
-  place.value = "";
+  const made = document.getElementById("made");
+  place.value = made.value = "";
+  place.oninput = () => { made.value = ""; };
   try {
     if (!input.files.length) throw new Refused("none");
     place.value = await signed(part, input.files[0]);
+    made.value = "here"; // a fault is then one of the key that was chosen
     say(part, "done");
     place.form.querySelector("button").focus();
   } catch (error) {

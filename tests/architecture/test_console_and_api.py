@@ -24,6 +24,7 @@ SAME = {
     f" POST {ADAPTER}/versions/{{number}}/release, POST {ADAPTER}/rollback,"
     f" POST {ADAPTER}/versions/{{number}}/withdraw, POST {ADAPTER}/versions/{{number}}/retire,"
     f" POST {ADAPTER}/outages, DELETE {ADAPTER}/outages/{{outage}}",
+    "agency/agreements/signed/{agreement_id}/widen": "POST /v1/approvals",
     "agency/agreements/{number}/{verb}": "POST /v1/proposals/{number}/sign, POST /v1/proposals/{number}/{verb}",
     "agency/systems/{system}/callback": "POST /v1/approvals",
     "agency/systems/{system}/keys": "POST /v1/systems/{system}/keys",

@@ -12,6 +12,7 @@ AREAS = ("/console", "/my-data", "/idp")  # the desks beside the gateway are wal
 NO_PAGES = frozenset(
     {
         "/console/access-requests/{request_id}/package",
+        "/console/agency/adapters/{adapter}/versions/{number}/folder.zip",
         "/console/agency/agreements/{number}/document",
         "/console/breaches/{breach_id}/people",
         "/console/confirm",

@@ -1,6 +1,7 @@
 """An agency administrator's journey: systems and keys, agreements to sign, and nothing of another agency."""
 
 import json
+from datetime import UTC, datetime, timedelta
 
 from browser.agreeing_sides import proposed
 from browser.visitor import Visitor
@@ -22,6 +23,26 @@ def test_the_next_key_is_added_and_the_last_one_retired(visitor: Visitor) -> Non
     assert str(jwk["kid"]) in visitor.page.locator("main").inner_text()
     visitor.looked_at("system")
     visitor.page.get_by_role("button", name=f"Retire key {jwk['kid']}").click()
+    assert str(jwk["kid"]) not in visitor.page.locator("main").inner_text()
+
+
+def test_a_key_that_ends_soon_is_a_task_with_a_link_to_the_form_that_replaces_it(visitor: Visitor) -> None:
+    visitor.sign_in("wbb-admin", "/console/agency/systems")
+    link = visitor.page.locator("tbody th a").first
+    name = link.inner_text().splitlines()[0]
+    link.click()
+    jwk = dict(new_key("ES256").jwk) | {"exp": int((datetime.now(UTC) + timedelta(days=30)).timestamp())}
+    visitor.page.get_by_label("Public key").fill(json.dumps(jwk))
+    visitor.page.get_by_role("button", name="Add the key").click()
+    visitor.go("/console/agency")
+    task = visitor.page.locator("#waits li", has_text=str(jwk["kid"]))
+    assert f"A key of {name} ends on " in task.inner_text()
+    visitor.looked_at("agency-key-ends")
+    task.get_by_role("link", name="Add the next key").click()
+    assert visitor.page.url.endswith("#next-key")
+    assert visitor.page.get_by_label("Public key").is_visible()
+    visitor.page.get_by_role("button", name=f"Retire key {jwk['kid']}").click()
+    visitor.go("/console/agency")
     assert str(jwk["kid"]) not in visitor.page.locator("main").inner_text()
 
 
@@ -75,6 +96,6 @@ def test_an_agreement_is_read_in_plain_sentences_and_signed(either: Visitor) -> 
     key = json.loads((either.world.data / "members" / "LK.GOV.WBB.json").read_text("utf-8"))
     either.page.get_by_label("Signature").fill(sign_agreement(document, key))
     either.page.get_by_role("button", name="Sign", exact=True).click()
-    assert "Saved." in either.page.locator("main").inner_text()
+    assert "It becomes an agreement when the other side" in either.page.locator("main").inner_text()
     signed = either.page.locator("tbody tr", has_text=document["id"])
     assert "waits for the other side" in signed.inner_text()

@@ -6,15 +6,21 @@ from typing import Any
 
 import pytest
 from browser import fit
-from browser.agreeing_sides import proposed
+from browser.agreeing_sides import proposed, sits
 from browser.citizens import sign_in_as
 from browser.desks import Desk, counsel_desk, planning_desk
 from browser.every_page import CITIZEN, LOGINS, NOBODY, named, pages_below, pages_of, walked
+from browser.typist import SERVICE
 from browser.visitor import Visitor, World
+
+from gateway.cli.demo.parties import agreements
+from gateway.profile import load_profile
 
 PAGES = pages_of()
 DESK, COUNSEL = pages_below("/desk"), pages_below("/counsel")
 WHY = "Looking at every page there is"
+GENERAL = ("adapters", "adapters/check", "adapters/draft", "unmapped", "uses/end", "uses/stop")
+"""Forms below `/console/agency` that name what they are about in a field."""
 
 
 def fit_for_everybody(visitor: Visitor) -> Callable[[str], None]:
@@ -90,6 +96,44 @@ def test_pages_of_an_agency_s_administrator_are_fit_for_everybody(scripted: Visi
     assert walked(scripted, of("wbb-admin"), fit_for_everybody(scripted)) == set()
 
 
+OWN = """() => [...document.querySelectorAll("main a[href], main form[action]")].map((each) => [
+  each.method === "post" ? "POST" : "GET", (each.getAttribute("href") || each.getAttribute("action")).split("#")[0]
+])"""
+
+
+def of_its_own(visitor: Visitor, login: str) -> set[tuple[str, str]]:
+    """What the pages of an agency lead to by an id: method and address."""
+    found: set[tuple[str, str]] = set()
+
+    def look(_: str) -> None:
+        found.update((method, address.partition("?")[0]) for method, address in visitor.page.evaluate(OWN))
+
+    sits(visitor, login, "/console")
+    walked(visitor, of("wbb-admin"), look)
+    fixed = {route for route in PAGES if "{" not in route}
+    shared = "/console/agency/traffic/"  # which of these both sides may open, one page of each cannot tell
+    found = {each for each in found if each[1].startswith("/console/agency/") and not each[1].startswith(shared)}
+    return {(method, at) for method, at in found if at not in fixed}
+
+
+def test_what_the_pages_of_one_agency_alone_lead_to_is_closed_to_another(scripted: Visitor) -> None:
+    known = agreements(load_profile("lk"), "2026-01-01T00:00:00Z", "2028-01-01T00:00:00Z")
+    between_its_own = next(each for each in known if each["id"] == "DSA-2026-08")
+    proposed(scripted, "DSA-2027-8", **{name: each for name, each in between_its_own.items() if name != "id"})
+    sits(scripted, "dme-admin", "/console")
+    kept_adapter(scripted, "levy_of_dme")
+    theirs = of_its_own(scripted, "dme-admin")
+    alone = theirs - of_its_own(scripted, "wbb-admin") - {("POST", f"/console/agency/{each}") for each in GENERAL}
+    kinds = {address.split("/")[3] for _, address in alone}
+    assert kinds >= {"adapters", "agreements", "systems"}, alone
+    csrf = scripted.page.request.get(f"{scripted.world.gateway}/v1/officers/me").json()["csrf_token"]
+    for method, address in sorted(alone):
+        form = {"csrf": csrf, "reason": "Trying what is not mine", "version": "1"} if method == "POST" else None
+        options: Any = {"method": method, "form": form, "headers": {"origin": scripted.world.gateway}}
+        answer = scripted.page.request.fetch(f"{scripted.world.gateway}{address}", max_redirects=0, **options)
+        assert answer.status in {403, 404}, f"{method} {address}: {answer.status}"
+
+
 def test_pages_of_a_person_are_fit_for_everybody(scripted: Visitor) -> None:
     sign_in_as(scripted, scripted.world.somebody())
     assert walked(scripted, of(CITIZEN), fit_for_everybody(scripted)) == set()
@@ -153,16 +197,14 @@ def asked_for(visitor: Visitor) -> None:
     press(visitor, "Grant")
 
 
-def kept_adapter(visitor: Visitor) -> None:
+def kept_adapter(visitor: Visitor, name: str = "levy_walked") -> None:
     """A version that was kept and does not run."""
     visitor.go("/console/agency/adapters/new")
     page: Any = visitor.page
-    page.get_by_label("Short name of the adapter", exact=True).fill("levy_walked")
+    page.get_by_label("Short name of the adapter", exact=True).fill(name)
     page.get_by_label("Short name of what it answers", exact=True).fill("members")
     page.get_by_label("One answer of your system, or its WSDL", exact=True).fill('{"confirmed": true}')
     press(visitor, "Continue")
-    for label, text in (("Name", "Levy"), ("Owner", "a@levy.example"), ("Summary", "A fund."), ("Path", "/members")):
-        page.get_by_label(label, exact=True).first.fill(text)
-    page.locator("[id='service.summary']").fill("Whether somebody is a member.")
-    page.get_by_label("Request", exact=True).fill("nationalNumber = identifier:NIC")
+    for label, text in SERVICE:
+        page.get_by_label(label).first.fill(text)
     press(visitor, "Keep it")

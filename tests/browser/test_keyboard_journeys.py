@@ -6,18 +6,10 @@ from collections.abc import Iterator
 import pytest
 from browser.citizens import account
 from browser.desks import Desk, counsel_desk, planning_desk
-from browser.typist import Typist
+from browser.typist import SERVICE, Typist
 from browser.visitor import Visitor, World
 
 ANSWER = '{"confirmed": true, "birth_date": "1990-05-02", "sex": "F"}'
-FILLED = (
-    ("Name", "Levy"),
-    ("Owner", "a@levy.example"),
-    ("Summary", "A fund."),
-    ("Summary", "Whether somebody is a member."),  # the next one: of the service
-    ("Path", "/members"),
-    ("Request", "nationalNumber = identifier:NIC"),
-)
 
 
 def shown(visitor: Visitor) -> str:
@@ -56,7 +48,7 @@ def test_an_agency_s_administrator_describes_a_service_and_tests_it(scripted: Vi
     typist.type("Short name of what it answers", "members")
     typist.type("One answer of your system", ANSWER)
     typist.press("Continue")
-    for label, text in FILLED:
+    for label, text in SERVICE:
         typist.type(label, text)
     typist.press("Test it")
     assert "What the test found" in shown(scripted)

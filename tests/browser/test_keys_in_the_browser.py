@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
-from browser.agreeing_sides import proposed
+from browser.agreeing_sides import chosen, proposed
 from browser.visitor import Visitor
-from playwright.sync_api import FilePayload, Request
+from playwright.sync_api import Request
 
 from gateway.trust.keys import new_key
 
@@ -19,12 +19,6 @@ def _heard(visitor: Visitor) -> list[str]:
 
     visitor.page.on("request", listen)
     return sent
-
-
-def _chosen(visitor: Visitor, content: str) -> None:
-    file = FilePayload(name="key.json", mimeType="application/json", buffer=content.encode())
-    visitor.page.get_by_label("File with the private key").set_input_files(file)
-    visitor.page.get_by_role("button", name="Make the signature").press("Enter")
 
 
 def test_an_agreement_is_signed_in_the_browser_and_the_key_is_never_sent(scripted: Visitor) -> None:
@@ -42,21 +36,21 @@ def test_an_agreement_is_signed_in_the_browser_and_the_key_is_never_sent(scripte
         (json.dumps(public), "public half"),
         (json.dumps({name: value for name, value in own.items() if name != "kid"}), "no name (kid)"),
     ):
-        _chosen(scripted, content)
+        chosen(scripted, content)
         wrong.filter(has_text=told).wait_for()
         assert wrong.get_attribute("role") == "alert"
         assert scripted.page.get_by_label("Signature", exact=True).input_value() == ""
     scripted.looked_at("proposal-key-refused")
     sent = _heard(scripted)
-    _chosen(scripted, json.dumps(own | {"kid": "another"}))
+    chosen(scripted, json.dumps(own | {"kid": "another"}))
     scripted.page.get_by_text("Signed with your key").wait_for()
     scripted.page.keyboard.press("Enter")
     scripted.page.get_by_text("There is a problem").wait_for()
-    _chosen(scripted, json.dumps(own))
+    chosen(scripted, json.dumps(own))
     scripted.page.get_by_text("Signed with your key").wait_for()
     scripted.looked_at("proposal-signed-here")
     scripted.page.get_by_role("button", name="Sign", exact=True).press("Enter")
-    scripted.page.get_by_text("Saved.").wait_for()
+    scripted.page.get_by_text("It becomes an agreement when the other side").wait_for()
     assert any("/sign" in each for each in sent)
     assert not any(str(own["d"]) in each for each in sent)
 

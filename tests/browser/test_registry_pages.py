@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 from browser.desks import NAUGHTY, Desk, planning_desk
+from browser.every_page import pages_below
+from browser.filling_in import filled_in
 from browser.visitor import Visitor, World
 
 
@@ -144,3 +146,8 @@ def test_wrong_passwords_and_forms_of_other_sites_are_refused(scripted: Visitor,
     desk.fill_in(scripted, "kavitha", "not-this-one")
     assert "There is a problem" in shown(scripted)
     scripted.looked_at("registry-sign-in-refused")
+
+
+def test_no_string_of_a_planner_s_form_executes_or_breaks_a_layout(scripted: Visitor, desk: Desk) -> None:
+    desk.sign_in(scripted, "second")
+    assert filled_in(scripted, pages_below("/desk"), 11, desk.url) >= 2

@@ -3,10 +3,19 @@
 from browser.visitor import Visitor
 
 FARTHEST = 120
+SERVICE = (
+    ("Name of your agency", "Levy"),
+    ("E-mail of whoever", "a@levy.example"),
+    ("What the adapter is for", "A fund."),
+    ("What the service answers", "Whether somebody is a member."),
+    ("Address below the base address", "/members"),
+    ("What the question carries", "nationalNumber = identifier:NIC"),
+)
+"""What the wizard's second page asks at least: how a label begins, and what is written there."""
 HERE = """() => {
   const each = document.activeElement, label = each.labels && each.labels[0];
   const named = each.getAttribute("aria-label") || (label ? label.innerText : each.innerText) || "";
-  return [each.tagName.toLowerCase() + (each.type ? ":" + each.type : ""), named.trim()];
+  return [each.tagName.toLowerCase() + (each.type ? ":" + each.type : ""), named.trim().replace(/\\s+/g, " ")];
 }"""
 
 

@@ -8,9 +8,12 @@ from typing import Any
 
 import httpx
 import pytest
+from agreeing import document
 from architecture.routes import routes_of
 from fastapi import FastAPI
 
+from consent import SignedAgreement, agreement_of, store
+from consent.canonical import canonical
 from gateway.app import build_app
 from gateway.people import grants, officers, sessions, tables
 from gateway.people.officers import SHELL, Officer
@@ -149,3 +152,24 @@ async def test_no_form_of_the_console_is_taken_without_its_token(house: House) -
             assert answer.status_code == 403 or asked_why, path
             elsewhere = await browser.submit(path, {"csrf": await browser.csrf()}, origin="https://elsewhere.example")
             assert elsewhere.status_code == 403, path
+
+
+async def test_an_administrator_reads_the_own_member_s_agreements_and_nobody_else_s(house: House) -> None:
+    """The console's page and the API alike."""
+    for number, sides in enumerate(((WBB, DME), (DME, DME))):
+        agreed = document(id=f"A{number}", provider=side(sides[1]), consumer=side(sides[0]))
+        async with house.services.db.write() as connection:
+            signed = SignedAgreement(agreement_of(agreed), canonical(agreed), dict.fromkeys(sides, "a.b.c"))
+            await store.record_agreement(connection, signed, by=WBB, now=house.services.people.clock())
+    browser = await house.officer("amara", "agency_administrator")
+    listed = (await browser.call("GET", "/v1/agreements")).json()["agreements"]
+    assert [each["id"] for each in listed] == ["A0"]
+    page = (await browser.http.get("/console/agency/agreements")).text
+    assert ("signed/A0" in page, "signed/A1" in page) == (True, False)
+    for number, status in ((0, 200), (1, 404)):
+        assert (await browser.call("GET", f"/v1/agreements/A{number}")).status_code == status
+        assert (await browser.http.get(f"/console/agency/agreements/signed/A{number}")).status_code == status
+
+
+def side(member: str) -> dict[str, Any]:
+    return {"member": member, "systems": [f"{member}/APP"]}

@@ -1,7 +1,7 @@
 """`/v1/agreements`: bring a signed agreement, read those one is a party to, suspend, resume or end one.
 
-A member sees the agreements that it is a party to; a caller with scope `audit` sees all. Changes need
-scope `agreement`. What the document must look like: `schemas/own/agreement.v1.json`.
+A member (its systems, its administrator with a session) sees the agreements that it is a party to; a caller with scope
+`audit` sees all. Changes need scope `agreement`. What the document must look like: `schemas/own/agreement.v1.json`.
 """
 
 from typing import Annotated, Any, Literal
@@ -18,7 +18,8 @@ from ...db import Database
 from ...gate import utc_now
 from ...recording import Recording
 from ..body import StrictRoute
-from .deps import Caller, MemberKeys, caller, database, having, member_keys
+from .deps import Caller, MemberKeys, database, having, member_keys
+from .party import Party, Reader
 from .problems import ProblemError
 from .recordings import recording, refusals
 from .shapes import Reference, Shape
@@ -52,11 +53,9 @@ async def post_agreement(
 
 
 @router.get("")
-async def get_agreements(
-    who: Annotated[Caller, Depends(caller)], db: Annotated[Database, Depends(database)]
-) -> dict[str, object]:
+async def get_agreements(who: Reader, db: Annotated[Database, Depends(database)]) -> dict[str, object]:
     """Every version of every agreement that this caller may see, without documents."""
-    member = None if "audit" in who.scopes else member_of(who.system)
+    member = None if who.everywhere else who.member
     async with db.read() as connection:
         found = await store.list_agreements(connection, member)
     return {"agreements": [summary(each) for each in found]}
@@ -64,10 +63,7 @@ async def get_agreements(
 
 @router.get("/{agreement_id}", responses={404: {}})
 async def get_agreement(
-    agreement_id: str,
-    who: Annotated[Caller, Depends(caller)],
-    db: Annotated[Database, Depends(database)],
-    version: Version | None = None,
+    agreement_id: str, who: Reader, db: Annotated[Database, Depends(database)], version: Version | None = None
 ) -> dict[str, object]:
     """One version, the newest unless named: document, signatures, and the same in plain sentences."""
     with refusals():
@@ -85,18 +81,19 @@ async def post_change(
     """Each party may suspend or end at once; only who suspended resumes. Acts at the next decision."""
     member = member_of(who.system)
     with refusals():
-        kept = await _seen(db, who, agreement_id)
+        party = Party(member, who.system, "audit" in who.scopes)
+        kept = await _seen(db, party, agreement_id)
         if member not in _members(kept):
             raise ProblemError("forbidden", "Only a party changes the state of an agreement.")
         changed, receipt = await recordings.agreement_change(verb, agreement_id, by=member)
     return summary(changed) | {"receipt": receipt}
 
 
-async def _seen(db: Database, who: Caller, agreement_id: str, version: int | None = None) -> RecordedAgreement:
+async def _seen(db: Database, who: Party, agreement_id: str, version: int | None = None) -> RecordedAgreement:
     """The agreement, if this caller may see it; others' agreements do not exist for it."""
     async with db.read() as connection:
         kept = await store.read_agreement(connection, agreement_id, version)
-    if "audit" not in who.scopes and member_of(who.system) not in _members(kept):
+    if not who.everywhere and who.member not in _members(kept):
         raise AgreementUnknown
     return kept
 

@@ -83,6 +83,15 @@ async def keeping(request: Request) -> Party:
     return Party(member_of(caller.system), caller.system, ADMIN in caller.scopes)
 
 
+async def reading(request: Request) -> Party:
+    """A dependency: any system for its member (`audit`: for all), or the member's administrator."""
+    who = getattr(request.state, "officer", None)
+    if isinstance(who, SignedIn):
+        return of_officer(who, Right.AGENCY_RUN)
+    caller = await authenticated(request)
+    return Party(member_of(caller.system), caller.system, "audit" in caller.scopes)
+
+
 async def watching(request: Request) -> Party:
     """A dependency: a system with scope `admin`, an administrator, or an operator."""
     found = await keeping(request)
@@ -107,4 +116,5 @@ def kept(who: Party, systems: Mapping[str, System]) -> list[System]:
 Agency = Annotated[Party, Depends(speaking("agreement", Right.AGENCY_RUN))]
 Operator = Annotated[Party, Depends(speaking(ADMIN, Right.GATEWAY_RUN))]
 Keeper = Annotated[Party, Depends(keeping)]
+Reader = Annotated[Party, Depends(reading)]
 Watching = Annotated[Party, Depends(watching)]

@@ -5,7 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from gateway.console.manifest_form import BY_HAND, fields, filled, manifest_of
+from gateway.console.agency import OF_AGREEMENTS, OF_SYSTEMS, TO_SIGN_WITH
+from gateway.console.manifest_form import BY_HAND, CHOICES, fields, filled, manifest_of
+from gateway.console.page import DONE
+from gateway.console.signing import REFUSED, UNSIGNED
+from gateway.registration.grading import RULES
+from pages.languages import LANGUAGES
+from pages.rendering import WORDS_OF
 
 ROOT = Path(__file__).resolve().parents[3]
 MANIFESTS = sorted(each.parent.name for each in ROOT.glob("adapters/*/manifest.toml"))
@@ -17,12 +23,33 @@ def test_what_a_manifest_says_survives_the_form(adapter: str) -> None:
     assert tomllib.loads(manifest_of(filled(text), text)) == tomllib.loads(text)
 
 
+@pytest.mark.parametrize("code", [code for code in LANGUAGES if code != "en"])
+def test_each_word_of_the_form_and_of_its_grades_is_there_in_each_language(code: str) -> None:
+    asked = [text for each in fields() for text in (each.label, each.hint)]
+    rules = [WORDS_OF[f"rule_{rule.name}"] for rule in RULES]
+    assert {*asked, *CHOICES.values(), *rules} - LANGUAGES[code].words.keys() == set()
+
+
+@pytest.mark.parametrize("code", [code for code in LANGUAGES if code != "en"])
+def test_what_an_agency_s_pages_say_from_their_modules_is_there_in_each_language(code: str) -> None:
+    ways = {*OF_SYSTEMS.values(), *OF_AGREEMENTS.values(), TO_SIGN_WITH}
+    assert {*ways, *DONE.values(), *REFUSED.values(), UNSIGNED} - LANGUAGES[code].words.keys() == set()
+
+
+def test_what_is_typed_into_a_field_has_an_example_and_each_choice_has_words() -> None:
+    typed = [each for each in fields() if each.kind in {"text", "number", "list", "pairs"}]
+    assert [each.name for each in typed if "for example" not in each.hint.lower()] == []
+    records = "service.record_schema"
+    assert {choice for each in fields() if each.name != records for choice in each.choices} <= CHOICES.keys()
+
+
 def test_every_question_has_a_place_of_its_own_and_words() -> None:
     names = [each.name for each in fields()]
     assert len(set(names)) == len(names)
     assert {"transport.kind", "service.record_schema", "service.request"} <= set(names)
     assert not BY_HAND & {name.rpartition(".")[2] for name in names}
-    assert all(each.label for each in fields())
+    assert all(each.label and each.hint for each in fields())
+    assert len({each.label for each in fields()}) == len(names)
 
 
 @pytest.mark.parametrize("hostile", ['x"\n[auth]\nkind = "none', "\x7f\\u0000", "'''", "{{ 7*7 }}", "</textarea>"])

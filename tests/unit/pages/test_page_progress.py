@@ -18,5 +18,6 @@ WORK = {
 
 @pytest.mark.parametrize(("work", "asks"), [([], False), ([WORK | {"over": True}], False), ([WORK], True)])
 def test_the_table_of_work_is_live_only_while_some_is_under_way(work: list[dict[str, object]], asks: bool) -> None:
-    page = rendered("console/traffic.html", found={"work": work, "letters": []}, names={}, fault="", csrf="x")
+    values = {"work": work, "letters": [], "found": {"exchanges": []}, "query": {}, "outcomes": [], "services": []}
+    page = rendered("console/traffic.html", **values, faults=[], names={}, fault="", csrf="x")
     assert ("data-hx-trigger" in page) is asks

@@ -1,0 +1,79 @@
+"""`/console/agency/traffic`: what an agency's systems asked and were asked, how it went, and what goes out again.
+
+As `/v1/traffic` and what is below it.
+"""
+
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from pydantic import ValidationError
+
+import pages
+
+from ..edges.refusal import ProblemError
+from ..edges.v1 import approvals, traffic
+from ..people import Right
+from ..wiring import Services
+from .doing import fault_of, form_of, party_with
+from .forms import shaped
+from .names import by_id, names_of
+from .page import done, page
+
+router = APIRouter(prefix="/console/agency/traffic", include_in_schema=False)
+FILTERS = ("from", "to", "service", "outcome", "direction", "before", "after")
+
+
+@router.get("")
+async def listed(request: Request) -> Response:
+    """The newest exchanges; the filters stand in the address."""
+    return await _listed(request)
+
+
+@router.post("/resend")
+async def resend(request: Request) -> Response:
+    """Propose to try a group again; somebody else agrees."""
+    who, party, here = await party_with(request, Right.AGENCY_RUN)
+    form = await form_of(request, who)
+
+    async def work() -> None:
+        group = {name: str(form.get(name, "")) for name in ("kind", "cause", "target")}
+        body = {"kind": "letters.release", "subject": group["target"], "member": party.member, "document": group}
+        asked = shaped(approvals.ApprovalIn, body | {"reason": form.get("reason", "")})
+        await approvals.post_approval(asked, who, here.people, here.trust)
+
+    fault = await fault_of(work())
+    return await _listed(request, fault) if fault else done("/console/agency/traffic", "proposed")
+
+
+@router.get("/{exchange_id}")
+async def one(exchange_id: str, request: Request) -> Response:
+    """One exchange: how its tries went, and the way to have it sent again."""
+    who, party, here = await party_with(request, Right.AGENCY_RUN)
+    found: Any = await traffic.get_traffic_exchange(exchange_id, party, here)
+    return page(request, who, "console/traffic-one.html", found=found, names=await names_of(here, who))
+
+
+async def _listed(request: Request, fault: str = "") -> Response:
+    who, party, here = await party_with(request, Right.AGENCY_RUN)
+    query = await by_id(here, {name: value for name in FILTERS if (value := request.query_params.get(name, ""))})
+    given: Mapping[str, Any] = await traffic.get_traffic(party, here)
+    values: dict[str, Any] = {**given, "query": query, "fault": fault, "faults": []}
+    values |= {"outcomes": get_args(traffic.Ended), "services": _services(here), "names": await names_of(here, who)}
+    found: dict[str, Any] = {"exchanges": [], "next": None, "previous": None}
+    try:
+        wanted = traffic.TrafficIn.model_validate(query, strict=False)
+        found = await traffic.get_traffic_exchanges(wanted, party, here)
+    except ValidationError as error:
+        values["faults"] = sorted({str(each["loc"][0]) for each in error.errors() if each["loc"]})
+    except ProblemError as error:
+        values["faults"] = ["from"] if error.code == "bad_request.query" else []
+    status = 400 if fault or values["faults"] else 200
+    return page(request, who, "console/traffic.html", status=status, found=found, **values)
+
+
+def _services(here: Services) -> list[dict[str, str]]:
+    """What the filter offers while somebody types."""
+    offered = {each.service.id: pages.said(each.service.title or each.service.summary) for each in here.catalogue}
+    return [{"value": id_, "text": text} for id_, text in sorted(offered.items())]
