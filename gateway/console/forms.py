@@ -8,8 +8,11 @@ from urllib.parse import parse_qsl
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
+import pages
+
 from ..edges.body import read
 from ..edges.refusal import ProblemError
+from .labels import label_of
 
 LARGEST = 16 * 1024
 MOST_FIELDS = 50
@@ -48,10 +51,14 @@ def shaped(shape: type[BaseModel], fields: Mapping[str, object]) -> Any:
     """The fields as the body that the API takes; empty ones are left out.
 
     Raises:
-        ProblemError: `bad_request.shape`; the text names the fields, never what was typed.
+        ProblemError: `bad_request.shape`; the text names the fields as the form does, in the reader's language, never
+            what was typed.
     """
     try:
         return shape.model_validate({name: value for name, value in fields.items() if value != ""})
     except ValidationError as error:
-        names = sorted({str(each["loc"][0]) for each in error.errors() if each["loc"]} & set(shape.model_fields))
-        raise ProblemError("bad_request.shape", f"Fill in or correct: {', '.join(names) or 'the form'}.") from None
+        wrong = {str(each["loc"][0]) for each in error.errors() if each["loc"]}
+        labels = [label_of(shape, name) for name in shape.model_fields if name in wrong]
+        named = ", ".join(pages.said(each) for each in labels if each) or pages.said("the form")
+        detail = pages.said("Fill in or correct: %(fields)s.") % {"fields": named}
+        raise ProblemError("bad_request.shape", detail) from None

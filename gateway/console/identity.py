@@ -1,6 +1,6 @@
 """`/idp`: the pages and the programs' side of the built-in identity provider. Mounted only where there is one."""
 
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
@@ -71,5 +71,6 @@ def _form(asked: Asked, fault: str = "") -> Response:
     """The login page. Its form may lead on to the client's own address: a policy counts for redirects too."""
     parts = urlsplit(asked.redirect_uri)
     policy = pages.POLICY.replace("form-action 'self'", f"form-action 'self' {parts.scheme}://{parts.netloc}")
-    html = pages.rendered("login.html", action=f"{AT}/authorize", parameters=asked.parameters, fault=fault)
+    action = f"{AT}/authorize?{urlencode(asked.parameters)}"  # what a wrong password leads to can be opened again
+    html = pages.rendered("login.html", action=action, parameters=asked.parameters, fault=fault)
     return HTMLResponse(html, 400 if fault else 200, {"content-security-policy": policy})

@@ -51,6 +51,22 @@ def test_the_route_matrix_tells_of_pages_and_those_who_look_may_open_each() -> N
     assert {Right(each) for each in words} <= {right for role in TOGETHER for right in ROLES[role].rights}
 
 
+async def test_the_address_of_a_form_opened_like_a_page_leads_to_one_in_the_language_asked(
+    browsers: list[Browser],
+) -> None:
+    forms = [path for path in CHANGING if path not in READ]
+    led = set()
+    for browser, path in product(browsers, forms):
+        answer = await browser.http.get(path, params={"lang": "si"})
+        above = f"{path.rpartition('/')[0]}?lang=si"
+        if answer.status_code == 303 and answer.headers["location"] == above:
+            led.add(path)
+        page = await browser.http.get(path, params={"lang": "si"}, follow_redirects=True)
+        assert page.status_code in {200, 403, 404}, (path, page.status_code)
+        assert '<html lang="si"' in page.text, path
+    assert len(led) > 20  # the others look like an address with an id, and are told apart by nobody
+
+
 async def test_clickjacking_no_page_can_be_framed(browsers: list[Browser]) -> None:
     for browser, path in product(browsers, READ):
         answer = await browser.http.get(path)

@@ -22,6 +22,9 @@ def test_a_wrong_password_is_told_without_telling_which_part(visitor: Visitor) -
     visitor.page.locator("main button[type=submit]").click()
     assert "There is a problem" in visitor.page.locator("main").inner_text()
     visitor.looked_at("login-refused")
+    visitor.page.locator("a[hreflang=ta]").click()
+    assert visitor.page.locator("html").get_attribute("lang") == "ta"
+    assert visitor.page.locator("input[name=password]").count() == 1
 
 
 CHOSEN = {"si": "පාලක පිටුවට පිවිසෙන්න", "ta": "கட்டுப்பாட்டகத்தில் உள்நுழைக"}

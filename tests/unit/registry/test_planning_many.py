@@ -52,6 +52,14 @@ async def test_ticked_lines_are_rejected_together_with_one_reason_and_the_filter
     assert {member for member, decision in desk.decisions().items() if decision == "rejected"} == {"SR0001", "SR0003"}
 
 
+async def test_the_address_of_a_form_opened_like_a_page_leads_to_the_list_in_the_language_asked(desk: Desk) -> None:
+    await desk.sign_in()
+    for form in ("find", "reject", "approve"):
+        answer = await desk.http.get(f"/desk/lines/{form}?lang=ta")
+        assert (answer.status_code, answer.headers["location"]) == (303, "/desk/lines?lang=ta")
+    assert '<html lang="ta"' in (await desk.http.get("/desk/lines/find?lang=ta", follow_redirects=True)).text
+
+
 async def test_nothing_ticked_is_said_and_decides_nothing(desk: Desk) -> None:
     await desk.sign_in()
     answer = await desk.post("/desk/lines/approve", back="/desk/lines")
