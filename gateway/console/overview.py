@@ -1,17 +1,15 @@
-"""`/console`: for reviewers the state of the log and what was exchanged; for everybody their roles."""
+"""`/console`: for reviewers the state of the log and what was exchanged; for others what waits for them (`home`)."""
 
 from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-import pages
-
 from ..edges.v1 import audit_overview
 from ..edges.v1.reviewing import Reviewer
-from ..people import Right, SignedIn
-from ..people.roles import ROLES
+from ..people import Right
 from .charts import columns
+from .home import home, rows_of_roles
 from .names import names_of
 from .page import officer_of, page
 
@@ -26,22 +24,15 @@ async def front(request: Request) -> Response:
     """The first page after signing in."""
     who = await officer_of(request)
     if not who.giving(Right.EVIDENCE_READ):
-        return page(request, who, "home.html", officer=who.officer, grants=who.grants, rows=_roles(who))
+        return await home(request, who)
     wanted = request.query_params.get("days", "")
     days = int(wanted) if wanted in map(str, SPANS) else SPANS[1]
     reviewer = Reviewer(who.id, who)
     found: dict[str, Any] = await audit_overview.get_overview(request, reviewer, request.app.state.services, days)
     wanted = request.query_params.get("by", "")
     by = wanted if wanted in APART else "outcome"
-    values: dict[str, Any] = {"span": days, "spans": SPANS, "by": by, "apart": tuple(APART), "rows": _roles(who)}
+    values: dict[str, Any] = {"span": days, "spans": SPANS, "by": by, "apart": tuple(APART)}
     values |= {"since": found["days"][0]["day"], "chart": columns(found[APART[by]], found["days"])}
-    values["names"] = await names_of(request.app.state.services, who)
+    names = await names_of(request.app.state.services, who)
+    values |= {"names": names, "rows": rows_of_roles(who, names)}
     return page(request, who, "console/overview.html", found=found, **values)
-
-
-def _roles(who: SignedIn) -> list[list[str]]:
-    """Role, for what, until when."""
-    return [
-        [pages.said(ROLES[each.role].title), each.member or each.territory or "-", pages.day(each.expires_at)]
-        for each in who.grants
-    ]

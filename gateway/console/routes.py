@@ -81,6 +81,18 @@ def console_routes(people: People, my_front: Front) -> APIRouter:
         _sign_in(routes, people, area)
         _sign_out(routes, people, area)
 
+    @routes.get("/")
+    async def start(request: Request) -> Response:
+        """Who types the address into a browser lands at the console; a program asks for a path of its own."""
+        if "text/html" not in request.headers.get("accept", ""):
+            raise HTTPException(404)
+        return RedirectResponse("/console", 303)
+
+    @routes.get("/favicon.ico")
+    async def icon() -> Response:
+        """For browsers that look here where no page said otherwise."""
+        return RedirectResponse("/static/sandhi.svg", 308)
+
     @routes.get("/console/confirm")
     async def confirm(request: Request) -> Response:
         """Step-up: prove anew who you are, at the provider that vouched for you."""

@@ -6,15 +6,18 @@ import hashlib
 import json
 import os
 import re
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from flows.plays import Play, playing
 
+from adapters.kit.contract import Identifier, Subject
 from audit import Wanted
 from gateway.cli.demo.choices import free_ports
 from gateway.settings import Settings
@@ -34,6 +37,19 @@ def demo(data: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     given = {"PEOPLE": str(PEOPLE), "PORT": str(free_ports(1)[0]), "DATA": str(data), **variables}
     command = [sys.executable, "-m", "gateway", "demo"]
     return subprocess.run(command, env={**os.environ, **given}, capture_output=True, text=True, check=False)
+
+
+async def uses(data: Path, numbers: list[str]) -> list[int]:
+    """How many entries of the log concern the person of each number."""
+    async with open_services(Settings.read({"SANDHI_DATA_DIR": str(data)})) as here:
+        people = [here.person_ref(Subject(identifiers=(Identifier("NIC", each),))) for each in numbers]
+        return [len(await here.log.search(Wanted(subject_ref=each))) for each in people]
+
+
+def undelivered(data: Path) -> list[tuple[str, str]]:
+    """Kind and failure of the work that did not go through, on its way still or given up."""
+    with closing(sqlite3.connect(data / "sandhi.db")) as database:
+        return database.execute("SELECT kind, failure FROM job WHERE state != 'done' AND failure != ''").fetchall()
 
 
 def test_the_demo_equals_the_truth_and_reports_all_that_is_promised(tmp_path: Path) -> None:
@@ -57,6 +73,10 @@ def test_the_demo_equals_the_truth_and_reports_all_that_is_promised(tmp_path: Pa
     assert endpoints.keys() >= {"gateway", "sandbox", "registry", "log"}
     for name in ("sr", "ess", "auditor", "stranger"):
         assert (data / "clients" / f"{name}.json").exists()
+    assert undelivered(data) == []
+    citizens = json.loads((data / "citizens.json").read_text())
+    assert len({each["login"] for each in citizens}) == 3
+    assert all(asyncio.run(uses(data, [each["number"] for each in citizens])))
     assert_nothing_personal_leaked(data)
 
 

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from flows.test_seed_a import undelivered
 
 from gateway.cli.demo.choices import free_ports
 
@@ -23,6 +24,7 @@ def test_every_seed_equals_its_truth(tmp_path: Path, seed: int) -> None:
     done = demo(tmp_path, 500, seed)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     assert " 0 differences" in done.stdout
+    assert undelivered(tmp_path) == []
 
 
 def test_fifty_thousand_people_equal_their_truth(tmp_path: Path) -> None:

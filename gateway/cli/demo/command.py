@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from importlib.resources import files
 
 import typer
 
@@ -15,7 +16,7 @@ from ...settings import Settings
 from ..outcome import told_plainly
 from .choices import Choices, Ports, check_port, choices, ports_of
 from .onboarding import Onboarded, onboard
-from .people import admit_planners, who_may_sign_in, who_may_sign_in_elsewhere
+from .people import admit_citizens, admit_planners, who_may_sign_in, who_may_sign_in_elsewhere
 from .practice import to_practise
 from .processes import ProcessDied, Processes
 from .report import (
@@ -133,6 +134,7 @@ def registry_environment(chosen: Choices, ports: Ports) -> dict[str, str]:
         "REGISTRY_OFFICER": "demo officer",
         "REGISTRY_LIST": str(chosen.data / "list.jsonl"),
         "REGISTRY_PLACES": str(load_profile(os.environ.get("SANDHI_PROFILE") or "lk").folder / "places.tsv"),
+        "REGISTRY_DIVISIONS": str(files("sandbox") / "data" / "gnds.tsv.gz"),
     }
 
 
@@ -148,6 +150,7 @@ def start_all(chosen: Choices, ports: Ports, processes: Processes, environment: 
     processes.start("sandbox", "sandbox", sandbox, {})
     processes.wait_for("sandbox", f"http://127.0.0.1:{ports.sandbox}/control/ready", seconds=600)
     environment |= gateway_environment(chosen, ports)
+    asyncio.run(admit_citizens(Settings.read(environment), chosen.data))
     check_port(chosen.port)  # once more: another gateway's readiness would be taken for ours
     processes.start("gateway", "gateway", ["serve"], environment)
     processes.wait_for("gateway", f"{chosen.gateway}/readyz")
