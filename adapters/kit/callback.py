@@ -96,7 +96,9 @@ class CallbackAdapter:
         Raises:
             AgencyError: not taken; safe to try again with the same id.
         """
-        await self._client.send(action, message, message_id=message_id, url=self._url)
+        items = message.get("subscribe_response")
+        total = len(items) if isinstance(items, list) else 1
+        await self._client.send(action, message, message_id=message_id, url=self._url, total=total)
 
     def normalise(self, service: str, raw: RawAnswer) -> dict[str, object]:
         """Nothing comes back from a callback."""

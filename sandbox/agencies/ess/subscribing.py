@@ -6,7 +6,8 @@ from uuid import uuid4
 from sandbox import dci
 
 PURPOSE = "employment-support.referral"
-MOST_NUMBERS = 50  # that one filter may list
+MOST_NUMBERS = 50  # that one comparison may list; a filter may have as many comparisons
+MOST_WATCHED = MOST_NUMBERS * MOST_NUMBERS
 
 
 def referrals() -> dict[str, object]:
@@ -15,11 +16,17 @@ def referrals() -> dict[str, object]:
 
 
 def deaths_of(numbers: Sequence[str]) -> dict[str, object]:
-    """Deaths in civil registration of these people, by national number; nobody else's is told."""
+    """Deaths in civil registration of these people, by national number; nobody else's is told.
+
+    One item for all: a second one about the same event type would take the place of the first.
+
+    Args:
+        numbers: at most `MOST_WATCHED`.
+    """
     listed, why = sorted(numbers), "End the support of who died"
     parts = [listed[place : place + MOST_NUMBERS] for place in range(0, len(listed), MOST_NUMBERS)]
-    wanted: list[dict[str, object]] = [{"NIC": {"$in": part}} for part in parts]
-    return _message([_item("ns:org:RegistryType:Civil", "death", "Person", why, each) for each in wanted])
+    wanted: dict[str, object] = {"$or": [{"NIC": {"$in": part}} for part in parts]}
+    return _message([_item("ns:org:RegistryType:Civil", "death", "Person", why, wanted)])
 
 
 def _message(items: Sequence[dict[str, object]]) -> dict[str, object]:

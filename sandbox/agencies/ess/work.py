@@ -21,7 +21,7 @@ from sandbox.post import DELIVERY, NOTIFY, Letter, Post
 from . import member as members
 from .book import Book, Member
 from .settings import EssSettings
-from .subscribing import PURPOSE, deaths_of, referrals
+from .subscribing import MOST_WATCHED, PURPOSE, deaths_of, referrals
 
 REFERRAL, FINDING, PROGRESS = "referral", "finding", "progress"  # kinds of post, beside DCI's two event types
 DEATH, VITAL, VITAL_EVENT = "death", "vital-event", "sandhi:vital-event:v1"
@@ -90,12 +90,12 @@ class Ess(AtWork):
 
     async def watch(self) -> int:
         """Ask civil registration, through the gateway, to be told of the deaths of the people enrolled now, and of
-        nobody else's; gives how many they are, 0 if no code came in time.
+        nobody else's; gives how many they are, 0 if no code came in time. Of more than one filter takes, the first.
 
         Raises:
             GatewayRefused, GatewayUnreachable, NoCredentials.
         """
-        enrolled = [each.nic for each in self.book.members() if each.state == "enrolled" and each.nic]
+        enrolled = [each.nic for each in self.book.members() if each.state == "enrolled" and each.nic][:MOST_WATCHED]
         if not enrolled:
             return 0
         return len(enrolled) if await self._told_of(DEATH, self.settings.civil, deaths_of(enrolled)) else 0

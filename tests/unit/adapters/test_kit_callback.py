@@ -80,6 +80,17 @@ async def test_identifiers_go_beside_the_record_when_the_item_is_about_a_person(
     assert sent == {**record, "identifiers": [{"identifier_type": "NIC", "identifier_value": "198534000123"}]}
 
 
+@pytest.mark.parametrize("count", [1, 3])
+async def test_a_confirmation_counts_its_items_as_every_receiver_checks(
+    agency: Agency, reply: type, count: int
+) -> None:
+    server = await agency(lambda _: reply(body=TAKEN))
+    item = {"reference_id": "r", "timestamp": "2026-11-05T00:00:00Z", "status": "succ"}
+    message = {"transaction_id": "t", "correlation_id": "c", "subscribe_response": [item] * count}
+    await callback(server).send("on-subscribe", message, message_id="m-1")
+    assert server.requests[0].json()["header"]["total_count"] == count
+
+
 async def test_a_refusal_and_a_dead_receiver_are_told_apart(agency: Agency, reply: type) -> None:
     server = await agency(lambda _: reply(401, {"errors": [{"code": "err.signature.invalid"}]}))
     adapter = callback(server)
