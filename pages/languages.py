@@ -17,6 +17,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .cookies import cookies_of
+from .reachable import Reachable
 
 WORDS = Path(__file__).parent / "words"
 COOKIE = "sandhi-language"
@@ -70,7 +71,7 @@ class Speaking:
     """ASGI: choose the language of each request; `?lang=si` chooses it for good. `zone`: whose clocks pages show."""
 
     def __init__(self, app: ASGIApp, *, zone: tzinfo, secure: bool = False) -> None:
-        self._app = app
+        self._app = Reachable(app)  # inside: a language is chosen on the way to the page
         self._zone = zone
         self._attributes = f"; Path=/; Max-Age={A_YEAR_S}; SameSite=Lax; HttpOnly{'; Secure' if secure else ''}"
 

@@ -16,6 +16,7 @@ from .adapters import AT, show
 from .doing import fault_of, form_of, party_with
 from .forms import shaped
 from .page import done
+from .surely import Asked, asked_first
 
 router = APIRouter(prefix=AT, include_in_schema=False)
 Step = Callable[[str, dict[str, Any], SignedIn, Services], Awaitable[object]]
@@ -75,6 +76,13 @@ STEPS: dict[str, Step] = {
 }
 
 
+RETIRING = (
+    "Retire version %(n)s of %(adapter)s for good?",
+    ("Whoever asks for its services is told that they are not available, at once.", "This version cannot run again."),
+    "Retire it for good",
+)
+
+
 @router.post("/{adapter}/{verb}")
 async def act(adapter: str, verb: str, request: Request) -> Response:
     """One step; what stands in its way is said beside the forms."""
@@ -83,6 +91,10 @@ async def act(adapter: str, verb: str, request: Request) -> Response:
     if verb not in STEPS:
         raise ProblemError("not_found", "There is nothing to do by this name.")
     await adapters.seen(here, who, adapter)
+    if verb == "retire":
+        step = Asked(*RETIRING, f"{AT}/{adapter}", {"n": str(_number(form)), "adapter": adapter})
+        if asking := asked_first(request, who, form, step):
+            return asking
     try:
         fault = await fault_of(STEPS[verb](adapter, form, who, here))
     except AdapterRefused as error:

@@ -3,7 +3,7 @@
 As `/v1/systems`, `/v1/forecast`, and `/v1/approvals` for what takes two people.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -17,14 +17,19 @@ from ..edges.v1 import approvals, posture, proposals, systems, unmapped
 from ..edges.v1.members import KeysIn
 from ..edges.v1.party import own
 from ..people import Right
+from ..trust import held_keys
 from ..wiring import Services
 from .doing import changes_of, fault_of, form_of, party_with
 from .forms import shaped
 from .names import names_of
 from .page import done, page
+from .surely import Asked, asked_first
 
 router = APIRouter(prefix="/console/agency", include_in_schema=False)
 AHEAD_DAYS = 90
+NEVER_AGAIN = "What is signed with it is refused at once. A retired key does not come back."
+LAST_KEY = "It is the only key of %(name)s: from then on this system gets nothing, until a next key is added."
+OTHERS = "%(name)s goes on with its other keys."
 NEXT_KEY = "Add the next key"
 OF_SYSTEMS = {"key": NEXT_KEY, "key_set": "Look at the keys", "certificate": "Look at the system"}
 TO_SIGN_WITH = "Make the next key to sign with"
@@ -36,6 +41,7 @@ async def front(request: Request) -> Response:
     """What waits to be done, what there is to look after, and what ends within ninety days."""
     who, party, here = await party_with(request, Right.AGENCY_RUN)
     found: dict[str, Any] = await posture.get_forecast(party, here.db, here.trust, AHEAD_DAYS)
+    owned: Any = (await systems.get_systems(party, here.trust))["systems"]
     open_ones: Any = (await proposals.get_proposals(party, here.db))["proposals"]
     codes: Any = (await unmapped.get_unmapped(party, here))["unmapped"]
     ends = [each | {"way": _way(each)} for each in found["ends"]]
@@ -43,6 +49,7 @@ async def front(request: Request) -> Response:
         "member": party.member,
         "ends": ends,
         "keys": [each for each in ends if each["what"] in {"key", "member_key"}],
+        "without_key": await _without_key(owned, here),
         "to_sign": [each for each in open_ones if each["waits_for_you"]],
         "codes": len(codes),
         "days": AHEAD_DAYS,
@@ -67,7 +74,16 @@ async def listed(request: Request) -> Response:
     """The agency's systems."""
     who, party, here = await party_with(request, Right.AGENCY_RUN)
     found: dict[str, Any] = await systems.get_systems(party, here.trust)
-    return page(request, who, "console/systems.html", found=found["systems"])
+    without = [each["id"] for each in await _without_key(found["systems"], here)]
+    return page(request, who, "console/systems.html", found=found["systems"], without_key=without)
+
+
+async def _without_key(found: Sequence[Mapping[str, Any]], here: Services) -> list[Mapping[str, Any]]:
+    """In force, but its last key was retired or ended: nobody can tell any more that it is this system."""
+    active = [each for each in found if each["state"] == "active"]
+    async with here.db.read() as connection:
+        lost = await held_keys.lost(connection, [each["id"] for each in active], here.people.clock())
+    return [each for each in active if each["id"] in lost]
 
 
 @router.get("/systems/{system}")
@@ -90,6 +106,8 @@ async def retire_key(system: str, request: Request) -> Response:
     """The second half of a rotation."""
     who, party, here = await party_with(request, Right.AGENCY_RUN)
     form = await form_of(request, who)
+    if asking := asked_first(request, who, form, await _retiring(system, str(form.get("kid", "")), party, here)):
+        return asking
     fault = await fault_of(systems.delete_key(system, str(form.get("kid", "")), party, changes_of(here)))
     return await _one(system, request, fault, "keys") if fault else done(f"/console/agency/systems/{system}", "saved")
 
@@ -112,6 +130,18 @@ async def propose_callback(system: str, request: Request) -> Response:
 
     fault = await fault_of(work())
     return await _one(system, request, fault, "url") if fault else done(f"/console/agency/systems/{system}", "proposed")
+
+
+async def _retiring(system: str, kid: str, party: Any, here: Services) -> Asked:
+    """The last key is told apart: without one nobody can tell that it is this system."""
+    found: dict[str, Any] = await systems.get_system(system, party, here.trust)
+    last = [each["kid"] for each in found["jwks"]["keys"]] == [kid]
+    told = (
+        "What is signed with it is refused at once. A retired key does not come back.",
+        LAST_KEY if last else OTHERS,
+    )
+    back = f"/console/agency/systems/{found['id'].replace('/', '.')}"
+    return Asked("Retire key %(kid)s?", told, "Retire it", back, {"kid": kid, "name": found["name"]})
 
 
 async def _added(system: str, text: str, party: Any, here: Services) -> None:

@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import pages
-from pages.desk.guard import FORM, HEADERS, SAFE, TWO_YEARS, LeadingUp, same_origin
+from pages.desk.guard import FORM, HEADERS, SAFE, TWO_YEARS, same_origin
 
 from ..people.errors import NO_ROLE, NotAllowed
 
@@ -44,8 +44,7 @@ class Guard:
 
         if scope["path"].endswith("/") and scope["method"] in SAFE:  # Starlette would lead to whatever `Host` says
             return await RedirectResponse(scope["path"].rstrip("/"), 308)(scope, receive, dressed)
-        people = LeadingUp(_ProblemsAsPages(dressed, scope).sending, scope).sending
-        sending = dressed if scope["path"] in FOR_PROGRAMS else people
+        sending = dressed if scope["path"] in FOR_PROGRAMS else _ProblemsAsPages(dressed, scope).sending
         changes = scope["method"] not in SAFE and scope["path"] not in FOR_PROGRAMS
         if changes and not same_origin(Headers(scope=scope), self._origin, FORM):
             return await refused("The request did not come from a page of this gateway.")(scope, receive, sending)

@@ -1,5 +1,7 @@
 """`/console/officers`: who works with the gateway, in which role. As `/v1/officers`."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -16,9 +18,18 @@ from .doing import fault_of, form_of, officer_with
 from .forms import shaped
 from .names import names_of
 from .page import done, page
+from .surely import Asked, asked_first
 
 router = APIRouter(prefix="/console/officers", include_in_schema=False)
 STATES = ("active", "suspended", "retired")
+RETIRING = {
+    "retired": (
+        "Retire %(name)s for good?",
+        ("Every session of this officer ends, and no role counts any more.", "Nobody can bring the officer back."),
+        "Retire the officer for good",
+    )
+}
+NOTHING: Mapping[str, tuple[str, tuple[str, ...], str]] = MappingProxyType({})
 GRANTED = [each for each in ROLES.values() if each.reach is not Reach.SELF]
 
 
@@ -49,12 +60,12 @@ async def one(officer_id: str, request: Request) -> Response:
 
 @router.post("/{officer_id}/state")
 async def set_state(officer_id: str, request: Request) -> Response:
-    """Suspend (which ends every session), bring back or retire."""
+    """Suspend (which ends every session), bring back or retire; who is retired does not come back."""
 
     async def work(who: Any, here: Any, form: Any) -> None:
         await officers.post_officer_state(officer_id, shaped(officers.OfficerStateIn, form), who, here)
 
-    return await _changed(officer_id, request, work)
+    return await _changed(officer_id, request, work, RETIRING)
 
 
 @router.post("/{officer_id}/roles")
@@ -92,10 +103,17 @@ async def revoke(officer_id: str, request: Request) -> Response:
     return await _changed(officer_id, request, work)
 
 
-async def _changed(officer_id: str, request: Request, work: Any) -> Response:
+async def _changed(
+    officer_id: str, request: Request, work: Any, asks: Mapping[str, tuple[str, tuple[str, ...], str]] = NOTHING
+) -> Response:
+    """`asks`: what is asked first, by the state wanted."""
     who, here = await officer_with(request, Right.OFFICERS_CHANGE)
     form = await form_of(request, who)
-    await officers.get_officer(officer_id, who, here.people)
+    found: dict[str, Any] = await officers.get_officer(officer_id, who, here.people)
+    if form.get("state") in asks:
+        step = Asked(*asks[form["state"]], f"/console/officers/{officer_id}", {"name": str(found["name"])})
+        if asking := asked_first(request, who, form, step):
+            return asking
     fault = await fault_of(work(who, here.people, form))
     return await _one(officer_id, request, fault) if fault else done(f"/console/officers/{officer_id}", "saved")
 

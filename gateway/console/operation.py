@@ -3,6 +3,7 @@
 As `/v1/members`, `/v1/queues`, `/v1/letters`.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -16,6 +17,21 @@ from .doing import changes_of, fault_of, form_of, officer_with, party_with
 from .forms import shaped
 from .names import names_of
 from .page import done, page
+from .surely import Asked, asked_first
+
+ENDING: Mapping[str, tuple[str, tuple[str, ...], str]] = {
+    "suspended": (
+        "Suspend %(name)s?",
+        ("Its %(n)s systems get nothing and are asked nothing, at once.", "You can bring it back."),
+        "Suspend it",
+    ),
+    "retired": (
+        "Retire %(name)s for good?",
+        ("Its %(n)s systems get nothing and are asked nothing, at once.", "Nobody can bring it back."),
+        "Retire it for good",
+    ),
+}
+"""State -> what is asked first: heading, what will happen, button."""
 
 router = APIRouter(prefix="/console/operation", include_in_schema=False)
 STATES = ("active", "suspended", "retired")
@@ -58,6 +74,12 @@ async def set_state(member: str, request: Request) -> Response:
     """Suspend, bring back or retire: all its systems with it, at once."""
     who, party, here = await party_with(request, Right.GATEWAY_RUN)
     form = await form_of(request, who)
+    if form.get("state") in ENDING:
+        found: dict[str, Any] = await members.get_member(member, party, here.db, changes_of(here))
+        back = f"/console/operation/members/{member}"
+        step = Asked(*ENDING[form["state"]], back, {"name": str(found["name"]), "n": str(len(found["systems"]))})
+        if asking := asked_first(request, who, form, step):
+            return asking
 
     async def work() -> None:
         await members.get_member(member, party, here.db, changes_of(here))

@@ -3,7 +3,7 @@
 A key counts until it is retired, or until its own end (`exp` of the JWK it came as).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -88,6 +88,14 @@ async def every(connection: AsyncConnection, now: datetime) -> Held:
         ends += [key.not_after] if key.not_after else []
         ends += [utc(row.fetched_at) + STALE_AFTER] if row.fetched_at else []
     return Held(held, min(ends, default=None))
+
+
+async def lost(connection: AsyncConnection, owners: Collection[str], now: datetime) -> set[str]:
+    """Those who had keys, and have none in force: whoever never had one does not call."""
+    held = tables.key.c
+    had = await connection.execute(select(held.owner_id).where(held.owner_id.in_(list(owners))).distinct())
+    have = await connection.execute(_in_force(None, now).where(held.owner_id.in_(list(owners))))
+    return set(had.scalars()) - {row.owner_id for row in have}
 
 
 def key_of(row: Row[Any]) -> Key:

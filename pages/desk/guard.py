@@ -10,7 +10,6 @@ Source: OWASP ASVS 5.0 3.4, 3.5.1; OWASP CSRF Prevention Cheat Sheet; Fetch Meta
 from collections.abc import Sequence
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .. import POLICY
@@ -55,7 +54,7 @@ class Guard:
         fault = self._fault(scope["method"], Headers(scope=scope))
         if fault:
             return await refused(fault, back=self._prefixes[0])(scope, receive, dressed)
-        return await self._app(scope, receive, LeadingUp(dressed, scope).sending)
+        return await self._app(scope, receive, dressed)
 
     def _is_page(self, path: str) -> bool:
         return any(path == prefix or path.startswith(f"{prefix}/") for prefix in self._prefixes)
@@ -67,31 +66,6 @@ class Guard:
             return ""
         ours = same_origin(headers, self._origin, FORM)
         return "" if ours else "The request did not come from a page of this application."
-
-
-class LeadingUp:
-    """The address of a form, opened like a page, leads to the page above it: `/desk/lines/find` to `/desk/lines`.
-
-    People come there by choosing another language on what a form answered, by a reload, or by a bookmark.
-    """
-
-    def __init__(self, send: Send, scope: Scope) -> None:
-        self._send = send
-        self._scope = scope
-        self._leads = False
-
-    async def sending(self, message: Message) -> None:
-        """ASGI's `send`."""
-        if message["type"] == "http.response.start" and message["status"] == 405 and self._scope["method"] in SAFE:
-            self._leads = True
-            message = {"type": "http.response.start", "status": 303, "headers": self._up().raw_headers}
-        elif self._leads:
-            message = message | {"body": b""}
-        await self._send(message)
-
-    def _up(self) -> RedirectResponse:
-        above, query = self._scope["path"].rpartition("/")[0], self._scope["query_string"].decode("latin-1")
-        return RedirectResponse(f"{above}?{query}" if query else above, 303)
 
 
 def same_origin(headers: Headers, origin: str, media_type: str) -> bool:

@@ -58,8 +58,7 @@ async def test_the_address_of_a_form_opened_like_a_page_leads_to_one_in_the_lang
     led = set()
     for browser, path in product(browsers, forms):
         answer = await browser.http.get(path, params={"lang": "si"})
-        above = f"{path.rpartition('/')[0]}?lang=si"
-        if answer.status_code == 303 and answer.headers["location"] == above:
+        if answer.status_code == 303 and path.startswith(f"{answer.headers['location']}/"):
             led.add(path)
         page = await browser.http.get(path, params={"lang": "si"}, follow_redirects=True)
         assert page.status_code in {200, 403, 404}, (path, page.status_code)

@@ -23,6 +23,12 @@ def test_the_next_key_is_added_and_the_last_one_retired(visitor: Visitor) -> Non
     assert str(jwk["kid"]) in visitor.page.locator("main").inner_text()
     visitor.looked_at("system")
     visitor.page.get_by_role("button", name=f"Retire key {jwk['kid']}").click()
+    assert "goes on with its other keys" in visitor.page.locator("main").inner_text()
+    visitor.looked_at("system-key-retiring")
+    visitor.page.get_by_role("link", name="No, go back").first.click()
+    assert str(jwk["kid"]) in visitor.page.locator("main").inner_text()
+    visitor.page.get_by_role("button", name=f"Retire key {jwk['kid']}").click()
+    visitor.page.get_by_role("button", name="Retire it").click()
     assert str(jwk["kid"]) not in visitor.page.locator("main").inner_text()
 
 
@@ -42,6 +48,7 @@ def test_a_key_that_ends_soon_is_a_task_with_a_link_to_the_form_that_replaces_it
     assert visitor.page.url.endswith("#next-key")
     assert visitor.page.get_by_label("Public key").is_visible()
     visitor.page.get_by_role("button", name=f"Retire key {jwk['kid']}").click()
+    visitor.page.get_by_role("button", name="Retire it").click()
     visitor.go("/console/agency")
     assert str(jwk["kid"]) not in visitor.page.locator("main").inner_text()
 

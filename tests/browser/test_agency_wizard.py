@@ -133,6 +133,7 @@ def on_line(clerk: Clerk, adapter: str) -> None:
     assert clerk.said("Superseded")
     clerk.press("button", "Go back to the version before")
     clerk.press("button", "Retire version 1 for good")
+    clerk.press("button", "Retire it for good")
     assert clerk.said("Retired")
 
 

@@ -23,6 +23,9 @@ def test_an_operator_registers_a_member_and_suspends_it_at_once(either: Visitor)
     either.page.get_by_role("link", name=code).click()
     assert either.heading() == "<b>Board</b> of Trials"
     either.page.get_by_role("button", name="Suspend").click()
+    assert "You can bring it back." in either.page.locator("main").inner_text()
+    either.looked_at("member-suspending")
+    either.page.get_by_role("button", name="Suspend it").click()
     assert "Suspended" in either.page.locator("main").inner_text()
     either.looked_at("member")
 

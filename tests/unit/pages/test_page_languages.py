@@ -52,3 +52,16 @@ def test_a_strange_cookie_is_nothing(browser: TestClient, cookie: str) -> None:
 
 def test_a_language_that_is_not_ours_is_not_remembered(browser: TestClient) -> None:
     assert "set-cookie" not in browser.get("/page?lang=xx").headers
+
+
+def test_an_address_that_takes_forms_only_leads_a_browser_to_the_page_above_it() -> None:
+    routes = [Route("/desk", told), Route("/desk/lines", told), Route("/desk/lines/{number:int}", told)]
+    routes += [Route(path, told, methods=["POST"]) for path in ("/desk/lines/reject", "/desk/a/b/c", "/other/form")]
+    app = Speaking(Starlette(routes=routes), zone=UTC)
+    desk = TestClient(app, follow_redirects=False)
+    for asked, page in (("/desk/lines/reject", "/desk/lines"), ("/desk/a/b/c", "/desk")):
+        answer = desk.get(f"{asked}?lang=ta")
+        assert (answer.status_code, answer.headers["location"]) == (303, page)
+        assert "sandhi-language=ta" in answer.headers["set-cookie"]
+        assert desk.put(asked).status_code == 405
+    assert desk.get("/other/form").status_code == 405
