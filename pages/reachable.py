@@ -29,7 +29,7 @@ class Reachable:
 
         async def sending(message: Message) -> None:
             nonlocal left
-            if message["type"] == "http.response.start" and _leads_nowhere(scope, message["status"]):
+            if message["type"] == "http.response.start" and message["status"] == 405:
                 left = True
                 await send({**message, "status": 303, "headers": _leading(message["headers"], _above(scope))})
                 await send({"type": "http.response.body"})
@@ -43,18 +43,6 @@ def _leading(headers: Iterable[tuple[bytes, bytes]], above: str) -> list[tuple[b
     """What the answer said of itself stays, its body does not: the guard's headers are on every answer of a page."""
     kept = [(name, value) for name, value in headers if name not in OF_A_BODY]
     return [*kept, *RedirectResponse(above, 303).raw_headers]
-
-
-def _leads_nowhere(scope: Scope, status: int) -> bool:
-    """Only forms are taken here; or a page took the form's last word for the id of something, and found none."""
-    return status == 405 or (status == 404 and _is_form(scope))
-
-
-def _is_form(scope: Scope) -> bool:
-    asked: Scope = {**scope, "method": "POST", "path_params": {}}
-    last = scope["path"].rpartition("/")[2]
-    found = [child for each in scope["app"].routes for match, child in [each.matches(asked)] if match is Match.FULL]
-    return any(last not in map(str, child.get("path_params", {}).values()) for child in found)
 
 
 def _above(scope: Scope) -> str:

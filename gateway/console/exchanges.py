@@ -21,6 +21,7 @@ from ..people.errors import PeopleError
 from ..people.signin import local
 from ..wiring import Services
 from .forms import posted, shaped
+from .labels import LABELS
 from .names import by_id, names_of
 from .page import A_PAGE, done, officer_of, page
 from .reason import is_reason, keep, looking, reading, stated
@@ -79,7 +80,7 @@ async def listed(request: Request) -> Response:
     shown: dict[str, Any] = {"filters": FILTERS, "query": query, "outcomes": outcomes_offered(), "reason": read.reason}
     kept: Any = await audit_queries.get_queries(reviewer, read.here)
     shown["kept"] = [each | {"address": f"?{urlencode(each['filters'])}"} for each in kept["queries"]]
-    shown["names"] = names
+    shown |= {"names": names, "labels": LABELS}
     shown["keepable"] = {name: value for name, value in query.items() if name in audit_queries.KeptIn.model_fields}
     try:
         wanted = audit.WantedIn.model_validate(as_api(query, read.here.profile.zone), strict=False)

@@ -16,6 +16,7 @@ LABELS: Mapping[str, str] = {
     "exchange": "Exchange",
     "expires_at": "Until",
     "fields": "Fields",
+    "from": "From",
     "id": "Identifier",
     "issuer": "Identity provider",
     "jwks": "Public key",

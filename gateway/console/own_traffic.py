@@ -18,6 +18,7 @@ from ..people import Right
 from ..wiring import Services
 from .doing import fault_of, form_of, party_with
 from .forms import shaped
+from .labels import LABELS
 from .names import by_id, names_of
 from .page import done, page
 
@@ -59,7 +60,7 @@ async def _listed(request: Request, fault: str = "") -> Response:
     who, party, here = await party_with(request, Right.AGENCY_RUN)
     query = await by_id(here, {name: value for name in FILTERS if (value := request.query_params.get(name, ""))})
     given: Mapping[str, Any] = await traffic.get_traffic(party, here)
-    values: dict[str, Any] = {**given, "query": query, "fault": fault, "faults": []}
+    values: dict[str, Any] = {**given, "query": query, "fault": fault, "faults": [], "labels": LABELS}
     values |= {"outcomes": get_args(traffic.Ended), "services": _services(here), "names": await names_of(here, who)}
     found: dict[str, Any] = {"exchanges": [], "next": None, "previous": None}
     try:

@@ -45,7 +45,7 @@ def test_filters_stand_in_the_address_and_lead_to_an_empty_list(visitor: Visitor
     begin(visitor, "/console/exchanges")
     visitor.page.get_by_label("Purpose").fill("nothing_like_this")
     visitor.page.get_by_role("button", name="Search").click()
-    assert "purpose=nothing_like_this" in visitor.page.url
+    visitor.page.wait_for_url(lambda url: "purpose=nothing_like_this" in url)
     assert "No exchange is like this." in visitor.page.locator("main").inner_text()
     visitor.looked_at("exchanges-none")
 
@@ -53,7 +53,11 @@ def test_filters_stand_in_the_address_and_lead_to_an_empty_list(visitor: Visitor
 def test_a_filter_that_cannot_be_used_is_named(visitor: Visitor) -> None:
     begin(visitor, "/console/exchanges?service=<script>alert(1)</script>")
     visitor.go("/console/exchanges?service=%3Cscript%3Ealert(1)%3C/script%3E")
-    assert "There is a problem" in visitor.page.locator("main").inner_text()
+    assert (
+        "There is a problem\nService: This cannot be looked for like this." in visitor.page.locator("main").inner_text()
+    )
+    visitor.page.get_by_role("link", name="Service: This cannot").click()
+    assert visitor.page.evaluate("document.activeElement.id") == "service"
     visitor.looked_at("exchanges-fault")
 
 
