@@ -1,6 +1,6 @@
 """An agreement in plain sentences, made from the same value that decides, so that the two cannot differ."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from .model import HANDED_OVER, Agreement, Grant, LegalBasis, Quota
 from .phrase import Phrase, phrase, wired
@@ -13,6 +13,16 @@ BASIS_WORDS = {
     "public_task": "a public task",
     "legitimate_interest": "a legitimate interest",
 }
+
+ACTION_WORDS = {
+    "read": "one by one",
+    "bulk": "for many people at once",
+    "verify": "as yes or no",
+    "push": "as records",
+    "notify": "as messages",
+    "report": "as reports",
+}
+"""Action -> how it is asked or handed over, in the order of sentences."""
 
 
 def sentences(agreement: Agreement) -> list[str]:
@@ -63,18 +73,22 @@ def _grant(agreement: Agreement, grant: Grant) -> list[Phrase]:
     if asked and grant.sends:
         known |= {"by": _listed(grant.sends)}
         text = "%(consumer)s may ask %(service)s (%(actions)s) by %(by)s, and may receive %(fields)s."
-        said.append(phrase(text, **known, actions=_listed(asked)))
+        said.append(phrase(text, **known, actions=_ways(asked)))
     elif asked:
         text = "%(consumer)s may ask %(service)s (%(actions)s), and may receive %(fields)s."
-        said.append(phrase(text, **known, actions=_listed(asked)))
+        said.append(phrase(text, **known, actions=_ways(asked)))
     if handed:
         text = "%(consumer)s may hand over %(service)s (%(actions)s), and %(provider)s may receive %(fields)s."
-        said.append(phrase(text, **known, actions=_listed(handed), provider=provider))
+        said.append(phrase(text, **known, actions=_ways(handed), provider=provider))
     special = [name for name, level in grant.sensitivity.items() if level == "special"]
     if special:
         text = "Of %(service)s, %(fields)s is of a special category and needs special care."
         said.append(phrase(text, service=grant.service, fields=_listed(special)))
     return said
+
+
+def _ways(actions: Collection[str]) -> tuple[Phrase, ...]:
+    return tuple(Phrase(words) for action, words in ACTION_WORDS.items() if action in actions)
 
 
 def _purpose(agreement: Agreement) -> Callable[[str], str]:

@@ -161,12 +161,10 @@ def _older(query: Mapping[str, str], place: str | None) -> str:
 
 
 def _recorded(said: Mapping[str, Any]) -> Iterator[str]:
-    """The texts that members wrote into an agreement, and its actions: told in a language that has words for them."""
+    """The texts that members wrote into an agreement: told in a language that has words for them."""
     for name, value in said["values"].items():
         if name in RECORDED and isinstance(value, str):
             yield value
-        elif name == "actions":
-            yield from value
         elif isinstance(value, Mapping) and "values" in value:
             yield from _recorded(value)
 

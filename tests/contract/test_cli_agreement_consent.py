@@ -44,7 +44,7 @@ def test_two_members_sign_one_brings_it_and_the_other_stops_it(keys: dict[str, P
     document.write_text(json.dumps(DOCUMENT), encoding="utf-8")
     first = run(agreement.app, "sign", document, "--key", keys[WBB], "--member", WBB, "--out", once)
     assert first.exit_code == 0
-    assert "LK/GOV/WBB may ask pension.contributions (read), and may receive months." in first.stderr
+    assert "LK/GOV/WBB may ask pension.contributions (one by one), and may receive months." in first.stderr
     one_sided = run(agreement.app, "add", once)
     assert (one_sided.exit_code, "signature of LK/GOV/EPF is missing" in one_sided.stderr) == (1, True)
     assert run(agreement.app, "sign", once, "--key", keys[EPF], "--member", EPF, "--out", twice).exit_code == 0

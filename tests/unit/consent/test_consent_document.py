@@ -97,11 +97,11 @@ def test_an_agreement_reads_as_plain_sentences(document: Made) -> None:
         "The systems that ask or hand over are LK/GOV/WBB/SRIS.",
         "The systems that answer or receive are LK/GOV/EPF/MEMBERS.",
         (
-            "LK/GOV/WBB may ask pension.contributions (bulk and read) by NIC, "
+            "LK/GOV/WBB may ask pension.contributions (one by one and for many people at once) by NIC, "
             "and may receive claim:contribution_status, closed_month, months and pensions."
         ),
         (
-            "LK/GOV/WBB may hand over pension.contributions (push), "
+            "LK/GOV/WBB may hand over pension.contributions (as records), "
             "and LK/GOV/EPF may receive claim:contribution_status, closed_month, months and pensions."
         ),
         "It may be used for: employment-support.eligibility and employment-support.referral.",
