@@ -31,7 +31,7 @@ BY_DECISION = (
     + MATCHING
     + "GROUP BY 1"
 )
-OF_MEMBER = "SELECT line.rowid AS number " + LINES + "AND line.member = ?"
+OF_MEMBER = "SELECT line.rowid AS number " + LINES + "AND line.member = ? COLLATE NOCASE"
 REASONS = (
     "SELECT DISTINCT value FROM line, json_each(line.reasons) WHERE outcome IN ('listed', 'to_verify') ORDER BY value"
 )

@@ -81,7 +81,7 @@ async def test_the_list_says_how_many_wait_and_how_many_are_decided(desk: Desk) 
 
 async def test_a_member_is_found_by_id_and_the_id_stands_in_no_address(desk: Desk) -> None:
     await desk.sign_in()
-    found = await desk.post(f"/desk/lines/find{THERE}", member=" SR0002 ")
+    found = await desk.post(f"/desk/lines/find{THERE}", member=" sr0002 ")
     assert found.headers["location"] == f"/desk/lines/3{THERE}"
     nobody = await desk.post("/desk/lines/find", member="<b>")
     assert nobody.status_code == 404
