@@ -129,19 +129,17 @@ def _joined(words: tuple[Phrase, ...]) -> Phrase:
 
 
 def _narrowed(basis: LegalBasis) -> Phrase:
-    known: dict[str, object] = {"basis": Phrase(BASIS_WORDS[basis.kind])}
-    known["services"] = _joined(
-        tuple(
-            phrase("%(service)s: %(fields)s", service=service, fields=_listed(fields))
-            for service, fields in sorted(basis.services.items())
-        )
-    )
-    if not basis.purposes:
-        return phrase("On the basis of %(basis)s only: %(services)s.", **known)
-    purposes = _listed(basis.purposes)
+    known: dict[str, object] = {"basis": Phrase(BASIS_WORDS[basis.kind]), "purposes": _listed(basis.purposes)}
     if not basis.services:
-        return phrase("On the basis of %(basis)s only: for %(purposes)s.", basis=known["basis"], purposes=purposes)
-    return phrase("On the basis of %(basis)s only: %(services)s, for %(purposes)s.", **known, purposes=purposes)
+        return phrase("On the basis of %(basis)s only: for %(purposes)s.", **known)
+    told = [
+        phrase("%(service)s: %(fields)s", service=service, fields=_listed(fields))
+        for service, fields in sorted(basis.services.items())
+    ]
+    known["services"] = _joined(tuple(told))
+    if not basis.purposes:
+        return phrase("On the basis of %(basis)s only: %(services)s.", basis=known["basis"], services=known["services"])
+    return phrase("On the basis of %(basis)s only: %(services)s, for %(purposes)s.", **known)
 
 
 def _conditions(agreement: Agreement) -> list[Phrase]:

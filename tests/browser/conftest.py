@@ -18,9 +18,10 @@ from gateway.cli.demo.choices import free_ports
 
 PEOPLE = "40"
 CHROMIUM = "/usr/bin/chromium"
-FINDING = """INSERT INTO review_finding VALUES ('F-0000000000000001', 'out_of_hours', 'LK/GOV/DME/ESS 2026-01-01', '[]',
+FINDING = """INSERT INTO review_finding VALUES (?, 'out_of_hours', 'LK/GOV/DME/ESS ' || ?, '[]',
   '{"calls": 34}', 'open', '', '', '', 0, '2026-01-02 00:00:00.000000', '2026-01-02 00:00:00.000000')"""
-"""Something unusual, at whatever hour of whatever day these tests run."""
+UNUSUAL = (("F-0000000000000001", "2026-01-01"), ("F-0000000000000002", "2025-12-31"))
+"""Something unusual for each of two who sign it off, at whatever hour of whatever day these tests run."""
 
 
 @pytest.fixture(scope="session")
@@ -56,7 +57,7 @@ def _ready(process: subprocess.Popen[str], data: Path) -> World:
 
 def _world(gateway: str, data: Path) -> World:
     with closing(sqlite3.connect(data / "sandhi.db", timeout=10)) as database, database:
-        database.execute(FINDING)
+        database.executemany(FINDING, UNUSUAL)
     officers = json.loads((data / "officers.json").read_text("utf-8"))
     places = json.loads((data / "endpoints.json").read_text("utf-8"))
     return World(gateway, places["registry"], places["sandbox"], data, {each["login"]: each for each in officers})
