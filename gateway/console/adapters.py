@@ -22,6 +22,8 @@ from .forms import posted, shaped
 from .names import names_of
 from .page import done, page
 
+NOT_YET = "The test does not hold yet: what is missing stands below. You can keep it as a draft meanwhile."
+
 router = APIRouter(prefix="/console/agency/adapters", include_in_schema=False)
 AT = "/console/agency/adapters"
 LARGEST = 512 * 1024
@@ -78,11 +80,16 @@ async def check(request: Request) -> Response:
 
 @router.post("")
 async def keep(request: Request) -> Response:
-    """Keep it as the newest version. It does not run yet."""
+    """Keep it as the newest version, if the test of exactly this holds, or as a draft. It does not run yet."""
     who, party, here = await party_with(request, Right.AGENCY_RUN)
     form = await _form(request, who)
     files = _files(form)
     try:
+        found: dict[str, Any] = {}
+        if form.get("draft") != "yes":
+            found = await adapters.post_check(shaped(adapters.FilesIn, {"files": files}), who, here)
+        if found.get("grade") == "none":
+            return await _edit(request, form, files, found=found, faults=[NOT_YET])
         body = {"files": files, "member": party.member, "system": form.get("system", "")}
         made = await adapters.post_adapter(shaped(adapters.AdapterIn, body), who, here)
     except AdapterRefused as error:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from browser import fit
+from browser.typist import SERVICE
 from browser.visitor import Visitor
 from playwright.sync_api import FloatRect
 
@@ -194,6 +195,23 @@ def test_faults_are_named_with_file_and_line_before_anything_is_kept(scripted: V
     scripted.looked_at("wizard-fault")
     scripted.go("/console/agency/adapters/levy_broken")
     assert "There is no such adapter" in scripted.page.locator("main").inner_text()
+
+
+def test_what_does_not_hold_yet_is_kept_as_a_draft_alone(scripted: Visitor) -> None:
+    clerk = Clerk(scripted)
+    scripted.sign_in("wbb-admin", "/console/agency/adapters/new")
+    clerk.fill("Short name of the adapter", "levy_draft")
+    clerk.fill("Short name of what it answers", "members")
+    clerk.fill("One answer of your system, or its WSDL", ANSWER)
+    clerk.press("button", "Continue")
+    for label, text in SERVICE:
+        scripted.page.get_by_label(label).first.fill(text)
+    clerk.press("button", "Keep it")
+    assert clerk.said("The test does not hold yet")
+    scripted.looked_at("wizard-not-yet")
+    clerk.press("button", "Keep as a draft")
+    assert scripted.heading() == "Adapter levy_draft"
+    assert clerk.said("Draft")
 
 
 def test_an_agency_does_not_see_another_s_adapters_or_systems(scripted: Visitor) -> None:
