@@ -69,6 +69,7 @@ def test_pages_of_a_compliance_officer_are_fit_for_everybody(scripted: Visitor) 
     scripted.go("/console/breaches")
     scripted.page.get_by_label("System").fill("LK/GOV/WBB/SRIS")
     press(scripted, "Open the case")
+    scripted.page.wait_for_url("**/console/breaches/*")
     lines = "/console/exchanges/{exchange_id}/lines"  # a batch alone has the link
     assert walked(scripted, [route for route in of("compliance") if route != lines], look) == set()
     scripted.go("/console/exchanges?provider=LK/GOV/DRP/IDA")
