@@ -80,7 +80,8 @@ async def listed(request: Request) -> Response:
 
 async def _without_key(found: Sequence[Mapping[str, Any]], here: Services) -> list[Mapping[str, Any]]:
     """In force, but its last key was retired or ended: nobody can tell any more that it is this system."""
-    active = [each for each in found if each["state"] == "active"]
+    other = ("jwks_uri", "client_secret")  # keys that are fetched, or another way to sign in
+    active = [each for each in found if each["state"] == "active" and not any(map(each["policy"].get, other))]
     async with here.db.read() as connection:
         lost = await held_keys.lost(connection, [each["id"] for each in active], here.people.clock())
     return [each for each in active if each["id"] in lost]
@@ -135,11 +136,9 @@ async def propose_callback(system: str, request: Request) -> Response:
 async def _retiring(system: str, kid: str, party: Any, here: Services) -> Asked:
     """The last key is told apart: without one nobody can tell that it is this system."""
     found: dict[str, Any] = await systems.get_system(system, party, here.trust)
-    last = [each["kid"] for each in found["jwks"]["keys"]] == [kid]
-    told = (
-        "What is signed with it is refused at once. A retired key does not come back.",
-        LAST_KEY if last else OTHERS,
-    )
+    signing = [each["kid"] for each in found["jwks"]["keys"] if each.get("use") != "enc"]
+    last = signing == [kid] and not found["policy"]["client_secret"]
+    told = (NEVER_AGAIN, LAST_KEY if last else OTHERS)
     back = f"/console/agency/systems/{found['id'].replace('/', '.')}"
     return Asked("Retire key %(kid)s?", told, "Retire it", back, {"kid": kid, "name": found["name"]})
 

@@ -91,10 +91,11 @@ async def every(connection: AsyncConnection, now: datetime) -> Held:
 
 
 async def lost(connection: AsyncConnection, owners: Collection[str], now: datetime) -> set[str]:
-    """Those who had keys, and have none in force: whoever never had one does not call."""
+    """Those who had keys to sign with, and have none in force: whoever never had one does not call."""
     held = tables.key.c
-    had = await connection.execute(select(held.owner_id).where(held.owner_id.in_(list(owners))).distinct())
-    have = await connection.execute(_in_force(None, now).where(held.owner_id.in_(list(owners))))
+    signing = held.owner_id.in_(list(owners)), held.use == "sig"
+    had = await connection.execute(select(held.owner_id).where(*signing).distinct())
+    have = await connection.execute(_in_force(None, now).where(*signing))
     return set(had.scalars()) - {row.owner_id for row in have}
 
 
