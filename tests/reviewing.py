@@ -103,6 +103,14 @@ class House:
             made = select(table.exchange_id).where(table.seq >= opened, table.kind == INTENT)
             return str((await connection.execute(made)).scalar_one())
 
+    async def used(self, other: str) -> "House":
+        """One answered exchange under a case, and one about another number that was refused."""
+        await self.agreed()
+        await self.consented()
+        await self.asked(case="CASE-7")
+        await self.asked(other)
+        return self
+
     async def logged(self, kind: str, facts: Mapping[str, object], at: datetime, *refs: str) -> Entry:
         """An entry as it would be, without what leads to it."""
         made = Entry(new_id(at), kind, at, facts, refs)

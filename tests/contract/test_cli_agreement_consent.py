@@ -9,19 +9,10 @@ from contract_agreements import EPF, WBB, agreement_document, registered_members
 from typer.testing import CliRunner, Result
 
 from gateway.cli import agreement, consent
+from tests.agreeing import line
 
 DOCUMENT = agreement_document()
-LINE = {
-    "id": "C1",
-    "subject": {"identifiers": [{"type": "NIC", "value": "199000100001"}]},
-    "recipients": [WBB],
-    "purposes": ["employment-support.eligibility"],
-    "services": ["pension.contributions"],
-    "valid_from": "2020-01-01T00:00:00Z",
-    "valid_until": "2100-01-01T00:00:00Z",
-    "given_how": "assisted",
-    "evidence": "sha-256:" + "0" * 64,
-}
+LINE = line(1, subject={"identifiers": [{"type": "NIC", "value": "199000100001"}]})
 
 
 @pytest.fixture

@@ -16,19 +16,10 @@ from gateway.settings import Settings
 from gateway.trust import Member, register
 from gateway.wiring import open_services
 from pages import LANGUAGES
+from tests.agreeing import line
 
 WBB, BOARD = "LK/GOV/WBB", "Welfare Benefits Board"
-LINE = {
-    "id": "C1",
-    "subject": {"identifiers": [{"type": "NIC", "value": "199000100001"}]},
-    "recipients": [WBB],
-    "purposes": ["employment-support.eligibility"],
-    "services": ["pension.contributions"],
-    "valid_from": "2020-01-01T00:00:00Z",
-    "valid_until": "2100-01-01T00:00:00Z",
-    "given_how": "assisted",
-    "evidence": "sha-256:" + "0" * 64,
-}
+LINE = line(1, subject={"identifiers": [{"type": "NIC", "value": "199000100001"}]})
 FIELDS = {"pension.contributions": ["months", "closed_month"]}
 
 

@@ -42,22 +42,13 @@ async def house(tmp_path: Path, sqlite_url: str) -> AsyncIterator[House]:
 
 @pytest.fixture
 async def used(house: House) -> House:
-    return await _used(house)
+    return await house.used(OTHER)
 
 
 @pytest.fixture
 async def either(tmp_path: Path, database_url: str) -> AsyncIterator[House]:
     async with a_house(tmp_path, database_url) as opened:
-        yield await _used(opened)
-
-
-async def _used(house: House) -> House:
-    """One answered exchange under a case, one refused."""
-    await house.agreed()
-    await house.consented()
-    await house.asked(case="CASE-7")
-    await house.asked(OTHER)
-    return house
+        yield await opened.used(OTHER)
 
 
 async def administrator(house: House, member: str) -> Browser:

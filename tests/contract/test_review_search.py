@@ -21,23 +21,14 @@ OTHER = "199012304568"
 @pytest.fixture
 async def used(tmp_path: Path, sqlite_url: str) -> AsyncIterator[House]:
     async with a_house(tmp_path, sqlite_url) as house:
-        yield await _used(house)
+        yield await house.used(OTHER)
 
 
 @pytest.fixture
 async def either(tmp_path: Path, database_url: str) -> AsyncIterator[House]:
     """On both databases: what asks the tables in ways of its own."""
     async with a_house(tmp_path, database_url) as house:
-        yield await _used(house)
-
-
-async def _used(house: House) -> House:
-    """One answered exchange under a case, one refused."""
-    await house.agreed()
-    await house.consented()
-    await house.asked(case="CASE-7")
-    await house.asked(OTHER)
-    return house
+        yield await house.used(OTHER)
 
 
 async def test_filters_find_exactly_what_they_name(either: House) -> None:
