@@ -117,9 +117,9 @@ def of_its_own(visitor: Visitor, login: str) -> set[tuple[str, str]]:
     return {(method, at) for method, at in found if at not in fixed}
 
 
-def is_form_on(pages: set[str], method: str, address: str) -> bool:
-    """Of a page that both sides may open, some forms are for one of them."""
-    return method == "POST" and address.rpartition("/")[0] in pages
+def is_part_of(pages: set[str], address: str) -> bool:
+    """Of a page that both sides may open (its list says so), the walk opens the parts at one of them only."""
+    return address.rpartition("/")[0] in pages
 
 
 def test_what_the_pages_of_one_agency_alone_lead_to_is_closed_to_another(scripted: Visitor) -> None:
@@ -130,7 +130,7 @@ def test_what_the_pages_of_one_agency_alone_lead_to_is_closed_to_another(scripte
     kept_adapter(scripted, "levy_of_dme")
     theirs, ours = of_its_own(scripted, "dme-admin"), of_its_own(scripted, "wbb-admin")
     shared, general = {address for _, address in ours}, {f"/console/agency/{each}" for each in GENERAL}
-    alone = {each for each in theirs - ours if each[1] not in general and not is_form_on(shared, *each)}
+    alone = {each for each in theirs - ours if each[1] not in general and not is_part_of(shared, each[1])}
     kinds = {address.split("/")[3] for _, address in alone}
     assert kinds >= {"adapters", "agreements", "systems"}, alone
     csrf = scripted.page.request.get(f"{scripted.world.gateway}/v1/officers/me").json()["csrf_token"]
