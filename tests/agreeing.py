@@ -4,20 +4,17 @@ import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from joserfc.jwk import OKPKey
+from starlette.routing import BaseRoute
 
-import audit.tables
-import consent.tables
-import gateway.delivery.tables
-import gateway.edges.govstack.tables
-import gateway.events.tables
 from audit import FileMemory, Log, Signer
 from consent import FactsSource, Request, decide, sign_agreement
 from gateway.catalogue import Catalogue
@@ -28,6 +25,7 @@ from gateway.model import Identifier, Subject
 from gateway.profile import load_profile
 from gateway.trust.caller import Caller
 from gateway.trust.person import PersonRef
+from tests.migrated import prepare
 
 WBB, EPF, NOONE = "LK/GOV/WBB", "LK/GOV/EPF", "LK/COM/NOONE"
 KEYS = {each: {**OKPKey.generate_key("Ed25519").as_dict(private=True), "kid": each} for each in (WBB, EPF, NOONE)}
@@ -81,14 +79,20 @@ class Known:
         return [{name: value for name, value in KEYS[member].items() if name != "d"}] if member in KEYS else []
 
 
+@cache
+def _shared() -> tuple[BaseRoute, ...]:
+    """As `gateway.app` shares them: routes that read their services from the request."""
+    routes = APIRouter(prefix="/v1")
+    for module in (agreement_views, agreements, proposals, consents):
+        routes.include_router(module.router)
+    return tuple(routes.routes)
+
+
 @asynccontextmanager
 async def opened(database_url: str, folder: Path) -> AsyncIterator[Here]:
     """The routes over an empty database."""
+    prepare(database_url)
     db = Database(database_url)
-    async with db.write() as connection:
-        held = (gateway.delivery.tables, gateway.edges.govstack.tables, gateway.events.tables)
-        for tables in (audit.tables, consent.tables, *held):
-            await connection.run_sync(tables.metadata.create_all)
     signer = Signer("gateway.example/log", Ed25519PrivateKey.generate(), FileMemory(folder / "log.signed"))
     log = await Log.open(db.engine, signer, write_lock=db.write_lock, allow_unsafe=True)
     app = FastAPI()
@@ -99,8 +103,7 @@ async def opened(database_url: str, folder: Path) -> AsyncIterator[Here]:
         request.state.caller = app.state.calling
         return await call_next(request)
 
-    for module in (agreement_views, agreements, proposals, consents):
-        app.include_router(module.router, prefix="/v1")
+    app.router.routes.extend(_shared())
     ref = PersonRef(PROFILE.raw, b"p" * 32)
     app.state.db, app.state.log, app.state.person_ref, app.state.member_keys = db, log, ref, Known()
     facts = FactsSource(db.read)

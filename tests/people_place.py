@@ -6,12 +6,14 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import httpx
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse, Response
+from starlette.routing import BaseRoute
 
 from adapters.kit.egress import Dialler
 from gateway.console import Guard, console_routes, install, page_routes
@@ -26,8 +28,8 @@ from gateway.people.officers import SHELL, Officer
 from gateway.profile import load_profile
 from gateway.settings import Settings
 from gateway.trust import Trust
-from gateway.trust import tables as trust_tables
 from gateway.trust.person import PersonRef
+from tests.migrated import SQLITE, prepare
 from tests.trusting import Clock, LogInMemory
 
 WBB, DME = "LK/GOV/WBB", "LK/GOV/DME"
@@ -151,16 +153,24 @@ def hidden(page: str) -> dict[str, str]:
     return {html.unescape(name): html.unescape(value) for name, value in found}
 
 
+@cache
+def _shared() -> tuple[BaseRoute, ...]:
+    """As `gateway.app` shares them: routes that read their services from the request."""
+    routes = APIRouter()
+    for module in (officer_routes, approvals):
+        routes.include_router(module.router, prefix="/v1")
+    routes.include_router(page_routes())
+    return tuple(routes.routes)
+
+
 @asynccontextmanager
 async def a_place(
     folder: Path, url: str = "", *, origin: str = "http://127.0.0.1:8080", clock: Clock | None = None, **settings: str
 ) -> AsyncIterator[Place]:
     """People on a fresh database. The clock is real by default: Authlib looks at the real one."""
-    db = Database(url or f"sqlite+aiosqlite:///{folder / 'people.db'}")
-    clock = clock or Clock(datetime.now(UTC))
-    async with db.write() as connection:
-        await connection.run_sync(trust_tables.metadata.create_all)
-        await connection.run_sync(tables.metadata.create_all)
+    url = url or f"{SQLITE}{folder / 'people.db'}"
+    prepare(url)
+    db, clock = Database(url), clock or Clock(datetime.now(UTC))
     environment = {"SANDHI_DATA_DIR": str(folder / "data"), "SANDHI_PUBLIC_URL": origin}
     read = Settings.read(environment | {f"SANDHI_{name}": value for name, value in settings.items()})
     profile = load_profile("lk")
@@ -176,11 +186,7 @@ async def a_place(
     door.install(app)
     install(app)
     app.add_middleware(Guard, origin=people.origin)
-    v1 = APIRouter(prefix="/v1")
-    v1.include_router(officer_routes.router)
-    v1.include_router(approvals.router)
-    app.include_router(v1)
-    app.include_router(page_routes())
+    app.router.routes.extend(_shared())
     app.include_router(console_routes(people, my_front))
     if people.idp:
         app.include_router(idp_routes(people.idp))

@@ -6,22 +6,25 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import httpx
 import uvicorn
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
+from starlette.routing import BaseRoute
 
 from gateway.db import Database
 from gateway.edges import door
 from gateway.edges.identity import identity_routes
 from gateway.edges.v1 import members, policies, posture, systems
-from gateway.trust import Member, System, Trust, register, tables
+from gateway.trust import Member, System, Trust, register
 from gateway.trust.jwks import checked
 from gateway.trust.keys import private_jwk
 from gateway.trust.limits import Shares
 from gateway.trust.policy import Limits
+from tests.migrated import SQLITE, prepare
 from tests.trusting import ORIGIN, Clock, LogInMemory, Pair
 
 
@@ -49,22 +52,29 @@ class Place:
         return httpx.AsyncClient(transport=transport, base_url=ORIGIN)
 
 
+@cache
+def _shared() -> tuple[BaseRoute, ...]:
+    """As `gateway.app` shares them: routes that read their services from the request."""
+    routes = APIRouter(prefix="/v1")
+    for module in (members, systems, policies, posture):
+        routes.include_router(module.router)
+    return tuple(routes.routes)
+
+
 @asynccontextmanager
 async def a_gateway(
     folder: Path, url: str = "", *, clock: Clock | None = None, origin: str = ORIGIN, peer: Limits | None = None
 ) -> AsyncIterator[Place]:
     """A gateway on a fresh database."""
-    db = Database(url or f"sqlite+aiosqlite:///{folder / 'trust.db'}")
-    clock = clock or Clock()
-    async with db.write() as connection:
-        await connection.run_sync(tables.metadata.create_all)
+    url = url or f"{SQLITE}{folder / 'trust.db'}"
+    prepare(url)
+    db, clock = Database(url), clock or Clock()
     place = Place(db, Trust(db, folder / "keys", origin, clock=clock), LogInMemory(), clock, FastAPI(openapi_url=None))
     place.app.state.trust, place.app.state.db, place.app.state.log = place.trust, db, place.log
     place.app.state.shares = Shares(Limits(), peer=peer)
     door.install(place.app)
     place.app.include_router(identity_routes(place.trust))
-    for module in (members, systems, policies, posture):
-        place.app.include_router(module.router, prefix="/v1")
+    place.app.router.routes.extend(_shared())
     try:
         yield place
     finally:
