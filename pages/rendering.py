@@ -107,7 +107,8 @@ def naming(language: Language) -> Callable[..., str]:
 
     def named(ids: str | Iterable[str] | None, names: Mapping[str, str]) -> str:
         several = [ids] if isinstance(ids, str) else ids or ()
-        return ", ".join(language.said(names.get(each, each)) for each in several)
+        said = list(dict.fromkeys(language.said(names.get(each, each)) for each in several))  # many may share a name
+        return said[0] if len(said) == 1 else ", ".join(each.removesuffix(".") for each in said)
 
     return named
 

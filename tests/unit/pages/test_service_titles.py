@@ -33,3 +33,10 @@ def test_an_id_of_one_kind_is_no_id_of_another() -> None:
     known = [each["id"] for kind in ("member", "system") for each in parties[kind]]
     kinds = [set(FIELDS), set(load_profile("lk").purposes), {each.id for each in SERVICES}, set(known)]
     assert sum(map(len, kinds)) == len(set().union(*kinds))
+
+
+def test_services_of_one_name_are_named_once_and_a_list_of_sentences_has_no_full_stops_in_it() -> None:
+    names = {"ess.1": "Refer one person.", "ess.2": "Refer one person.", "ess.3": "Offers of an office."}
+    assert naming(LANGUAGES["en"])(names, names) == "Refer one person, Offers of an office"
+    assert naming(LANGUAGES["en"])("ess.1", names) == "Refer one person."
+    assert naming(LANGUAGES["en"])(None, names) == ""
