@@ -6,14 +6,14 @@ from sqlalchemy.exc import DBAPIError
 
 from .merkle import CompactRange
 from .store import PostgresStore, Store
-from .writing import Pending, Place, at_a_stroke, continuing
+from .writing import Pending, Place, appending_from_head, in_one_statement
 
 
 class Appender:
-    """Remembers the head that it left. While it finds the head so again, it is alone, and need not look first.
+    """Remembers the head that it left. While it finds that head again, it is the only writer and need not lock first.
 
     Otherwise, and after every failure, it goes the long way: lock the head, look the ids up, insert, commit. Several
-    processes at one log mostly go that way, where a stroke would be tried in vain.
+    processes at one log mostly go that way, where one statement would be tried in vain.
     """
 
     def __init__(self, store: Store, log_id: int) -> None:
@@ -29,19 +29,19 @@ class Appender:
             LogUnavailable, DBAPIError: nothing is known of the batch; committing it again is safe.
         """
         if self._left is not None and self._alone and isinstance(self._store, PostgresStore):
-            places = await self._at_a_stroke(self._store, self._left, batch)
+            places = await self._in_one_statement(self._store, self._left, batch)
             if places:
                 return places
-        done = await self._store.run(lambda dialect: continuing(dialect, self._log_id, batch))
+        done = await self._store.run(lambda dialect: appending_from_head(dialect, self._log_id, batch))
         self._alone = self._left == done.before
         self._left = done.after
         return done.places
 
-    async def _at_a_stroke(
+    async def _in_one_statement(
         self, store: PostgresStore, head: CompactRange, batch: Sequence[Pending]
     ) -> list[Place] | None:
         self._alone = False
-        statement, done = at_a_stroke(store.dialect, self._log_id, head, batch)
+        statement, done = in_one_statement(store.dialect, self._log_id, head, batch)
         try:
             if not await store.once(*statement):
                 return None

@@ -12,7 +12,7 @@ from hashlib import sha256
 from uuid import UUID
 
 from .errors import EntryInvalid
-from .noise import noise
+from .randomness import random_128
 
 MAX_BODY = 65_535
 """Bytes. The length of an entry in a bundle is a uint16. Source: C2SP tlog-tiles."""
@@ -40,13 +40,13 @@ _INNER, _OUTER = (bytes(each ^ pad for each in range(256)) for pad in (0x36, 0x5
 
 def new_nonce() -> str:
     """128 random bits in hex, so that hash tiles can be shown to anyone without being guessed."""
-    return noise().hex()
+    return random_128().hex()
 
 
 def new_id(now: datetime | None = None) -> UUID:
     """A UUID of version 7: 48 bits of milliseconds, then random. Source: RFC 9562 section 5.7."""
     stamp = time.time_ns() // 1_000_000 if now is None else int(now.timestamp() * 1000)
-    random = int.from_bytes(noise(), "big")
+    random = int.from_bytes(random_128(), "big")
     value = stamp << 80 | 0x7 << 76 | (random >> 64 & 0xFFF) << 64 | 0b10 << 62 | random & (1 << 62) - 1
     return UUID(int=value)
 

@@ -5,7 +5,6 @@ both until they are overwritten, so keep backups of `audit_key` and `audit_subje
 """
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,6 +18,7 @@ from .details import exchange, person
 from .entry import Entry, commit, new_id
 from .errors import Held, NotInLog
 from .log import Log
+from .randomness import new_salt
 from .tables import SAME_PLACE, audit_detail, audit_hold, audit_key, audit_search, audit_subject, log_entry
 from .writing import microseconds
 
@@ -81,7 +81,7 @@ async def erase(
         Held: a legal hold stands on it.
     """
     erased = await connection.run_sync(erased_now, scope)
-    salt = os.urandom(32)
+    salt = new_salt()
     facts = {
         "by": by,
         "reason": reason,

@@ -10,8 +10,8 @@ import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from .entry_check import Block, EntryCheck, in_this_process
 from .errors import NoteInvalid
-from .looking import Block, Looking, alone
 from .merkle import CompactRange, Node
 from .note import Checkpoint, Verifier
 from .sources import Source
@@ -87,7 +87,7 @@ def fsck(
     vkeys: Iterable[str] = (),
     kept: Iterable[bytes] = (),
     progress: Progress = silent,
-    looking: Looking = alone,
+    entry_check: EntryCheck = in_this_process,
     remembered: Sequence[Checkpoint] = (),
 ) -> Report:
     """Check everything.
@@ -97,7 +97,7 @@ def fsck(
         vkeys: verifier keys the auditor trusts; the source's own when empty, which proves consistency only.
         kept: signed checkpoints the auditor kept from earlier: the log must still contain them.
         progress: is told how far it is.
-        looking: in this process, or in several.
+        entry_check: in this process, or in several.
         remembered: what the signer itself says it signed last, from where it remembers; confirms nothing by itself.
 
     Raises:
@@ -105,7 +105,7 @@ def fsck(
     """
     verifiers = [Verifier.from_vkey(vkey) for vkey in tuple(vkeys) or source.vkeys()]
     walk = _Walk(source, verifiers, kept, remembered)
-    walk.run(progress, looking)
+    walk.run(progress, entry_check)
     origin = verifiers[0].name if verifiers else ""
     root = base64.b64encode(walk.tree.root()).decode()
     return Report(origin, source.size(), root, walk.signed, tuple(walk.findings))
@@ -131,13 +131,13 @@ class _Walk:
         self._checkpoints = heapq.merge(stored, own, key=_size)
         self._due = next(self._checkpoints, None)
 
-    def run(self, progress: Progress, looking: Looking) -> None:
+    def run(self, progress: Progress, entry_check: EntryCheck) -> None:
         """Walk from the first entry to the claimed end."""
         if not self._verifiers:
             self.findings.append(Finding("no verifier key is known, so no signature was checked; give one"))
         size = self._source.size()
         self._compare()
-        for block in looking(self._source, size):
+        for block in entry_check(self._source, size):
             self.findings += [Finding(text, place) for place, text in block.faults]
             self._take(block)
             if self.tree.size % STEP == 0:

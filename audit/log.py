@@ -20,10 +20,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from . import durability, reading, replication, shards
 from .appender import Appender
-from .asking import Asking
 from .entry import INTENT, Entry, Receipt, new_id
 from .errors import LogUnavailable, SignerRefused
 from .log_reading import LogReader
+from .log_tables import LogTables
 from .publishing import Publisher
 from .rows import MOST_ROWS
 from .sequencer import BATCH_ENTRIES, DEADLINE_S, Sequencer
@@ -46,15 +46,25 @@ class Log(LogReader):
         at_close: awaited between the last signature of a shard and the first entry of the next; set by `watch`.
     """
 
-    def __init__(self, store: Store, signer: Signer, signer_of: SignerOf | None, **options: float | bool) -> None:
+    def __init__(
+        self,
+        store: Store,
+        signer: Signer,
+        signer_of: SignerOf | None,
+        *,
+        batch_entries: int,
+        deadline_s: float,
+        standby: bool,
+    ) -> None:
         super().__init__(store, signer.name)
         self.halted: str | None = None
         self.at_close: Callable[[], Awaitable[None]] | None = None
         self._signer_of = signer_of
-        self._options = options
-        self._deadline_s = float(options["deadline_s"])
+        self._batch_entries = batch_entries
+        self._deadline_s = deadline_s
+        self._standby = standby
         self._signing = asyncio.Lock()
-        self._turning = asyncio.Lock()
+        self._rotating = asyncio.Lock()
         self._refused = False
         self._alarm: str | None = None
         self._published: tuple[float, bytes] | None = None
@@ -216,7 +226,7 @@ class Log(LogReader):
         """Why a person must look at the log: a fork, or evidence that grew too old. None: all is well."""
         return self._alarm or self.halted
 
-    async def turn(self, next_origin: str, reason: str, now: datetime) -> None:
+    async def rotate(self, next_origin: str, reason: str, now: datetime) -> None:
         """Close the open shard and go on under another origin. Other processes follow within a second.
 
         Raises:
@@ -237,38 +247,40 @@ class Log(LogReader):
         """Under which origin the log should go on by now; None: the open shard may stay open."""
         return await self._read(partial(shards.due, base=self.base, now=now, most=most))
 
-    async def turn_if_due(self, now: datetime, most: int = SHARD_ENTRIES) -> bool:
-        """`turn` when the open shard began in an earlier year, or has `most` entries."""
+    async def rotate_if_due(self, now: datetime, most: int = SHARD_ENTRIES) -> bool:
+        """`rotate` when the open shard began in an earlier year, or has `most` entries."""
         origin = await self.due(now, most)
         if origin is not None:
-            await self.turn(origin, "a new year, or as many entries as a shard may have", now)
+            await self.rotate(origin, "a new year, or as many entries as a shard may have", now)
         return origin is not None
 
     async def _opened(self, signer: Signer) -> tuple[Shard, bool]:
         """The shard behind a signer, and whether its key is new to a log that had another one."""
         origin, vkey = signer.name, signer.vkey
         log_id, known = await self.store.write(lambda connection: _vkeys_before(connection, origin, vkey))
-        batch, deadline = int(self._options["batch_entries"]), self._deadline_s
-        sequencer = Sequencer(Appender(self.store, log_id).commit, batch_entries=batch, deadline_s=deadline)
-        publisher = Publisher(self.store, signer, log_id, standby=bool(self._options["standby"]))
+        sequencer = Sequencer(
+            Appender(self.store, log_id).commit, batch_entries=self._batch_entries, deadline_s=self._deadline_s
+        )
+        publisher = Publisher(self.store, signer, log_id, standby=self._standby)
         return Shard(log_id, publisher, sequencer), bool(known) and vkey not in known
 
     async def _next(self, shard: Shard) -> str | None:
-        return await Asking(self.store, shard.log_id).of_log(shards.next_of)
+        return await LogTables(self.store, shard.log_id).of_log(shards.next_of)
 
     async def _follow(self, shard: Shard) -> bool:
         """Go on to the shard after this one, if it was closed, here or by another process. Whether it was."""
         origin = await self._next(shard)
         if origin is None:
             return False
-        async with self._turning:
+        async with self._rotating:
             while self._shard is shard and origin is not None:
-                await self._step(shard, origin)
+                await self._go_on(shard, origin)
                 shard = self._shard
                 origin = await self._next(shard)
         return True
 
-    async def _step(self, shard: Shard, origin: str) -> None:
+    async def _go_on(self, shard: Shard, origin: str) -> None:
+        """Leave a closed shard for the one of this origin; its first entry is made where nobody has made it yet."""
         if self._signer_of is None:
             raise LogUnavailable(f"this log was closed and goes on as {origin}; open that one")
         final = await self._signed(shard.publisher)
@@ -276,9 +288,9 @@ class Log(LogReader):
             raise LogUnavailable(self._alarm)
         if self.at_close:
             await self.at_close()
-        closing = await Asking(self.store, shard.log_id).of_log(shards.last_entry)
+        closing = await LogTables(self.store, shard.log_id).of_log(shards.last_entry)
         following, _ = await self._opened(self._signer_of(origin))
-        if not (await Asking(self.store, following.log_id).of_log(reading.head)).size:
+        if not (await LogTables(self.store, following.log_id).of_log(reading.head)).size:
             await following.sequencer.place(Pending.of(shards.opening(final, closing)))
         async with self._signing:
             self._shard, self._published = following, None

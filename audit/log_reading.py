@@ -10,8 +10,8 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from . import lookup, reading, shards
-from .asking import Asking
 from .errors import LogUnavailable
+from .log_tables import LogTables
 from .policy import Policy
 from .publishing import Publisher
 from .shards import ClosedLog, Shard
@@ -66,7 +66,7 @@ class LogReader(ABC):
         """
         origin = self.base if label == shards.FIRST else f"{self.base}/{label}"
         log_id = await self._ask(partial(shards.log_of, origin=origin))
-        return ClosedLog(Asking(self.store, log_id), origin)
+        return ClosedLog(LogTables(self.store, log_id), origin)
 
     async def size(self) -> int:
         """How many entries of the open shard are committed."""
@@ -103,7 +103,7 @@ class LogReader(ABC):
         publisher = self._shard.publisher
         if log_id != self._shard.log_id:
             publisher = Publisher(self.store, self._shard.signer, log_id)
-            note = await ClosedLog(Asking(self.store, log_id), "").checkpoint()
+            note = await ClosedLog(LogTables(self.store, log_id), "").checkpoint()
             return await publisher.proof(index, note)
         note = await self.published()
         if publisher.checkpoint(note).size <= index:
@@ -125,7 +125,7 @@ class LogReader(ABC):
         return await self._ask(lambda connection: lookup.open_intents(connection, before))
 
     async def _read(self, work: Callable[[Connection, int], T]) -> T:
-        return await Asking(self.store, self._shard.log_id).of_log(work)
+        return await LogTables(self.store, self._shard.log_id).of_log(work)
 
     async def _ask(self, work: Callable[[Connection], T]) -> T:
-        return await Asking(self.store, 0).of_all(work)
+        return await LogTables(self.store, 0).of_all(work)

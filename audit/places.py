@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from .databases import in_database
+from .entry_check import PART, EntryCheck, in_processes, in_this_process
 from .fsck import Finding, Progress, Report, fsck, silent
-from .looking import PART, Looking, alone, together
 from .note import Checkpoint
 from .sources import address, directory
 from .stored import StoredLog, logs_in
@@ -57,9 +57,9 @@ async def checked_database(
 ) -> list[Report]:
     """`checked` for a database, in a running loop; oldest log first."""
 
-    def look(log: StoredLog) -> Looking:
+    def look(log: StoredLog) -> EntryCheck:
         large = processes > 1 and log.size() > 2 * PART
-        return together(where, log.log_id, processes) if large else alone
+        return in_processes(where, log.log_id, processes) if large else in_this_process
 
     def each(logs: Sequence[StoredLog]) -> list[Report]:
         """fsck of every shard, each also against the checkpoint with which the next one begins."""

@@ -9,8 +9,8 @@ from sqlalchemy import Connection, select
 from sqlalchemy.exc import DBAPIError
 
 from . import reading, replication
-from .asking import Asking
 from .errors import LogUnavailable, NoteInvalid
+from .log_tables import LogTables
 from .merkle import CompactRange
 from .note import Checkpoint, unverified, with_lines
 from .policy import Policy
@@ -34,12 +34,12 @@ class Publisher:
         standby: sign only what a synchronous standby has (see `replication`).
 
     Attributes:
-        asking: its log's tables.
+        log_tables: its log's tables.
     """
 
     def __init__(self, store: Store, signer: Signer, log_id: int, *, standby: bool = False) -> None:
         self.signer = signer
-        self.asking = Asking(store, log_id)
+        self.log_tables = LogTables(store, log_id)
         self._standby = standby
 
     async def signed(self) -> bytes:
@@ -51,7 +51,7 @@ class Publisher:
         """
         for _attempt in range(SIGN_ATTEMPTS):
             last = await self.signer.last()  # before the head, so that another process's signature is never ahead
-            committed = await self.asking.of_log(reading.head)
+            committed = await self.log_tables.of_log(reading.head)
             head = Head(committed.size, committed.root())
             if last == head and (kept := await self._kept(head)):
                 return kept
@@ -64,26 +64,28 @@ class Publisher:
 
     async def latest(self) -> bytes | None:
         """The stored checkpoint of the greatest size, as signed; None: nothing was signed yet."""
-        return await self.asking.of_log(reading.latest_checkpoint)
+        return await self.log_tables.of_log(reading.latest_checkpoint)
 
     async def alarm(self) -> str | None:
         """Why nothing may be published now, whatever shard it is about; None: nothing is wrong."""
         query = select(log_alarm.c.text).where(log_alarm.c.cleared.is_(None))
-        return await self.asking.of_all(lambda connection: connection.execute(query.limit(1)).scalar())
+        return await self.log_tables.of_all(lambda connection: connection.execute(query.limit(1)).scalar())
 
     async def with_cosignatures(self, note: bytes) -> bytes:
         """The checkpoint with all the cosignatures that it has, the newest of each witness."""
         size = Checkpoint.from_text(unverified(note)).size
-        lines = await self.asking.of_all(partial(lines_at, log_id=self.asking.log_id, size=size))
+        lines = await self.log_tables.of_all(partial(lines_at, log_id=self.log_tables.log_id, size=size))
         return with_lines(note, lines)
 
     async def quorate(self, policy: Policy) -> bytes | None:
         """The newest checkpoint with the witnesses that the policy demands; None: there is none."""
         table = log_cosignature.c
-        query = select(table.size).where(table.log_id == self.asking.log_id).order_by(table.size.desc()).limit(LINES)
-        sizes = await self.asking.of_all(lambda connection: connection.execute(query).scalars().all())
+        query = (
+            select(table.size).where(table.log_id == self.log_tables.log_id).order_by(table.size.desc()).limit(LINES)
+        )
+        sizes = await self.log_tables.of_all(lambda connection: connection.execute(query).scalars().all())
         for size in dict.fromkeys(sizes):
-            note = await self.asking.of_log(partial(reading.checkpoint, size=size))
+            note = await self.log_tables.of_log(partial(reading.checkpoint, size=size))
             whole = await self.with_cosignatures(note) if note else b""
             if whole and policy.met(policy.cosigned(whole)):
                 return whole
@@ -92,7 +94,7 @@ class Publisher:
     async def proof(self, index: int, note: bytes) -> str:
         """The proof file of an entry in the tree of a checkpoint."""
         size = Checkpoint.from_text(unverified(note)).size
-        hashes = await self.asking.of_log(partial(reading.inclusion, index=index, size=size))
+        hashes = await self.log_tables.of_log(partial(reading.inclusion, index=index, size=size))
         return Proof(index, tuple(hashes), note).text()
 
     def checkpoint(self, note: bytes) -> Checkpoint:
@@ -106,9 +108,9 @@ class Publisher:
     async def _replicated(self) -> None:
         if not self._standby:
             return
-        wanted = await self.asking.of_all(replication.position)
+        wanted = await self.log_tables.of_all(replication.position)
         for _look in range(STANDBY_LOOKS):
-            if await self.asking.of_all(partial(replication.reached, position=wanted)):
+            if await self.log_tables.of_all(partial(replication.reached, position=wanted)):
                 return
             await asyncio.sleep(STANDBY_PAUSE_S)
         raise LogUnavailable("no synchronous standby has the newest entries, so they are not signed yet")
@@ -116,20 +118,22 @@ class Publisher:
     async def _growth(self, last: Head | None, committed: CompactRange) -> list[bytes]:
         if last is None or last.size > committed.size:
             return []  # the signer knows what to do
-        return await self.asking.of_log(partial(reading.consistency, old=last.size, new=committed.size))
+        return await self.log_tables.of_log(partial(reading.consistency, old=last.size, new=committed.size))
 
     async def _kept(self, head: Head) -> bytes | None:
         """The stored checkpoint of this head, if our present key signed it."""
-        note = await self.asking.of_log(partial(reading.checkpoint, size=head.size))
+        note = await self.log_tables.of_log(partial(reading.checkpoint, size=head.size))
         try:
             return note if note and self.checkpoint(note).root == head.root else None
         except NoteInvalid:
             return None
 
     async def _keep(self, head: Head, note: bytes) -> None:
-        row = (self.asking.log_id, head.size, head.root, note, microseconds(datetime.now(UTC)))
+        row = (self.log_tables.log_id, head.size, head.root, note, microseconds(datetime.now(UTC)))
         try:
-            await self.asking.store.write(lambda connection: insert_rows(connection, log_checkpoint, [row], skip=True))
+            await self.log_tables.store.write(
+                lambda connection: insert_rows(connection, log_checkpoint, [row], skip=True)
+            )
         except (DBAPIError, OSError):
             raise LogUnavailable("the checkpoint could not be stored; try again") from None
 

@@ -16,9 +16,9 @@ from uuid import UUID
 from sqlalchemy import Connection, select
 
 from . import reading
-from .asking import Asking
 from .entry import Entry
 from .errors import NotInLog
+from .log_tables import LogTables
 from .note import Checkpoint, unverified, with_lines
 from .publishing import Publisher, lines_at
 from .rows import insert_rows
@@ -122,9 +122,9 @@ def watched_as(origin: str, base: str) -> bool:
 class ClosedLog:
     """A shard that takes no entries any more: everything about it may be cached for ever."""
 
-    def __init__(self, asking: Asking, origin: str) -> None:
+    def __init__(self, log_tables: LogTables, origin: str) -> None:
         self.origin = origin
-        self._asking = asking
+        self._log_tables = log_tables
 
     async def checkpoint(self) -> bytes:
         """Its last checkpoint, with cosignatures.
@@ -132,23 +132,23 @@ class ClosedLog:
         Raises:
             NotInLog: it was never signed.
         """
-        note = await self._asking.of_log(reading.latest_checkpoint)
+        note = await self._log_tables.of_log(reading.latest_checkpoint)
         if note is None:
             raise NotInLog("this shard has no checkpoint")
         size = Checkpoint.from_text(unverified(note)).size
-        return with_lines(note, await self._asking.of_log(partial(lines_at, size=size)))
+        return with_lines(note, await self._log_tables.of_log(partial(lines_at, size=size)))
 
     async def vkeys(self) -> list[str]:
         """Its verifier keys, the last one first."""
-        return await self._asking.of_log(known_vkeys)
+        return await self._log_tables.of_log(known_vkeys)
 
     async def tile(self, level: int, n: int, width: int) -> bytes:
         """See `Log.tile`."""
-        return await self._asking.of_log(partial(reading.tile, level=level, n=n, width=width))
+        return await self._log_tables.of_log(partial(reading.tile, level=level, n=n, width=width))
 
     async def entries(self, n: int, width: int) -> bytes:
         """See `Log.entries`."""
-        return await self._asking.of_log(partial(reading.entries, n=n, width=width))
+        return await self._log_tables.of_log(partial(reading.entries, n=n, width=width))
 
 
 def known_vkeys(connection: Connection, log_id: int) -> list[str]:

@@ -14,12 +14,12 @@ from typing import NamedTuple
 
 from . import anchors, reading, shards, watched
 from .anchors import Authority
-from .asking import Asking
 from .cosignature import cosigned
 from .entry import Entry, new_id
 from .errors import AnchorInvalid, AuditError, LogUnavailable, NoteInvalid, Unreachable
 from .integrity import Integrity, Limits, judged
 from .log import Log
+from .log_tables import LogTables
 from .note import Checkpoint, lines_of, unverified
 from .policy import Listed, Policy
 from .publishing import Publisher
@@ -70,21 +70,21 @@ class Watch:
     async def begin(self, now: datetime) -> None:
         """Record what watches the log from now on, as an entry if it changed; switching it off is one too."""
         await self._tell()
-        asking = self._asking()
+        log_tables = self._log_tables()
         facts = {
             "policy": self._policy.text,
             "authorities": [each.url for each in self._authorities],
             "stop_s": int(self.limits.stop.total_seconds()) if self.limits.stop else 0,
         }
         said = repr(sorted(facts.items()))
-        before = await asking.of_log(watched.configured)
+        before = await log_tables.of_log(watched.configured)
         if before is not None and before[0] == said:
             self._since = before[1]
             return
         self._since = now
         if before is None and not (self._policy.witnesses or self._authorities):
             return
-        row = (asking.log_id, microseconds(now), said)
+        row = (log_tables.log_id, microseconds(now), said)
         entry = Entry(new_id(now), "log.watched", now, facts)
         await self._log.append_with(lambda connection: insert_rows(connection, log_watch, [row], skip=True), entry)
 
@@ -116,15 +116,15 @@ class Watch:
 
     async def integrity(self, now: datetime) -> Integrity:
         """How old the evidence outside is."""
-        asking = self._asking()
+        log_tables = self._log_tables()
         cosigned_at = await self._quorate_at() if self._policy.witnesses else None
-        anchored_at = await asking.of_log(watched.anchored_at) if self._authorities else None
+        anchored_at = await log_tables.of_log(watched.anchored_at) if self._authorities else None
         ages = []
         if self._policy.witnesses:
             ages.append(("cosigned checkpoint", now - (cosigned_at or self._since), self.limits.warn_cosigned))
         if self._authorities:
             ages.append(("time stamp", now - (anchored_at or self._since), self.limits.warn_anchored))
-        if behind := await asking.of_log(watched.unsigned_since):
+        if behind := await log_tables.of_log(watched.unsigned_since):
             ages.append(("checkpoint", now - behind, self.limits.warn_cosigned))
         return judged(ages, self.limits.stop, Integrity(cosigned_at, anchored_at))
 
@@ -154,7 +154,7 @@ class Watch:
 
     async def _look_back(self, now: datetime) -> None:
         """The final checkpoint of the shard before, where the turn came in between or its process died."""
-        log_id = await self._asking().of_log(shards.before)
+        log_id = await self._log_tables().of_log(shards.before)
         if log_id is None or log_id == self._whole:
             return
         lacking = await self._completed(Publisher(self._log.store, self._log.shard.signer, log_id), now)
@@ -178,7 +178,7 @@ class Watch:
             quorate = await publisher.quorate(self._policy)
             if quorate is None or _read(quorate).size < size:
                 return "the witnesses of the policy"
-        if self._authorities and await publisher.asking.of_log(watched.anchored_size) < size:
+        if self._authorities and await publisher.log_tables.of_log(watched.anchored_size) < size:
             return "a time stamp"
         return None
 
@@ -193,8 +193,8 @@ class Watch:
             await self._log.append(self._untold[0])
             del self._untold[0]
 
-    def _asking(self) -> Asking:
-        return Asking(self._log.store, self._log.shard.log_id)
+    def _log_tables(self) -> LogTables:
+        return LogTables(self._log.store, self._log.shard.log_id)
 
     async def _quorate_at(self) -> datetime | None:
         note = await self._log.shard.publisher.quorate(self._policy)
@@ -207,30 +207,32 @@ class Watch:
         return newest[count - 1].at
 
     async def _cosign(self, publisher: Publisher, now: datetime, *, at_once: bool = False) -> None:
-        asked, asking = [each for each in self._policy.witnesses.values() if each.url], publisher.asking
+        asked, log_tables = [each for each in self._policy.witnesses.values() if each.url], publisher.log_tables
         if not asked or await publisher.alarm():
             return
         note = await self._note(publisher)
-        last = await asking.of_log(partial(watched.seen_by, names=[each.witness.name for each in asked]))
+        last = await log_tables.of_log(partial(watched.seen_by, names=[each.witness.name for each in asked]))
         due = [each for each in asked if at_once or _due(last.get(each.witness.name), _read(note).size, now)]
-        answers = await asyncio.gather(*(self._ask(each, asking, note, last.get(each.witness.name)) for each in due))
+        answers = await asyncio.gather(
+            *(self._ask(each, log_tables, note, last.get(each.witness.name)) for each in due)
+        )
         rows = [row for found in answers for row in found]
-        await asking.store.write(lambda connection: insert_rows(connection, log_cosignature, rows, skip=True))
+        await log_tables.store.write(lambda connection: insert_rows(connection, log_cosignature, rows, skip=True))
 
     async def _ask(
-        self, listed: Listed, asking: Asking, note: bytes, last: tuple[int, datetime] | None
+        self, listed: Listed, log_tables: LogTables, note: bytes, last: tuple[int, datetime] | None
     ) -> list[tuple[object, ...]]:
         """Ask one witness; gives rows for `log_cosignature`. A witness that is down is not waited for."""
         size, old = _read(note).size, last[0] if last else 0
         try:
             for _try in range(TRIES):
-                proof = await asking.of_log(partial(reading.consistency, old=old, new=size))
+                proof = await log_tables.of_log(partial(reading.consistency, old=old, new=size))
                 reply = await self._post(f"{listed.url}/add-checkpoint", Asked(old, tuple(proof), note).body(), TEXT)
                 if reply.status == 200:
-                    return _rows(listed, asking, note, reply.body)
+                    return _rows(listed, log_tables, note, reply.body)
                 known = _size(reply)
                 if reply.status == 422 or (known is not None and known > size):
-                    await self._contradicted(listed, asking, note, reply)
+                    await self._contradicted(listed, log_tables, note, reply)
                     return []
                 if known is None:
                     break
@@ -240,18 +242,18 @@ class Watch:
             logger.warning("witness %s did not cosign: %s", listed.witness.name, error)
         return []
 
-    async def _contradicted(self, listed: Listed, asking: Asking, note: bytes, reply: Reply) -> None:
+    async def _contradicted(self, listed: Listed, log_tables: LogTables, note: bytes, reply: Reply) -> None:
         """A witness knows another history: no further checkpoint is published until a person has looked."""
-        newest, known = await asking.of_log(reading.head), _size(reply)
+        newest, known = await log_tables.of_log(reading.head), _size(reply)
         if known is not None and known <= newest.size:
             return  # another process of ours was faster
         text = f"witness {listed.witness.name} has seen another or a longer history of {_read(note).origin}"
         logger.critical("%s: publishing stops; keep both, run fsck, and see the alarm", text)
-        await alarm(asking, text, note, b"%d\n%s" % (reply.status, reply.body))
+        await alarm(log_tables, text, note, b"%d\n%s" % (reply.status, reply.body))
 
     async def _stamp(self, publisher: Publisher, now: datetime, *, at_once: bool = False) -> None:
         for authority in self._authorities:
-            asked = await publisher.asking.of_log(partial(watched.asked_at, tsa=authority.url))
+            asked = await publisher.log_tables.of_log(partial(watched.asked_at, tsa=authority.url))
             if not at_once and asked is not None and now - asked < ANCHOR_EVERY:
                 continue
             try:
@@ -271,9 +273,9 @@ class Watch:
             gen_time = anchors.stamped(note, reply.body, authority.certificates, request.nonce)
         except AnchorInvalid as error:
             logger.critical("the time stamp from %s is kept, but could not be verified: %s", authority.url, error)
-        asking, at = publisher.asking, gen_time and microseconds(gen_time)
-        row = (asking.log_id, size, authority.url, microseconds(now), at, note, request.der, reply.body)
-        await asking.store.write(lambda connection: insert_rows(connection, log_anchor, [row], skip=True))
+        log_tables, at = publisher.log_tables, gen_time and microseconds(gen_time)
+        row = (log_tables.log_id, size, authority.url, microseconds(now), at, note, request.der, reply.body)
+        await log_tables.store.write(lambda connection: insert_rows(connection, log_anchor, [row], skip=True))
         facts = {
             "tsa": authority.url,
             "log": origin,
@@ -284,7 +286,7 @@ class Watch:
         self._untold.append(Entry(new_id(now), "anchor.recorded", now, facts))
 
 
-def _rows(listed: Listed, asking: Asking, note: bytes, lines: bytes) -> list[tuple[object, ...]]:
+def _rows(listed: Listed, log_tables: LogTables, note: bytes, lines: bytes) -> list[tuple[object, ...]]:
     """The signature lines that a witness answered, checked, as rows of `log_cosignature`."""
     checkpoint, found = _read(note), []
     for line in lines_of(lines):
@@ -292,7 +294,7 @@ def _rows(listed: Listed, asking: Asking, note: bytes, lines: bytes) -> list[tup
         found += [(each.at, line) for each in cosigned(text.encode(), [listed.witness])]
     if not found:
         raise NoteInvalid("its answer holds no signature of its key")
-    return [(asking.log_id, checkpoint.size, listed.witness.name, microseconds(at), line) for at, line in found]
+    return [(log_tables.log_id, checkpoint.size, listed.witness.name, microseconds(at), line) for at, line in found]
 
 
 def _read(note: bytes) -> Checkpoint:
@@ -300,10 +302,10 @@ def _read(note: bytes) -> Checkpoint:
     return Checkpoint.from_text(unverified(note))
 
 
-async def alarm(asking: Asking, text: str, ours: bytes, theirs: bytes) -> None:
+async def alarm(log_tables: LogTables, text: str, ours: bytes, theirs: bytes) -> None:
     """Stop publishing, durably and in every process, and keep what contradicts us."""
-    row = (asking.log_id, microseconds(datetime.now(UTC)), "fork", text, ours, theirs, None)
-    await asking.store.write(lambda connection: insert_rows(connection, log_alarm, [row], skip=True))
+    row = (log_tables.log_id, microseconds(datetime.now(UTC)), "fork", text, ours, theirs, None)
+    await log_tables.store.write(lambda connection: insert_rows(connection, log_alarm, [row], skip=True))
 
 
 async def cleared(log: Log, *, by: str, reason: str, now: datetime) -> int:

@@ -100,11 +100,11 @@ def appending(dialect: Dialect, log_id: int, batch: Sequence[Pending]) -> Script
     Raises:
         LogUnavailable: the head row is missing.
     """
-    return (yield from continuing(dialect, log_id, batch)).places
+    return (yield from appending_from_head(dialect, log_id, batch)).places
 
 
-def continuing(dialect: Dialect, log_id: int, batch: Sequence[Pending]) -> Script[Appended]:
-    """`appending`, which also tells what it found and left."""
+def appending_from_head(dialect: Dialect, log_id: int, batch: Sequence[Pending]) -> Script[Appended]:
+    """`appending`, with the heads that it found and left."""
     head = after = yield from _locked_head(dialect, log_id)
     rows = yield where_among(dialect, _KNOWN, [pending.key for pending in batch])
     known: dict[bytes, tuple[int | Elsewhere, bytes]] = {
@@ -127,13 +127,13 @@ def continuing(dialect: Dialect, log_id: int, batch: Sequence[Pending]) -> Scrip
     return Appended(places, head, after)
 
 
-def at_a_stroke(
+def in_one_statement(
     dialect: Dialect, log_id: int, head: CompactRange, batch: Sequence[Pending]
 ) -> tuple[Statement, Appended]:
-    """`continuing` in one statement of PostgreSQL, for who believes to know the head; what it does if that is so.
+    """The same as one statement of PostgreSQL, for a caller that believes to know the head; and its result if so.
 
     It returns a row if the head was this one. If it was not, nothing was done and no row comes; if an id of the batch
-    is in the log already, the database refuses. Which of the two and what then: `continuing` knows.
+    is in the log already, the database refuses. Either way `appending_from_head` finds out what to do.
     """
     after, inserts = _inserting(dialect, log_id, head, batch)
     move = (after.size, after.to_bytes(), log_id, head.size, head.to_bytes())

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, fields
 
 from .model import ASSURANCES, SENSITIVITIES, Agreement, Grant, LegalBasis, Quota
-from .phrase import Phrase, phrase
+from .phrase import Phrase, last_day, phrase
 
 WIDENED, NARROWED, REWORDED = "widened", "narrowed", "reworded"
 UNLIMITED = float("inf")
@@ -120,7 +120,9 @@ def _period(before: Agreement, after: Agreement) -> Iterator[Change]:
     """An amendment begins where it begins; only its end is compared."""
     if before.valid_until != after.valid_until:
         effect = WIDENED if after.valid_until > before.valid_until else NARROWED
-        said = phrase("holds until %(now)s instead of %(was)s", now=after.valid_until, was=before.valid_until)
+        said = phrase(
+            "holds until %(now)s instead of %(was)s", now=last_day(after.valid_until), was=last_day(before.valid_until)
+        )
         yield Change(effect, "valid_until", said)
 
 

@@ -1,4 +1,4 @@
-"""Which agreements cover a request, by what they grant; the second half of a decision is the person (`carrying`).
+"""Which agreements cover a request, by what they grant; the second half of a decision is the person (`legal_bases`).
 
 Pure functions of facts and the clock, as `decide` is.
 """

@@ -34,8 +34,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from .carrying import Offer, offers_of, rank
 from .covering import covering_agreements
+from .legal_bases import Offer, offers_of, rank
 from .model import HANDED_OVER, Agreement, Decision, Facts, Objection, Quota, Request, member_of
 
 NO_QUOTA = Quota()

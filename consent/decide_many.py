@@ -18,7 +18,7 @@ from operator import attrgetter
 from typing import Any
 
 from .decide import decide
-from .looked import Looked
+from .lazy_facts import LazyFacts
 from .model import Consent, Decision, Facts, Request
 from .moments import micros
 
@@ -66,9 +66,9 @@ def deciding(
     known: dict[Hashable, Template] = {}
     at = micros(now)
 
-    def of_rows(place: int, looked: Looked) -> tuple[Template, Sequence[str]]:
+    def of_rows(place: int, rows: LazyFacts) -> tuple[Template, Sequence[str]]:
         """People who stand alike are known by their rows, before any value is made of these."""
-        said = looked.said(place, at)
+        said = rows.said(place, at)
         if said is None or len(said[1]) > MOST_CONSENTS:
             return of_values(place)
         request, (words, ids) = requests[place], said
@@ -89,8 +89,8 @@ def deciding(
             template = known[standing] = _template(request, each, consents, now)
         return template, [each.id for each in consents]
 
-    if isinstance(facts, Looked):
-        return partial(of_rows, looked=facts)
+    if isinstance(facts, LazyFacts):
+        return partial(of_rows, rows=facts)
     return of_values
 
 

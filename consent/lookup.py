@@ -1,4 +1,4 @@
-"""The facts for many requests at once, and the batcher that turns single lookups into such questions.
+"""The facts for many requests at once, and the batcher that turns single lookups into such statements.
 
 One statement reads consents, objections and relationships of all subjects by index, together with the
 generation of the agreements; so its cost does not grow with the tables, a withdrawal counts at the next
@@ -16,8 +16,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .control import standing_controls
 from .errors import FactsUnavailable
-from .kept import FAILURES, MOST_AT_ONCE, Connect, Kept, KeptSqlite, Row, kept_by, lookup
-from .looked import Agreed, Looked
+from .lazy_facts import Agreed, LazyFacts
+from .lookup_connection import (
+    FAILURES,
+    MOST_AT_ONCE,
+    Connect,
+    LookupConnection,
+    Row,
+    SqliteLookup,
+    lookup_connection,
+    lookup_statement,
+)
 from .model import Agreement, Consent, Control, Facts, Objection, Relationship, Request, member_of
 from .rows import consent_from, objection_from, relationship_from
 from .store import current_agreements
@@ -106,7 +115,7 @@ async def facts_for(
 async def _rows_of(connection: AsyncConnection, requests: Sequence[Request]) -> list[Row]:
     rows: list[Row] = []
     for some in _in_chunks([*{request.subject_ref: None for request in requests}]):
-        statement, parameters = lookup(connection.dialect.name, some)
+        statement, parameters = lookup_statement(connection.dialect.name, some)
         rows += (await connection.exec_driver_sql(statement, parameters)).all()
     return rows
 
@@ -158,22 +167,24 @@ def _utc_now() -> datetime:
 
 
 class FactsSource:
-    """Looks facts up, one question to the database at a time.
+    """Looks facts up, one statement at a time.
 
     Idle, a lookup runs at once. While one runs, further requests gather and make up the next; no timer.
-    A request is only answered by a question asked after it came, so what was withdrawn before is seen.
+    A request is only answered by a statement that ran after it came, so what was withdrawn before is seen.
     """
 
-    def __init__(self, connect: Connect, *, clock: Callable[[], datetime] = _utc_now, kept: Kept | None = None) -> None:
+    def __init__(
+        self, connect: Connect, *, clock: Callable[[], datetime] = _utc_now, lookups: LookupConnection | None = None
+    ) -> None:
         """
         Args:
             connect: opens a connection that sees what is committed (no long transaction).
             clock: UTC now.
-            kept: who is asked about single people; without one, a connection of the same database that stays open.
+            lookups: reads single people; without one, a connection to the same database that stays open.
         """
         self._connect = connect
         self._clock = clock
-        self._kept = kept
+        self._lookups = lookups
         self._cache = AgreementCache()
         self._waiting: deque[Waiting] = deque()
         self._running: asyncio.Task[None] | None = None
@@ -196,20 +207,20 @@ class FactsSource:
             self._running = asyncio.create_task(self._run())
         return await answer
 
-    async def of_many(self, requests: Sequence[Request]) -> Looked:
+    async def of_many(self, requests: Sequence[Request]) -> LazyFacts:
         """The facts for each request of a batch, in order; does not hold up the single lookups.
 
         Raises:
             FactsUnavailable: the database did not answer; try again.
         """
         try:
-            kept = await self._keeping()
-            if isinstance(kept, KeptSqlite):
-                return await self._in_turns(kept, requests)
+            lookups = await self._opened_lookups()
+            if isinstance(lookups, SqliteLookup):
+                return await self._in_turns(lookups, requests)
             async with self._connect() as connection:
                 now, rows = self._clock(), await _rows_of(connection, requests)
                 await self._cache.freshened(connection, _generation(rows), now)
-                return Looked(requests, rows, self._cache.agreed, now)
+                return LazyFacts(requests, rows, self._cache.agreed, now)
         except FAILURES as error:
             raise FactsUnavailable(NO_ANSWER) from error
 
@@ -219,8 +230,8 @@ class FactsSource:
             self._running.cancel()
             await asyncio.wait([self._running])
         self._stopped()  # a task cancelled before its first step has cleaned up nothing
-        if self._kept is not None:
-            await self._kept.close()
+        if self._lookups is not None:
+            await self._lookups.close()
 
     async def _run(self) -> None:
         try:
@@ -249,23 +260,25 @@ class FactsSource:
             if not answer.done():  # its caller may have hung up
                 answer.set_result(found)
 
-    async def _in_turns(self, kept: Kept, requests: Sequence[Request]) -> Looked:
+    async def _in_turns(self, lookups: LookupConnection, requests: Sequence[Request]) -> LazyFacts:
         """A few people at a time on the event loop, and others in between: in a thread each row waits for its turn."""
         now, rows = self._clock(), list[Row]()
         for some in _in_chunks([*{request.subject_ref: None for request in requests}], A_FEW):
-            rows += await kept.rows(some)
+            rows += await lookups.rows(some)
             await asyncio.sleep(0)
         await self._freshened(_generation(rows), now)
-        return Looked(requests, rows, self._cache.agreed, now)
+        return LazyFacts(requests, rows, self._cache.agreed, now)
 
     async def _looked_up(self, requests: Sequence[Request]) -> list[Facts]:
-        kept, now = await self._keeping(), self._clock()
-        return await self._made(await kept.rows([*{request.subject_ref: None for request in requests}]), requests, now)
+        lookups, now = await self._opened_lookups(), self._clock()
+        return await self._made(
+            await lookups.rows([*{request.subject_ref: None for request in requests}]), requests, now
+        )
 
-    async def _keeping(self) -> Kept:
-        if self._kept is None:
-            self._kept = await kept_by(self._connect)
-        return self._kept
+    async def _opened_lookups(self) -> LookupConnection:
+        if self._lookups is None:
+            self._lookups = await lookup_connection(self._connect)
+        return self._lookups
 
     async def _made(self, rows: Sequence[Row], requests: Sequence[Request], now: datetime) -> list[Facts]:
         generation, people = _sorted(rows)

@@ -48,6 +48,11 @@ def english(value: object) -> str:
     return f"{value:%d %B %Y}" if isinstance(value, date) else str(value)
 
 
+def last_day(until: datetime) -> date:
+    """The last day (UTC) on which something holds that no longer does from this moment on."""
+    return (until - datetime.resolution).date()
+
+
 def _wire(value: object) -> Wire:
     if isinstance(value, Phrase):
         return value.wire()

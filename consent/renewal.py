@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from .amendment import NARROWED, REWORDED, WIDENED, Change, limit_changed, names_changed
 from .model import Consent
-from .phrase import Phrase, phrase
+from .phrase import Phrase, last_day, phrase
 
 
 def renewed(before: Consent, after: Consent) -> tuple[Change, ...]:
@@ -32,7 +32,9 @@ def _data(consent: Consent) -> set[str]:
 def _until(before: Consent, after: Consent) -> Iterator[Change]:
     if before.valid_until != after.valid_until:
         effect = WIDENED if after.valid_until > before.valid_until else NARROWED
-        said = phrase("holds until %(now)s instead of %(was)s", now=after.valid_until, was=before.valid_until)
+        said = phrase(
+            "holds until %(now)s instead of %(was)s", now=last_day(after.valid_until), was=last_day(before.valid_until)
+        )
         yield Change(effect, "valid_until", said)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterable
 
 from .model import HANDED_OVER, Agreement, Grant, LegalBasis, Quota
-from .phrase import Phrase, phrase, wired
+from .phrase import Phrase, last_day, phrase, wired
 
 BASIS_WORDS = {
     "consent": "the person's consent",
@@ -45,7 +45,9 @@ def phrases(agreement: Agreement) -> list[Phrase]:
         *_subjects(agreement),
         _bases(agreement),
         *(_narrowed(basis) for basis in agreement.bases if basis.services or basis.purposes),
-        phrase("It holds from %(first)s until %(last)s.", first=agreement.valid_from, last=agreement.valid_until),
+        phrase(
+            "It holds from %(first)s until %(last)s.", first=agreement.valid_from, last=last_day(agreement.valid_until)
+        ),
         *_conditions(agreement),
         *_quota(agreement.quota),
         *_care(agreement),

@@ -11,7 +11,7 @@ from typing import Protocol, runtime_checkable
 from adapters.kit.breaker import Health
 
 from .catalogue import Catalogue, Offer
-from .costs import Meter
+from .gate_ports import Meter
 
 NO_LINK, OPEN, FAILING, WELL, UNTRIED = "no_link", "open", "failing", "well", "untried"
 OVER_QUOTA = "over_quota"

@@ -19,10 +19,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .catalogue import Offer
-from .costs import Limits, Room, declared
 from .db import Database, DatabaseBusy
 from .delivery.tables import agency_minute, agency_use
 from .errors import NoEvidence, SourceUnavailable
+from .gate_ports import Limits, Room, declared
 from .settings import SettingError
 
 LOTS = 100  # a quota is drawn in hundredths
@@ -43,7 +43,7 @@ class Window(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class AgencyQuota:
-    """Implements `costs.Meter`. `zone` says when a day begins; `setting` reads a deployment's own number."""
+    """Implements `gate_ports.Meter`. `zone` says when a day begins; `setting` reads a deployment's own number."""
 
     db: Database
     zone: tzinfo
@@ -54,7 +54,7 @@ class AgencyQuota:
     _turn: dict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock), repr=False)
 
     async def __call__(self, offer: Offer, calls: int) -> Room:
-        """Count so many calls, or as many as there is room for; see `costs.Meter`."""
+        """Count so many calls, or as many as there is room for; see `gate_ports.Meter`."""
         limits = self.limits(offer)
         if limits == Limits(None, None):
             return Room(calls, None)

@@ -74,8 +74,8 @@ class _Watched:
     async def permit(self, ask: Ask | Handover) -> Permit:
         return await self._gate.permit(ask)
 
-    async def drawn(self, opened: Opened, ask: Ask | Handover, permit: Permit) -> None:
-        await self._gate.drawn(opened, ask, permit)
+    async def charge(self, opened: Opened, ask: Ask | Handover, permit: Permit) -> None:
+        await self._gate.charge(opened, ask, permit)
 
     async def remember(self, _ask: Ask, _permit: Permit, _raw: RawAnswer, _released: Mapping[str, object]) -> None:
         """A drill gets no answer."""

@@ -70,10 +70,10 @@ class Durable:
         }
 
 
-def joined(
+def durable_work(
     db: Database, log: Log, gate: Gate, trust: Trust, receivers: Receivers, profile: Profile, kept_s: float
 ) -> Durable:
-    """Over one database and one gate; `kept_s` is how long answers are kept for those who asked."""
+    """All of it, over one database and one gate; `kept_s` is how long answers are kept for those who asked."""
     wakes = {lane: asyncio.Event() for lane in (jobs.LIVE, jobs.BULK, jobs.EVENTS)}
     live = wakes[jobs.LIVE].set
     deliveries = Deliveries(db, gate, trust.seal, wakes[jobs.LIVE])
@@ -83,8 +83,27 @@ def joined(
     callbacks = Callbacks(db, trust.seal, receivers.callback, utc_now)
     transactions = Transactions(db, trust.seal, log, callbacks, utc_now, live, kept_s)
     waiting = Waiting(db, gate, trust.seal, live, kept_s, transactions.resumed)
-    where = (profile.zone, wakes[jobs.EVENTS])
-    events = Events(db, log, trust.seal, gate.person_ref, subscriptions, deliveries, trust.register, utc_now, *where)
-    campaigns = Campaigns(db, gate, trust.seal, batches, profile.zone, kept_s, wakes[jobs.BULK].set)
-    parts = (subscriptions, callbacks, transactions, waiting, events, campaigns)
-    return Durable(db, deliveries, batches, *parts, wakes)
+    events = Events(
+        db=db,
+        log=log,
+        seal=trust.seal,
+        person_ref=gate.person_ref,
+        subscriptions=subscriptions,
+        deliveries=deliveries,
+        register=trust.register,
+        clock=utc_now,
+        zone=profile.zone,
+        wake=wakes[jobs.EVENTS],
+    )
+    return Durable(
+        db=db,
+        deliveries=deliveries,
+        batches=batches,
+        subscriptions=subscriptions,
+        callbacks=callbacks,
+        transactions=transactions,
+        waiting=waiting,
+        events=events,
+        campaigns=Campaigns(db, gate, trust.seal, batches, profile.zone, kept_s, wakes[jobs.BULK].set),
+        wakes=wakes,
+    )

@@ -20,7 +20,7 @@ from sqlalchemy import exists, select
 from audit import Entry, Log, Wanted, new_id
 from audit.tables import audit_open, audit_subject
 from consent import Consent, erasures
-from consent import register as people
+from consent import register as consent_register
 from consent.erasures import WITHDRAWN, Erasure
 from consent.model import HANDED_OVER
 
@@ -101,7 +101,7 @@ class Erasing:
             for id_, cause in page:
                 after = id_
                 async with self.db.read() as connection:
-                    consent = await people.read_consent(connection, id_)
+                    consent = await consent_register.read_consent(connection, id_)
                 await self.noted(consent, cause)
         async with self.db.write() as connection:
             await erasures.sweep_until(connection, until)

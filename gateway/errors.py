@@ -15,7 +15,7 @@ ExchangeError
 ├── Unknown                500  a fault of ours, or a delivery cut in the middle: what happened is not known
 └── NoEvidence             503  the log did not accept an entry, so nothing was exchanged
 
-`code` is public and never changes (architecture, section 4). `detail` is shown to the caller: it may
+`code` is public and never changes (`docs/errors.md`). `detail` is shown to the caller: it may
 name a rule, never a person or a value. `reasons` go to the log. A hidden error is told as
 `not_available` to a caller without the right to know existence (`told`).
 """
@@ -136,7 +136,7 @@ class NoEvidence(ExchangeError):
 
 
 def shown_as(outcome: str, may_know_existence: bool) -> str:
-    """An outcome's code as `ExchangeError.told` would have it."""
+    """An outcome's code as this caller may know it, like `ExchangeError.told`."""
     return "not_available" if outcome in HIDDEN and not may_know_existence else outcome
 
 
@@ -154,7 +154,7 @@ TRANSLATION: dict[type[agency.AgencyError], type[ExchangeError]] = {
 
 
 def translated(error: agency.AgencyError) -> ExchangeError:
-    """An adapter's error in the words of the outcome table. Where in the agency's answer is the operator's to know."""
+    """An adapter's error in the words of the outcome table; the operator's log says where in the answer it is."""
     kind = next(kind for kind in type(error).__mro__ if kind in TRANSLATION)  # kits may refine the contract's errors
     detail = _PLACE.sub("", error.detail)
     if kind is agency.AgencyAnswerMalformed:

@@ -19,15 +19,27 @@ from consent import Decision, Facts, FactsUnavailable, Request, beforehand, cano
 from consent.decide_many import Alike
 
 from .catalogue import Catalogue, Offer
-from .costs import Break, Kept, Looked, Meter, NothingKept, Spend, Unmetered, metered, uncounted, unreported, unwatched
+from .current_exchange import CURRENT_EXCHANGE
 from .errors import HIDDEN, NoEvidence, OurError, RefusedByRules, SourceStale, SourceUnavailable, Unknown, translated
+from .gate_ports import (
+    AnswerCache,
+    BreakGlass,
+    CountMisses,
+    Meter,
+    NoAnswerCache,
+    Spend,
+    Unmetered,
+    metered,
+    no_break_glass,
+    no_budgets,
+    no_miss_count,
+)
+from .in_flight import InFlight
 from .kept_details import Keep
-from .live import Live
 from .model import Ask, Closing, Handover, Opened, Permit
 from .permits import permitted, permitting
 from .reasons import logged
 from .trust.person import PersonRef
-from .under_way import EXCHANGE
 
 FactsOf = Callable[[Request], Awaitable[Facts]]
 NO_FACTS = "Agreements and consents cannot be read now, so nothing was exchanged; try again."
@@ -42,10 +54,15 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """Implements `pipeline.Gate` and `pipeline.Handing`.
+    """Implements `pipeline.Asking` and `pipeline.Handing`.
 
-    `floor_s` is the least that an exchange takes whose caller has no right to know existence. `keep` keeps the case in
-    clear beside the outcome; without it the log has its hash only.
+    Attributes:
+        facts_of, facts_of_many: what a decision may rest on, for one request and for the lines of a batch.
+        person_ref: makes the keyed hashes that stand for people.
+        deadline_s: how long an agency may take.
+        floor_s: the least that an exchange takes whose caller has no right to know existence.
+        keep: keeps the case in clear beside the outcome; without it the log has its hash only.
+        spend, break_glass, count_misses, meter, answer_cache: see `gate_ports`.
     """
 
     catalogue: Catalogue
@@ -55,18 +72,18 @@ class Gate:
     person_ref: PersonRef
     deadline_s: float = 30.0
     clock: Callable[[], datetime] = utc_now
-    live: Live = field(default_factory=Live)
-    spend: Spend = uncounted
-    broken_glass: Break = unreported
-    looked: Looked = unwatched
+    in_flight: InFlight = field(default_factory=InFlight)
+    spend: Spend = no_budgets
+    break_glass: BreakGlass = no_break_glass
+    count_misses: CountMisses = no_miss_count
     meter: Meter = field(default_factory=Unmetered)
-    kept: Kept = field(default_factory=NothingKept)
+    answer_cache: AnswerCache = field(default_factory=NoAnswerCache)
     floor_s: float = 0.0
     keep: Keep | None = None
     decide: Callable[[Request, Facts, datetime], Decision] = field(default_factory=Alike)
 
     async def opened(self, ask: Ask | Handover) -> Opened:
-        """Step 1. The intent says who asks what for which purpose, and holds no decision."""
+        """Step 1: the intent is durable. It says who asks what for which purpose, and holds no decision."""
         opened, entry = self.intent(ask)
         await self._append(entry)
         return opened
@@ -76,7 +93,7 @@ class Gate:
         now = self.clock()
         entry_id = new_id(now)
         opened = Opened(str(entry_id), self.person_ref(ask.subject), perf_counter())
-        EXCHANGE.set(opened.exchange_id)
+        CURRENT_EXCHANGE.set(opened.exchange_id)
         named = self.person_ref.numbers(self._disclosed(ask), found_by_name=isinstance(ask, Ask))
         facts = self.facts_about(ask, opened.exchange_id) | {
             "subject": subject_pseudonym(opened.person_ref, entry_id),
@@ -94,14 +111,14 @@ class Gate:
         """Steps 2 and 5: the decision on the facts as they are now."""
         request = self.request(ask)
         try:
-            with self.live:
+            with self.in_flight:
                 facts = await self.facts_of(request)
         except FactsUnavailable as error:
             raise NoEvidence(NO_FACTS) from error
         return permitted(self.decide(request, facts, self.clock()))
 
-    async def drawn(self, opened: Opened, ask: Ask | Handover, permit: Permit) -> None:
-        """Still 2: budgets are spent, and a broken glass is reported, before anything is asked.
+    async def charge(self, opened: Opened, ask: Ask | Handover, permit: Permit) -> None:
+        """Still 2: spend the permit's budgets and report a use in an emergency, before anything is asked.
 
         Raises:
             RefusedByRules, NoEvidence: a budget is spent; or it cannot be counted, or reported.
@@ -111,7 +128,7 @@ class Gate:
             if refused:
                 raise refused
         if permit.emergency and isinstance(ask, Ask):
-            await self.broken_glass(opened, ask, permit)
+            await self.break_glass(opened, ask, permit)
 
     async def on_hold(self, ask: Ask | Handover) -> bool:
         """Whether all that would grant this is suspended, whoever it is about: queued work waits then.
@@ -119,7 +136,7 @@ class Gate:
         Raises:
             NoEvidence: the facts cannot be read.
         """
-        request = self.requesting(ask)("", frozenset(), frozenset())
+        request = self.request_for_anyone(ask)
         (facts,) = await self.facts_about_many([request])
         return beforehand.on_hold(request, facts.agreements, self.clock())
 
@@ -148,28 +165,35 @@ class Gate:
         """What the decision is asked about."""
         told = self._disclosed(ask)
         unbound = self.person_ref.unbound(told, found_by_name=isinstance(ask, Ask))
-        return self.requesting(ask)(self.person_ref(ask.subject), unbound, self.person_ref.things(told))
+        return self.request_builder(ask)(self.person_ref(ask.subject), unbound, self.person_ref.things(told))
 
-    def requesting(self, ask: Ask | Handover) -> Callable[[str, frozenset[str], frozenset[str]], Request]:
-        """The same for anybody: given a pseudonym, the numbers that need a consent's word, and those of things."""
+    def request_for_anyone(self, ask: Ask | Handover) -> Request:
+        """The request with no person in it: for what agreements say whoever it is about (`consent.beforehand`)."""
+        return self.request_builder(ask)("", frozenset(), frozenset())
+
+    def request_builder(self, ask: Ask | Handover) -> Callable[[str, frozenset[str], frozenset[str]], Request]:
+        """Makes the request about any person, worked out once for all lines of a batch.
+
+        Takes the person's pseudonym, the numbers that a consent must vouch for, and the numbers of things.
+        """
         offer = self.catalogue.offer(ask.service)
         asked, sent = ask.asked, offer.service.sent
         emergency = isinstance(ask, Ask) and bool(ask.emergency)
 
         def about(person_ref: str, numbers: frozenset[str], things: frozenset[str]) -> Request:
             return Request(
-                ask.consumer,
-                offer.provider,
-                ask.service,
-                ask.action,
-                ask.purpose,
-                asked,
-                person_ref,
-                sent,
-                ask.case,
-                numbers,
-                emergency,
-                things,
+                consumer=ask.consumer,
+                provider=offer.provider,
+                service=ask.service,
+                action=ask.action,
+                purpose=ask.purpose,
+                fields=asked,
+                subject_ref=person_ref,
+                sent=sent,
+                case=ask.case,
+                numbers=numbers,
+                emergency=emergency,
+                things=things,
             )
 
         return about
@@ -181,7 +205,7 @@ class Gate:
         """Step 3: the only line that talks to an agency, within the deadline."""
         offer = self.catalogue.offer(ask.service)
         link = offer.link
-        if (kept := await self.kept.found(ask, permit)) is not None:
+        if (kept := await self.answer_cache.found(ask, permit)) is not None:
             return fresh(kept, ask.as_at, permit)
         await metered(self.meter, offer)
         try:
@@ -208,7 +232,7 @@ class Gate:
 
     async def remember(self, ask: Ask, permit: Permit, raw: RawAnswer, released: Mapping[str, object]) -> None:
         """After step 6: what was released may be given again, if the agreement says so."""
-        await self.kept.keep(ask, permit, raw, released)
+        await self.answer_cache.keep(ask, permit, raw, released)
 
     async def hand(
         self, handover: Handover, record: Mapping[str, object], item_id: str, *, contested: bool = False
@@ -234,7 +258,7 @@ class Gate:
         return await asyncio.shield(self._closed(opened, ask, closing))
 
     async def _closed(self, opened: Opened, ask: Ask | Handover, closing: Closing) -> str:
-        self.looked(ask.consumer, 1, int(is_miss(closing.outcome, closing.may_know)))
+        self.count_misses(ask.consumer, 1, int(is_miss(closing.outcome, closing.may_know)))
         if self.floor_s and not closing.may_know:  # told no sooner than any other: how long it took says nothing
             await asyncio.sleep(max(0.0, opened.begun + self.floor_s - perf_counter()))  # open: a withdrawal waits too
         words = ({"case": ask.case} if ask.case else {}) | ({SIGNED: closing.signature} if closing.signature else {})
@@ -270,7 +294,7 @@ class Gate:
 
     async def _append(self, entry: Entry, words: Mapping[str, str] = MappingProxyType({})) -> str:
         try:
-            with self.live:
+            with self.in_flight:
                 if words and self.keep:
                     return str(await self.keep(entry, words))
                 return str(await self.log.append(entry))

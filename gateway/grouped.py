@@ -1,6 +1,6 @@
-"""Group commit for small writes: whatever arrives while one transaction runs is written together in the next.
+"""Group commit: whatever arrives while one transaction runs is done together in the next, writes and reads alike.
 
-Idle, a write runs at once; there is no timer. A transaction costs much the same for one row or for a hundred.
+Idle, it runs at once; there is no timer. A transaction costs much the same for one row or for a hundred.
 """
 
 import asyncio
@@ -13,7 +13,8 @@ from sqlalchemy.exc import DataError, IntegrityError
 from audit.errors import EntryInvalid
 
 MOST_AT_ONCE = 128
-ONE_S_FAULT = (DataError, IntegrityError, EntryInvalid)
+ITEM_FAULTS = (DataError, IntegrityError, EntryInvalid)
+"""One item's own fault: the others of its group are tried without it."""
 
 Item = TypeVar("Item")
 Done = TypeVar("Done")
@@ -49,7 +50,7 @@ class Grouped(Generic[Item, Done]):
     async def _write(self, group: Sequence[tuple[Item, asyncio.Future[Done]]]) -> None:
         try:
             results = await self._together([item for item, _ in group])
-        except ONE_S_FAULT as error:
+        except ITEM_FAULTS as error:
             if len(group) == 1:
                 _fail(group, error)
                 return

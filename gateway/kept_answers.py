@@ -34,7 +34,7 @@ UNREADABLE = (SQLAlchemyError, DatabaseBusy, SealBroken)
 
 @dataclass(frozen=True, slots=True)
 class KeptAnswers:
-    """Implements `costs.Kept`. Without its database nothing is found and nothing kept: the agency is asked."""
+    """Implements `gate_ports.AnswerCache`. While its database is away the agency is asked and nothing is kept."""
 
     db: Database
     seal: Seal

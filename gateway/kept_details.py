@@ -21,7 +21,7 @@ from audit.errors import DetailErased
 from consent.store import list_agreements
 
 from .db import Database, DatabaseBusy
-from .grouped import ONE_S_FAULT, Grouped
+from .grouped import ITEM_FAULTS, Grouped
 
 Words = Mapping[str, str]
 Keep = Callable[[Entry, Words], Awaitable[Receipt]]
@@ -81,7 +81,7 @@ class KeptDetails:
             async with self.db.write() as connection:
                 await connection.run_sync(self.vault.keep_all, [_beside(*each) for each in items])
                 return await self.log.append_all_in(connection, [entry for entry, _ in items])
-        except ONE_S_FAULT:
+        except ITEM_FAULTS:
             raise
         except (SQLAlchemyError, DatabaseBusy) as error:
             raise LogUnavailable("the log's database refused the entry; try again") from error

@@ -46,7 +46,7 @@ class LogKeeper:
     yearly: bool
     told: set[str] = field(default_factory=set)
 
-    async def turn(self, now: datetime) -> None:
+    async def rotate_if_due(self, now: datetime) -> None:
         """Close the year that is over, if those outside vouch for it; else it stays open, which is an entry.
 
         They are asked twice: before anything is closed, when it can still be left, and for the final checkpoint,
@@ -60,7 +60,7 @@ class LogKeeper:
             lacking = self.log.trouble or await self.watch.close(now)
             if lacking:
                 await self._postponed(lacking, now)
-            elif await self.log.turn_if_due(now):
+            elif await self.log.rotate_if_due(now):
                 await self.watch.begin(now)
                 logger.info("the log goes on as %s", self.log.origin)
         except AuditError as error:
@@ -182,12 +182,7 @@ def _authorities(settings: Settings) -> list[Authority]:
 
 
 def _stop(settings: Settings) -> timedelta | None:
-    try:
-        hours = float(settings["LOG_STOP_HOURS"])
-    except ValueError:
-        hours = -1.0
-    if not 0 <= hours <= 24 * 365:
-        raise SettingError("SANDHI_LOG_STOP_HOURS is a number of hours, where 0 is never")
+    hours = settings.number("LOG_STOP_HOURS", 24 * 365)
     return timedelta(hours=hours) if hours else None
 
 

@@ -214,5 +214,5 @@ class Answer:
         }
 
     def wire(self) -> dict[str, object]:
-        """Every member that architecture section 6 promises, and the salt of the commitment."""
+        """The body of the reply on every edge: what was said, its receipt, and the salt of the commitment (hex)."""
         return {**self.content(), "receipt": self.receipt, "salt": self.salt.hex()}

@@ -1,4 +1,4 @@
-"""The procedure of every exchange, numbered as in the architecture, section 4.
+"""The procedure of every exchange, numbered as in `docs/architecture.md` (The pipeline).
 
 `exchange` asks, `push` hands over. Both run behind the `Gate`, which joins agreements,
 adapters and the log; here is only the order, and what happens when a step fails.
@@ -9,14 +9,14 @@ from dataclasses import replace
 from typing import Protocol
 
 from adapters.kit.contract import Handed
-from audit.noise import noise
+from audit.randomness import new_salt
 
 from .errors import ExchangeError, NoData, NoEvidence, Unknown
 from .model import Answer, Ask, Closing, Handover, Opened, Permit, RawAnswer
 
 
 class Gate(Protocol):
-    """What the procedure needs. Each raises `gateway.errors.ExchangeError`, nothing else on purpose."""
+    """What the procedure needs. A step that fails raises `gateway.errors.ExchangeError`; anything else is a bug."""
 
     async def opened(self, ask: Ask | Handover) -> Opened:
         """1: the intent is durable on return. Raises NoEvidence."""
@@ -24,8 +24,8 @@ class Gate(Protocol):
     async def permit(self, ask: Ask | Handover) -> Permit:
         """2 and 5: facts as they are now, decided. Raises RefusedByRules."""
 
-    async def drawn(self, opened: Opened, ask: Ask | Handover, permit: Permit) -> None:
-        """Still 2: what the permit costs is counted, and a broken glass reported. Raises RefusedByRules, NoEvidence."""
+    async def charge(self, opened: Opened, ask: Ask | Handover, permit: Permit) -> None:
+        """Still 2: spend the permit's budgets, report a use in an emergency. Raises RefusedByRules, NoEvidence."""
 
     async def fetch(self, ask: Ask, permit: Permit) -> RawAnswer:
         """3: the only line that talks to an agency."""
@@ -38,14 +38,14 @@ class Gate(Protocol):
 
 
 class Asking(Gate, Protocol):
-    """What a question needs beside."""
+    """What a question needs as well."""
 
     async def remember(self, ask: Ask, permit: Permit, raw: RawAnswer, released: Mapping[str, object]) -> None:
         """After 6: keep what was released, where the agreement says for how long. Raises nothing."""
 
 
 class Handing(Gate, Protocol):
-    """What a push needs beside."""
+    """What a push needs as well."""
 
     async def hand(self, handover: Handover, record: Mapping[str, object], item_id: str, *, contested: bool) -> Handed:
         """The push twin of `fetch`: hand the item over."""
@@ -65,14 +65,14 @@ async def exchange(ask: Ask, gate: Asking) -> Answer:
     try:
         permit = await gate.permit(ask)  # 2 agreement and legal basis, fields narrowed
         asked = permit.fields
-        await gate.drawn(opened, ask, permit)  #   its budgets are spent, its use in an emergency is reported
+        await gate.charge(opened, ask, permit)  #   its budgets are spent, its use in an emergency is reported
         raw = await gate.fetch(ask, permit)  # 3 the only line that talks to an agency
         record = gate.normalise(ask, permit, raw)  # 4 agency shape -> canonical, validated
         permit = await gate.permit(ask)  # 5 looked at once more: it may be gone by now
         released = minimised(ask, record, permit)  #   drop what was not granted
     except BaseException as error:  # a bug, or a caller hanging up, is an outcome too
         await gate.closed(opened, ask, failed(error, permit))
-        raise known_as(error, opened, permit) from error
+        raise as_told(error, opened, permit) from error
     answer = answered(ask, opened, permit, raw, released)
     closing = Closing(
         answer.outcome, frozenset(released), permit, permit.reasons, raw.code, answer.content(), answer.salt
@@ -82,7 +82,7 @@ async def exchange(ask: Ask, gate: Asking) -> Answer:
     if permit.answers_kept_minutes and permit.fields == asked:  # else it answers another question than either permit's
         await gate.remember(ask, permit, raw, released)
     if raw.empty and not permit.may_know_existence:
-        raise known_as(NoData("The agency has no data for the period."), opened, permit)
+        raise as_told(NoData("The agency has no data for the period."), opened, permit)
     return replace(answer, receipt=receipt)
 
 
@@ -97,7 +97,7 @@ async def push(opened: Opened, handover: Handover, gate: Handing, *, last_try: b
     permit: Permit | None = None
     try:
         permit = await gate.permit(handover)  # 2 and 5 in one: nothing is fetched in between
-        await gate.drawn(opened, handover, permit)  #   its budgets, once for all tries
+        await gate.charge(opened, handover, permit)  #   its budgets, once for all tries
         record = {name: value for name, value in handover.record.items() if name in permit.fields}
         handed = await gate.hand(  # 3 the only line that talks to the receiver
             handover, record, opened.exchange_id, contested=permit.contested
@@ -105,7 +105,7 @@ async def push(opened: Opened, handover: Handover, gate: Handing, *, last_try: b
     except BaseException as error:
         if last_try or not (isinstance(error, ExchangeError) and error.retryable):
             await gate.closed(opened, handover, failed(error, permit))
-        raise known_as(error, opened, permit) from error
+        raise as_told(error, opened, permit) from error
     await gate.closed(opened, handover, Closing("answered", frozenset(record), permit, permit.reasons, handed.state))
     return handed
 
@@ -122,7 +122,7 @@ def answered(ask: Ask, opened: Opened, permit: Permit, raw: RawAnswer, released:
         as_of=raw.as_of,
         match=raw.match,
         code=raw.code,
-        salt=noise() + noise(),
+        salt=new_salt(),
         contested=permit.contested,
         kept_at=raw.kept_at,
     )
@@ -148,8 +148,8 @@ def failed(error: BaseException, permit: Permit | None) -> Closing:
     )
 
 
-def known_as(error: BaseException, opened: Opened, permit: Permit | None) -> BaseException:
-    """The same failure with the exchange's id, told as far as this caller may know; a fault of ours tells nothing."""
+def as_told(error: BaseException, opened: Opened, permit: Permit | None) -> BaseException:
+    """The failure as the caller gets it: the exchange's id, as far as it may know. A fault of ours says nothing."""
     if isinstance(error, ExchangeError):
         error.exchange_id = opened.exchange_id
         error.may_know_existence = error.may_know_existence or bool(permit and permit.may_know_existence)

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from audit import Entry, Log, new_id
 from consent import Agreement, Consent, Objection, SignedAgreement, store, verify_agreement
-from consent import register as people
+from consent import register as consent_register
 from consent.amendment import WIDENED, difference
 from consent.errors import AgreementUnknown, ConsentError, ConsentUnknown
 from consent.store import RecordedAgreement
@@ -113,11 +113,11 @@ class Recording:
         Raises:
             ConsentConflict: see `consents`.
         """
-        outcomes = await people.record_consents(connection, consents, self.clock())
-        fresh = [each for each, outcome in zip(consents, outcomes, strict=True) if outcome == people.RECORDED]
+        outcomes = await consent_register.record_consents(connection, consents, self.clock())
+        fresh = [each for each, outcome in zip(consents, outcomes, strict=True) if outcome == consent_register.RECORDED]
         receipts = iter(await self._about_people(connection, "consent.recorded", fresh, by))
         return [
-            Told(each.id, outcome, next(receipts) if outcome == people.RECORDED else "")
+            Told(each.id, outcome, next(receipts) if outcome == consent_register.RECORDED else "")
             for each, outcome in zip(consents, outcomes, strict=True)
         ]
 
@@ -136,17 +136,17 @@ class Recording:
             given = await self._withdrawn_one(connection, id_, controller)
             receipts = await self._about_people(connection, "consent.withdrawn", given, by or controller)
         await self.ended(given)
-        return Told(id_, "withdrawn", *receipts) if given else Told(id_, people.UNCHANGED)
+        return Told(id_, "withdrawn", *receipts) if given else Told(id_, consent_register.UNCHANGED)
 
     async def withdrawals_of(
         self, subject_ref: str, *, controller: str, purposes: frozenset[str] = frozenset()
     ) -> list[Told]:
         """Withdraw what this person gave this controller, for these purposes if any are named."""
         async with self.db.write() as connection:
-            ids = await people.withdraw_consents_of(
+            ids = await consent_register.withdraw_consents_of(
                 connection, subject_ref, self.clock(), controller=controller, purposes=purposes
             )
-            given = [await people.read_consent(connection, id_) for id_ in ids]
+            given = [await consent_register.read_consent(connection, id_) for id_ in ids]
             await forget_people(connection, [each.subject_ref for each in given])
             receipts = await self._about_people(connection, "consent.withdrawn", given, controller)
         await self.ended(given)
@@ -163,10 +163,10 @@ class Recording:
         return given
 
     async def _withdrawn_one(self, connection: AsyncConnection, id_: str, controller: str) -> list[Consent]:
-        consent = await people.read_consent(connection, id_)
+        consent = await consent_register.read_consent(connection, id_)
         if consent.controller != controller:
             raise ConsentUnknown
-        if not await people.withdraw_consent(connection, id_, self.clock()):
+        if not await consent_register.withdraw_consent(connection, id_, self.clock()):
             return []
         await forget_people(connection, [consent.subject_ref])
         return [consent]
@@ -182,7 +182,7 @@ class Recording:
             ConsentConflict: the id is taken.
         """
         async with self.db.write() as connection:
-            await people.record_objection(connection, objection, by=by, now=self.clock())
+            await consent_register.record_objection(connection, objection, by=by, now=self.clock())
             facts = {
                 "by": by,
                 "objection": objection.id,
@@ -201,7 +201,7 @@ class Recording:
             ObjectionUnknown: this member upheld none of this id.
         """
         async with self.db.write() as connection:
-            if not await people.lift_objection(connection, id_, by=by, now=self.clock()):
+            if not await consent_register.lift_objection(connection, id_, by=by, now=self.clock()):
                 return ""
             return await self._entry(connection, "objection.lifted", {"by": by, "objection": id_})
 

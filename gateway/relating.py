@@ -9,7 +9,7 @@ from datetime import datetime
 
 from audit import Entry, Log, new_id
 from consent import Relationship
-from consent import register as people
+from consent import register as consent_register
 from consent.relating import end_own, record_relationships
 
 from .db import Database
@@ -41,13 +41,15 @@ class Relating:
             now, receipt = self.clock(), ""
             outcomes = await record_relationships(connection, relationships, now)
             paired = list(zip(relationships, outcomes, strict=True))
-            fresh = [each for each, outcome in paired if outcome == people.RECORDED]
+            fresh = [each for each, outcome in paired if outcome == consent_register.RECORDED]
             if fresh:
                 facts = {"by": by, "count": len(fresh), "relationships": [each.id for each in fresh]}
                 about = tuple({each.subject_ref: None for each in fresh})
                 entry = Entry(new_id(now), "relationship.declared", now, facts, about)
                 receipt = str(await self.log.append_in(connection, entry))
-        return [Told(each.id, outcome, receipt if outcome == people.RECORDED else "") for each, outcome in paired]
+        return [
+            Told(each.id, outcome, receipt if outcome == consent_register.RECORDED else "") for each, outcome in paired
+        ]
 
     async def ended(self, id_: str, *, by: str) -> Told:
         """End one that this member holds; counts from the next decision on.
@@ -59,7 +61,7 @@ class Relating:
             now = self.clock()
             gone = await end_own(connection, id_, by, now)
             if gone is None:
-                return Told(id_, people.UNCHANGED)
+                return Told(id_, consent_register.UNCHANGED)
             facts = {"by": by, "relationship": id_}
             entry = Entry(new_id(now), "relationship.ended", now, facts, (gone.subject_ref,))
             return Told(id_, "ended", str(await self.log.append_in(connection, entry)))

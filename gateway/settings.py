@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import NamedTuple
 
@@ -237,6 +238,20 @@ class Settings:
     def database_url(self) -> str:
         """The SQLAlchemy URL, SQLite in the data directory by default."""
         return self["DATABASE_URL"] or f"sqlite+aiosqlite:///{self.data_dir.resolve() / 'sandhi.db'}"
+
+    def number(self, name: str, most: float = inf) -> float:
+        """A setting that is a finite number from 0 to `most`.
+
+        Raises:
+            SettingError: it is none.
+        """
+        try:
+            found = float(self[name])
+        except ValueError:
+            found = -1.0
+        if not 0 <= found <= most or found == inf:
+            raise SettingError(f"SANDHI_{name} is a number, " + ("0 or more" if most == inf else f"from 0 to {most:g}"))
+        return found
 
     def names(self, name: str) -> frozenset[str]:
         """A comma separated setting as a set."""

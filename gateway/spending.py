@@ -26,7 +26,7 @@ NOT_COUNTED = "The budget of the agreement cannot be counted now, so nothing was
 
 @dataclass(frozen=True, slots=True)
 class Spending:
-    """Implements `gate.Spend`."""
+    """Implements `gate_ports.Spend`."""
 
     db: Database
     clock: Callable[[], datetime] = utc_now
@@ -34,7 +34,7 @@ class Spending:
     async def __call__(
         self, once: str, lines: Sequence[tuple[Permit, str]], *, size: int = 1
     ) -> Sequence[RefusedByRules | None]:
-        """Spend for each line, which has a budget; see `gate.Spend`."""
+        """Spend for each line, which has a budget; see `gate_ports.Spend`."""
         places: dict[Budget, list[int]] = defaultdict(list)
         for place, (permit, _) in enumerate(lines):
             places[_of_agreement(permit)].append(place)

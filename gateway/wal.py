@@ -1,8 +1,11 @@
-"""Copying SQLite's log of changes (WAL) back into the database, beside the writers and not in the middle of a commit.
+"""Checkpoints of SQLite's write-ahead log (WAL), beside the writers and not in the middle of a commit.
 
-Left to itself, SQLite copies back in whichever commit finds the WAL long: 32 MB, with everybody who wants to write
-behind it. Here another connection copies while writers go on; what they wrote meanwhile is little, and is copied while
-nobody writes, after which the WAL begins anew. Should this fail, SQLite does it as before (`db.PRAGMAS`).
+Left to itself, SQLite copies the WAL back into the database in whichever commit finds it long: 32 MB, with everybody
+who wants to write behind it. Here another connection copies while writers go on; what they wrote meanwhile is little,
+and is copied while nobody writes, after which the WAL begins anew. Should this fail, SQLite does it as before
+(`db.PRAGMAS`).
+
+Source: https://www.sqlite.org/wal.html, section 2.1 (checkpointing). Checkpoints of the audit log are something else.
 """
 
 import asyncio
@@ -24,15 +27,15 @@ PASSES = 4
 SHORTEST_S, LONGEST_S = 0.05, 1.0
 
 
-class Copied(NamedTuple):
-    """What a pass found: how many frames the WAL had when it began, and how many of them are in the database now."""
+class Pass(NamedTuple):
+    """What one pass found: how many frames the WAL had when it began, and how many of them are in the database now."""
 
     frames: int
     copied: int
 
 
-class Copying:
-    """One for a process that serves from SQLite. `turn` and `close` one at a time."""
+class WalCheckpointer:
+    """One for a process that serves from SQLite. `run_once` and `close` one at a time."""
 
     def __init__(self, db: Database) -> None:
         self._write_lock = db.write_lock
@@ -47,11 +50,11 @@ class Copying:
         try:
             while True:
                 await asyncio.sleep(pause)
-                pause = next_pause(pause, await self._turn_or_none())
+                pause = next_pause(pause, await self._run_once_or_log())
         finally:
             self.close()
 
-    async def turn(self) -> int:
+    async def run_once(self) -> int:
         """Copy what there is, so that the next writer begins the WAL anew; gives how many frames it had.
 
         Raises:
@@ -76,9 +79,9 @@ class Copying:
         self._thread.submit(self._let_go)
         self._thread.shutdown()
 
-    async def _turn_or_none(self) -> int:
+    async def _run_once_or_log(self) -> int:
         try:
-            return await self.turn()
+            return await self.run_once()
         except sqlite3.Error:
             logger.exception("the WAL was not copied; SQLite does it within a commit until this works again")
             await self._in_thread(self._let_go)
@@ -94,10 +97,10 @@ class Copying:
         (self._version,) = self._connection.execute("PRAGMA data_version").fetchone()
         return self._version != before
 
-    def _pass(self) -> Copied:
+    def _pass(self) -> Pass:
         assert self._connection is not None
         _busy, frames, copied = self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-        return Copied(frames, copied)
+        return Pass(frames, copied)
 
     def _let_go(self) -> None:
         if self._connection is not None:
@@ -106,7 +109,7 @@ class Copying:
 
 
 def next_pause(pause: float, frames: int) -> float:
-    """Seconds until the next turn, so that the WAL has about `FRAMES` then, if it grows on as it did in this pause."""
+    """Seconds until the next run, so that the WAL has about `FRAMES` then, if it grows on as it did in this pause."""
     if not frames:
         return LONGEST_S
     return min(LONGEST_S, max(SHORTEST_S, pause * FRAMES / frames))

@@ -17,7 +17,7 @@ from audit import Log
 from consent import FactsSource
 
 from .agency_quota import AgencyQuota
-from .agreed import AgreedInForce
+from .call_limits import shares_of
 from .catalogue import Catalogue, Offer, adapter_folders
 from .connectors import Connected, Hub
 from .db import Database
@@ -28,8 +28,7 @@ from .delivery.deliveries import Deliveries
 from .delivery.transactions import Transactions
 from .delivery.waiting import Waiting
 from .delivery.worker import Worker
-from .durable import Durable
-from .durable import joined as durable_work
+from .durable import Durable, durable_work
 from .edges.mediator.pushing import Pushing
 from .edges.mediator.rooms import JOB as PUSH
 from .edges.mediator.rooms import Store as Rooms
@@ -43,7 +42,6 @@ from .kept_details import KeptDetails, vault_of
 from .key_care import key_care
 from .log_keeper import LogKeeper, open_keeper, open_log
 from .migrations import upgraded
-from .numbers import number, shares_of
 from .oversight.oversight import Oversight, overseeing
 from .people import People
 from .profile import Profile, load_profile
@@ -53,6 +51,7 @@ from .registration.live import LiveAdapters
 from .registration.registration import Registration
 from .settings import SettingError, Settings
 from .spending import Spending
+from .token_agreements import TokenAgreements
 from .trust import callbacks
 from .trust.callbacks import CallbackProofs
 from .trust.key_sets import KeySets
@@ -187,7 +186,7 @@ async def _opened(settings: Settings) -> AsyncIterator[Services]:
         await upgraded(db)
         await _warn_of_little_room(db)
         trust = Trust(db, settings.data_dir / "keys", settings["PUBLIC_URL"], care=key_care(settings))
-        trust.endpoint.agreed = AgreedInForce(db, profile)
+        trust.endpoint.agreed = TokenAgreements(db, profile)
         log = await open_log(settings, trust.keys, db.engine, db.write_lock)
         trust.fetch_keys_with(KeySets(db, log, trust.directory, dialler))
         trust.may_dial = dialler.check_url
@@ -206,7 +205,7 @@ async def _opened(settings: Settings) -> AsyncIterator[Services]:
 
 
 def _connections(settings: Settings) -> int:
-    found = number(settings, "DATABASE_CONNECTIONS", 1000)
+    found = settings.number("DATABASE_CONNECTIONS", 1000)
     if found < FEWEST_CONNECTIONS:
         raise SettingError(
             f"SANDHI_DATABASE_CONNECTIONS is {FEWEST_CONNECTIONS} or more; with fewer, work waits for work"
@@ -237,27 +236,27 @@ async def _joined(
     catalogue = Catalogue(linked(settings, profile, dialler, trust, hub), receivers.offer)
     vault = vault_of(trust.keys.pepper)
     oversight = overseeing(settings, db, log, vault, catalogue)
-    kept = timedelta(days=number(settings, "DETAILS_KEPT_DAYS", 36500))
+    kept = timedelta(days=settings.number("DETAILS_KEPT_DAYS", 36500))
     details = KeptDetails(db, log, vault, kept)
     meter = AgencyQuota(db, profile.zone, utc_now, settings.adapter)
     for offer in catalogue:
         meter.limits(offer)  # a number that is none is found at the start
     gate = Gate(
-        catalogue,
-        facts.of,
-        facts.of_many,
-        log,
-        person_ref,
-        float(settings["EXCHANGE_DEADLINE"]),
+        catalogue=catalogue,
+        facts_of=facts.of,
+        facts_of_many=facts.of_many,
+        log=log,
+        person_ref=person_ref,
+        deadline_s=settings.number("EXCHANGE_DEADLINE"),
         spend=Spending(db),
-        broken_glass=oversight.emergencies,
-        looked=oversight.misses,
+        break_glass=oversight.emergencies,
+        count_misses=oversight.misses,
         meter=meter,
-        kept=KeptAnswers(db, trust.seal, person_ref, utc_now),
-        floor_s=number(settings, "HIDDEN_FLOOR_MS", 1000) / 1000,
+        answer_cache=KeptAnswers(db, trust.seal, person_ref, utc_now),
+        floor_s=settings.number("HIDDEN_FLOOR_MS", 1000) / 1000,
         keep=details,
     )
-    kept_s = float(settings["RESULTS_KEPT_HOURS"]) * 3600
+    kept_s = settings.number("RESULTS_KEPT_HOURS") * 3600
     durable = durable_work(db, log, gate, trust, receivers, profile, kept_s)
     others = {ERASURE: ErasureNotices(db, receivers).run, **oversight.handlers(trust, receivers)}
     others |= {PUSH: Pushing(db, Rooms(log, trust.seal), trust, dialler).run}

@@ -24,7 +24,7 @@ from .kept_answers import forget_over
 from .normalising import Unmapped
 from .review.running import review_now, settings_noted
 from .trust.trust import Trust
-from .wal import Copying
+from .wal import WalCheckpointer
 from .wiring import Services
 
 logger = logging.getLogger("sandhi")
@@ -56,7 +56,7 @@ async def working(services: Services) -> AsyncIterator[None]:
     tasks += [asyncio.create_task(_review(services), name="review")]
     tasks += [asyncio.create_task(_note_states(services, each), name="receipts") for each in _telling(services)]
     if services.db.is_sqlite:
-        tasks.append(asyncio.create_task(Copying(services.db).run(), name="WAL"))
+        tasks.append(asyncio.create_task(WalCheckpointer(services.db).run(), name="WAL"))
     if services.settings["WORKER"] == "inside":
         tasks.append(asyncio.create_task(services.worker.run(), name="worker"))
     try:
@@ -134,7 +134,7 @@ async def _forget_expired(services: Services) -> None:
 
 async def _keep_log(services: Services) -> None:
     await close_open_intents(services.db, services.log, services.gate, before=_long_over(services))
-    await services.keeper.turn(utc_now())
+    await services.keeper.rotate_if_due(utc_now())
 
 
 async def _look_after(services: Services) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
-from datetime import datetime
+from datetime import datetime, tzinfo
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -92,6 +92,7 @@ def environment(code: str) -> Environment:
     made.globals["choices"] = choices(language)
     made.globals["_text"] = language.said  # of a text that is no constant: escaped like any other value
     made.globals |= {"_phrase": phrased(language), "_moment": clocked(language)}
+    made.globals |= {"_from": bounded(language, moments.begins), "_until": bounded(language, moments.ends)}
     made.globals["_day"] = lambda text: moments.day(text, language.said)
     made.filters |= {"pair": pair, "named": naming(language), "number": grouped}
     return made
@@ -184,6 +185,11 @@ def clocked(language: Language) -> Callable[..., Markup]:
         return Markup('<time datetime="{}">{}</time>').format(text, words)
 
     return told
+
+
+def bounded(language: Language, told: Callable[[str, Callable[[str], str], tzinfo], str]) -> Callable[[str], str]:
+    """`_from(text)` and `_until(text)` of templates: the bounds of a validity as days of the place."""
+    return lambda text: told(text, language.said, NOW.get().zone)
 
 
 def day(at: datetime) -> str:

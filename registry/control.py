@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from .errors import StepFailed
-from .progress import ENROLLED, enrolled, households, standing, synced
+from .progress import ENROLLED, died, enrolled, households, standing, synced
 from .push import NO_BASIS, NO_LINK, pushed
 from .review import WITHHELD
 from .rule import OUTCOMES
@@ -31,7 +31,8 @@ OFF_LIST = (
 )
 LEFT_SUPPORT = (
     "SELECT member FROM event WHERE name = 'progress' AND state IN ('dropped_out', 'completed', 'placed') "
-    "UNION SELECT member FROM handover WHERE kind != 'referral' AND state = 'sent'"
+    "UNION SELECT member FROM handover WHERE kind != 'referral' AND state = 'sent' "
+    "UNION SELECT member FROM event WHERE name = 'vital-event' AND state = 'death'"
 )
 
 
@@ -54,6 +55,7 @@ class Numbers:
     pending: int
     segments: Mapping[str, int]
     enrolled: int
+    died: int
     to_visit: int
     households: int
     confirmed_households: int
@@ -63,7 +65,7 @@ def numbers(store: Store) -> Numbers:
     """Count everything, each from its own rows."""
     lines = [dict(row) | {"reasons": unpacked(row["reasons"])} for row in store.rows(LINES)]
     listed = [line for line in lines if line["outcome"] in {"listed", "to_verify"}]
-    sent = set(pushed(store))
+    sent, dead = set(pushed(store)), died(store).keys()
     states = {member: state for member, state in standing(store).items() if member in sent}
     acknowledged = {member for member, state in states.items() if state != "rejected"}
     confirmed, all_households = households(store)
@@ -88,7 +90,8 @@ def numbers(store: Store) -> Numbers:
         pending=len(sent - states.keys()),
         segments=segments(store, acknowledged),
         enrolled=len(enrolled(store)),
-        to_visit=sum(state == "not_reached" for state in states.values()),
+        died=len(sent & dead),
+        to_visit=sum(state == "not_reached" for member, state in states.items() if member not in dead),
         households=all_households,
         confirmed_households=confirmed,
     )
@@ -188,7 +191,7 @@ def told(found: Numbers) -> Iterator[str]:
         f"+ pending {found.pending}"
     )
     yield f"segments: {len(found.segments)} offices, {sum(found.segments.values())} people"
-    yield f"enrolled {found.enrolled}; {found.to_visit} people were not reached"
+    yield f"enrolled {found.enrolled}; died since {found.died}; {found.to_visit} people to visit: they were not reached"
     yield f"{found.confirmed_households} of {found.households} households confirmed"
 
 

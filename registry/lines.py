@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .errors import NotThere, StepFailed
+from .progress import ENDS
 from .store import Row, Store, unpacked
 
 OUTCOMES = ("listed", "to_verify")
@@ -16,12 +17,18 @@ DECISIONS = ("waiting", "approved", "rejected")
 MOST = 1000
 LARGEST = 2**63 - 1  # row number of SQLite
 FINDINGS = "SELECT record FROM event WHERE name = 'finding' AND member = ? ORDER BY day, rowid"  # the last one counts
-LINES = "FROM line LEFT JOIN member ON member.id = line.member WHERE outcome IN ('listed', 'to_verify') "
-SELECT = "SELECT line.rowid AS number, line.*, member.household, member.district, member.record " + LINES
+LINES = (
+    "FROM line LEFT JOIN member ON member.id = line.member LEFT JOIN ended ON ended.member = line.member "
+    "WHERE outcome IN ('listed', 'to_verify') "
+)
+SELECT = (
+    "SELECT line.rowid AS number, line.*, member.household, member.district, member.record, ended.why AS ended " + LINES
+)
 MATCHING = (
     "AND (:outcome = '' OR outcome = :outcome) AND (:district = '' OR district = :district) "
     "AND (:decision = '' OR decision = :decided) "
     "AND (:reason = '' OR EXISTS (SELECT 1 FROM json_each(line.reasons) WHERE value = :reason)) "
+    "AND (:since = '' OR ended.why = :since) "
 )
 FOUND = SELECT + MATCHING + "AND line.member > :after ORDER BY line.member LIMIT :limit"
 COUNT = "SELECT count(*) " + LINES + MATCHING
@@ -43,12 +50,16 @@ DISTRICTS = (
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is looked for; an empty filter takes everything. `after` is a member id, `limit` 1 to `MOST`."""
+    """What is looked for; an empty filter takes everything. `after` is a member id, `limit` 1 to `MOST`.
+
+    `since` is what ended the eligibility of the person since the list date, one of `ENDS`.
+    """
 
     outcome: str = ""
     reason: str = ""
     district: str = ""
     decision: str = ""
+    since: str = ""
     after: str = ""
     limit: int = 100
 
@@ -57,7 +68,7 @@ def found(store: Store, wanted: Wanted) -> list[Row]:
     """The lines that match, with `number` and the columns of their members, by member id.
 
     Raises:
-        StepFailed: an outcome or a decision that does not exist.
+        StepFailed: an outcome, a decision or an end that does not exist.
     """
     return store.named_rows(FOUND, _values(wanted))
 
@@ -121,6 +132,7 @@ def wire(store: Store, row: Row) -> dict[str, Any]:
         "verify": unpacked(row["verify"]),
         "evidence": unpacked(row["evidence"]),
         "decision": row["decision"],
+        "ended": row["ended"] or "",
         "said": [
             {name: each[name] for name in ("action", "by", "reason", "at")} for each in said(store, row["member"])
         ],
@@ -144,6 +156,8 @@ def _values(wanted: Wanted) -> dict[str, object]:
         raise StepFailed(f"outcome is one of {', '.join(OUTCOMES)}")
     if wanted.decision not in {"", *DECISIONS}:
         raise StepFailed(f"decision is one of {', '.join(DECISIONS)}")
+    if wanted.since not in {"", *ENDS}:
+        raise StepFailed(f"since is one of {', '.join(ENDS)}")
     decided = "" if wanted.decision == "waiting" else wanted.decision
     return {
         "outcome": wanted.outcome,
@@ -151,6 +165,7 @@ def _values(wanted: Wanted) -> dict[str, object]:
         "district": wanted.district,
         "decision": wanted.decision,
         "decided": decided,
+        "since": wanted.since,
         "after": wanted.after,
         "limit": min(max(wanted.limit, 1), MOST),
     }

@@ -1,6 +1,7 @@
 """The registry's HTTP side: events come in from the gateway, reviewers look at the list, by pages or by program.
 
-`POST /registry/notify` and `POST /registry/on-subscribe` take only what the gateway signed, for us, now.
+`POST /registry/notify`, `/registry/on-subscribe` and `/registry/on-unsubscribe` take only what the gateway signed, for
+us, now.
 `/review/...` needs the bearer token of `DIR/review.token`, which only the registry's own user can read.
 `/desk/...` are pages for people with an account, see `planning`.
 Ids travel in bodies, so that no access log can hold one.
@@ -26,7 +27,7 @@ from starlette.types import ASGIApp
 from . import lines, notices, planning, review
 from .errors import StepFailed
 from .stage import Stage
-from .subscriptions import confirmed
+from .subscriptions import confirmed, ended
 
 LARGEST = 1024 * 1024
 GATEWAY = "LK.GOV.SANDHI.GATEWAY"
@@ -46,6 +47,7 @@ def app(stage: Stage) -> ASGIApp:
         Route("/livez", _alive),
         Route("/registry/notify", desk.notify, methods=["POST"]),
         Route("/registry/on-subscribe", desk.on_subscribe, methods=["POST"]),
+        Route("/registry/on-unsubscribe", desk.on_unsubscribe, methods=["POST"]),
         Route("/review/lines", desk.lines),
         *(Route(f"/review/{action}", desk.review(action), methods=["POST"]) for action in REVIEWS),
     ]
@@ -91,6 +93,10 @@ class Desk:
         """The gateway confirms a subscription by its code."""
         return await _answered(confirmed(self._stage, await _body(request)))
 
+    async def on_unsubscribe(self, request: Request) -> Response:
+        """The gateway says that a subscription is over."""
+        return await _answered(ended(self._stage, await _body(request)))
+
     async def _stored(self, body: bytes) -> bytes:
         notice = await self._incoming.verified(body)
         notices.record(self._stage.store, notice)
@@ -108,7 +114,7 @@ class Desk:
             limit = min(max(int(query.get("limit", "100")), 1), lines.MOST)
         except ValueError:
             return _problem(400, "limit is a whole number")
-        narrowed = {name: query[name] for name in ("outcome", "reason", "district") if name in query}
+        narrowed = {name: query[name] for name in ("outcome", "reason", "district", "since") if name in query}
         decision = query.get("decision") or ("" if query.get("all") else "waiting")
         wanted = lines.Wanted(**narrowed, decision=decision, after=query.get("after", ""), limit=limit)
         try:

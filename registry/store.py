@@ -2,6 +2,9 @@
 
 Write-ahead log, a busy timeout, short transactions: a step that is killed leaves whole rows or none. Every step
 looks here for what is done already, so any step may be run again at any time.
+
+The view `ended` holds who is eligible no more since the list date, and why, a death before all else: civil registration
+tells deaths, household visits jobs and withdrawals. Who moved, or left employment support, may be eligible still.
 """
 
 import json
@@ -52,6 +55,12 @@ CREATE TABLE IF NOT EXISTS compliance (
     notice TEXT NOT NULL, decision TEXT NOT NULL, by TEXT NOT NULL DEFAULT '', reason TEXT NOT NULL DEFAULT '');
 CREATE TABLE IF NOT EXISTS download (
     id INTEGER PRIMARY KEY, at TEXT NOT NULL, by TEXT NOT NULL, filters TEXT NOT NULL, lines INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS event_death ON event (member) WHERE name = 'vital-event' AND state = 'death';
+CREATE VIEW IF NOT EXISTS ended AS
+    SELECT member, min(why) AS why FROM (
+        SELECT member, 'died' AS why FROM event WHERE name = 'vital-event' AND state = 'death'
+        UNION ALL SELECT member, kind FROM handover WHERE kind IN ('job_found', 'withdrew'))
+    WHERE member IS NOT NULL GROUP BY member;
 CREATE TABLE IF NOT EXISTS control (report TEXT NOT NULL, signed TEXT NOT NULL);
 """
 

@@ -5,6 +5,7 @@ An own message is signed as the gateway signs: a detached JWS over the canonical
 
 import json
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -106,13 +107,28 @@ async def confirmed(stage: Stage, body: bytes) -> bytes:
     Raises:
         EventRefused: it is not the gateway's, or has not the shape.
     """
+
+    def read(message: Any) -> list[str]:
+        return [str(each["code"]) for item in message["subscribe_response"] for each in item["subscriptions"]]
+
+    codes = await _codes(stage, body, read)
+    stage.store.put("INSERT OR IGNORE INTO confirmation VALUES (?)", [(each,) for each in codes])
+    return _ack(codes[0] if codes else str(uuid.uuid4()))
+
+
+async def ended(stage: Stage, body: bytes) -> bytes:
+    """Forget the codes of an `on-unsubscribe` that the gateway signed. Raises as `confirmed`."""
+    codes = await _codes(stage, body, lambda message: [str(each["code"]) for each in message["subscription_status"]])
+    stage.store.put("DELETE FROM confirmation WHERE code = ?", [(each,) for each in codes])
+    return _ack(codes[0] if codes else str(uuid.uuid4()))
+
+
+async def _codes(stage: Stage, body: bytes, read: Callable[[Any], list[str]]) -> list[str]:
+    """What `read` finds in a message to us that the gateway signed. Raises EventRefused."""
     try:
         sent = json.loads(body)
         signature, signed = sent["signature"], {name: sent[name] for name in ("header", "message")}
-        codes = [
-            (str(each["code"]),) for item in sent["message"]["subscribe_response"] for each in item["subscriptions"]
-        ]
-        to, content = sent["header"]["receiver_id"], canonical(signed)
+        codes, to, content = read(sent["message"]), sent["header"]["receiver_id"], canonical(signed)
     except (ValueError, KeyError, TypeError, RecursionError):
         raise EventRefused("err.request.bad", "not a confirmation") from None
     keys = await stage.client.session.gateway_keys(str(signature))
@@ -120,8 +136,7 @@ async def confirmed(stage: Stage, body: bytes) -> bytes:
         raise EventRefused("err.signature.invalid", "the signature is not the gateway's")
     if to != stage.client.system.replace("/", "."):
         raise EventRefused("err.receiver_id.invalid", "the message is for another receiver")
-    stage.store.put("INSERT OR IGNORE INTO confirmation VALUES (?)", codes)
-    return _ack(codes[0][0] if codes else str(uuid.uuid4()))
+    return codes
 
 
 def _ack(correlation: str) -> bytes:

@@ -11,7 +11,7 @@ from typing import Any
 
 from .feedback import quiet
 from .handover import send
-from .progress import standing
+from .progress import died, standing
 from .push import pushed
 from .stage import Stage
 from .store import Row
@@ -20,7 +20,6 @@ SERVICE = "ess.update"
 DIED = "died"
 REPORTED = ((3, "job_found"), (5, "moved"), (6, "withdrew"))  # of 100 people, counted up
 EVENTS = (*(event for _, event in REPORTED), DIED)
-DEATHS = "SELECT member, min(day) AS day FROM event WHERE name = 'vital-event' AND state = 'death' GROUP BY member"
 PROGRESS = (
     "SELECT state, count(*) FROM event WHERE name = 'progress' AND member IS NOT NULL GROUP BY state ORDER BY state"
 )
@@ -36,15 +35,14 @@ async def updates(stage: Stage) -> None:
         if told := stage.store.counts(SENT, event):
             stage.tell(f"to ESS: {event}: " + _counted(told))
     stage.tell("from ESS: " + (_counted(stage.store.counts(PROGRESS)) or "nothing"))
-    known = sum(row["member"] is not None for row in stage.store.rows(DEATHS))
-    stage.tell(f"from civil registration: deaths of {known} registered people")
+    stage.tell(f"from civil registration: deaths of {len(died(stage.store))} registered people")
 
 
 def prepare(stage: Stage) -> None:
     """Write down every update that will be sent, with its key and day."""
     states = standing(stage.store)
     people = [member for member in pushed(stage.store) if states.get(member) != "rejected"]
-    deaths = {row["member"]: row["day"] for row in stage.store.rows(DEATHS)}
+    deaths = died(stage.store)
     day = stage.settings.day.isoformat()
     changes = [(member, DIED, deaths[member]) for member in people if member in deaths]
     changes += [(member, event, day) for member in people if member not in deaths and (event := reported(member))]

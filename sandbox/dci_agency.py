@@ -19,6 +19,7 @@ from .dci import Door, Keys, Received, Refused
 from .faults import Faults, Faulty, WrongAnswers
 from .gateway_client import Clients, GatewayRefused, GatewayUnreachable, NoCredentials
 
+CONFIRMED, ENDED = "/registry/on-subscribe", "/registry/on-unsubscribe"
 SCOPES = frozenset({"registry.notify", "registry.search", "registry.subscribe"})
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -148,6 +149,19 @@ class DciAgency:
             await self.client.tell("on-subscribe", self._own.sender_id, confirmation)
         except (GatewayRefused, GatewayUnreachable, NoCredentials):
             return
+
+
+def confirmations(door: Door) -> dict[str, Endpoint]:
+    """Path -> answer of what says that a subscription of ours began, and that it is over: taken, and nothing kept."""
+
+    def taken(path: str) -> Endpoint:
+        async def route(request: Request) -> Response:
+            message = await door.received(request, path)
+            return dci.acknowledged(str(message.message["correlation_id"]))
+
+        return route
+
+    return {path: taken(path) for path in (CONFIRMED, ENDED)}
 
 
 def found(

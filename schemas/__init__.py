@@ -6,7 +6,8 @@ Schemas are JSON Schema with local `$ref`s only; nothing is ever fetched. The co
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Protocol, cast
@@ -30,6 +31,9 @@ class Validator(Protocol):
 
     def validate(self, instance: object) -> None:
         """Raises `jsonschema_rs.ValidationError`, whose text holds the value: never show it."""
+
+    def iter_errors(self, instance: object) -> Iterator[jsonschema_rs.ValidationError]:
+        """What `validate` would raise, for every place; their texts hold the value, too."""
 
 
 @cache
@@ -97,12 +101,38 @@ def first_fault(checker: Validator, value: object) -> str | None:
 
 def explained(checker: Validator, value: object) -> str | None:
     """`first_fault` with what the schema wants in words. For files without a person: it may quote them."""
-    fault = first_fault(checker, value)
-    try:
-        checker.validate(value)
-    except jsonschema_rs.ValidationError as error:
-        return f"{fault} ({' '.join(error.message.split())[:200]})"
-    return None
+    return next((str(each) for each in breaks(checker, value)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """One place where a value breaks its schema, in a file without a person: `told` may quote it.
+
+    Attributes:
+        path: of the value; of the whole, where a member is missing.
+        rule: the broken keyword.
+        missing: the member that `required` wants, else empty.
+        wanted: the limit of a keyword that sets one, the choices of `enum`, else None.
+    """
+
+    path: tuple[str | int, ...]
+    rule: str
+    told: str
+    missing: str = ""
+    wanted: object = None
+
+    def __str__(self) -> str:
+        return f"{''.join(f'/{part}' for part in self.path) or '/'}: {self.rule} ({self.told})"
+
+
+def breaks(checker: Validator, value: object) -> Iterator[Break]:
+    """Every place where a value breaks its schema; none where it fits."""
+    for error in checker.iter_errors(value):
+        rule = next((str(part) for part in reversed(error.schema_path) if isinstance(part, str)), "schema")
+        told = " ".join(error.message.split())[:200]
+        missing = getattr(error.kind, "property", "")
+        wanted = getattr(error.kind, "limit", getattr(error.kind, "options", None))
+        yield Break(tuple(error.instance_path), rule, told, missing, wanted)
 
 
 def _refuse_outside_references(schema: object, name: str) -> None:

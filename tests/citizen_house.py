@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from adapters.kit.contract import AgencyHasNoSuchPerson, Question, RawAnswer
 from audit import Wanted
 from consent import Consent, agreement_of, canonical
-from consent import register as people
+from consent import register as consent_register
 from consent import store as agreements
 from consent.signing import SignedAgreement
 from gateway.app import build_app
@@ -125,7 +125,7 @@ class House:
             evidence="sha-256:" + "0" * 64,
         )
         async with self.services.db.write() as connection:
-            await people.record_consent(connection, consent, self.clock[0])
+            await consent_register.record_consent(connection, consent, self.clock[0])
 
     async def ask(self, number: str, *, consumer: str = CONSUMER) -> Answer:
         """One exchange, a second after whatever was before."""

@@ -312,7 +312,7 @@ async def dci_house(folder: Path, url: str = "") -> AsyncIterator[House]:
 
 async def _client(house: House, interface: str, system: str, callback_url: str) -> Client:
     key = new_key("EdDSA")
-    names = {"on-search": "", "on-subscribe": "", "on-status": "", "notify": NOTIFIED}
+    names = {"on-search": "", "on-subscribe": "", "on-unsubscribe": "", "on-status": "", "notify": NOTIFIED}
     places = tuple(
         Offered("enrolment" if schema else name, f"{callback_url}/{interface}/{name}", schema)
         for name, schema in names.items()

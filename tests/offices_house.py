@@ -23,7 +23,7 @@ from gateway.settings import Settings
 from gateway.trust import Member, System, register
 from tests.agreeing import EPF, WBB, line
 from tests.migrated import services_on_tables
-from tests.reviewing import CONSUMER, NIC, ORIGIN, PROVIDER, Desk, House
+from tests.reviewing import CONSUMER, NIC, ORIGIN, PROVIDER, WHY, Desk, House
 
 ADAPTER, SERVICE = "offices_north", "offices_north.offers"
 PURPOSE = "employment-support.eligibility"
@@ -114,7 +114,7 @@ class Offices:
     async def call(self, method: str, path: str, body: object = None, *, by: Desk | None = None) -> httpx.Response:
         """An officer's call from a page."""
         browser = (by or self.first).browser
-        headers = {"origin": ORIGIN, "x-csrf-token": await browser.csrf(), "content-type": "application/json"}
+        headers = {"origin": ORIGIN, "x-csrf-token": await browser.csrf(), "content-type": "application/json"} | WHY
         content: dict[str, Any] = {"json": body if body is not None else {}} if method == "POST" else {}
         return await browser.http.request(method, f"/v1{path}", headers=headers, **content)
 

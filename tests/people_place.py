@@ -126,9 +126,12 @@ class Browser:
         """The session's token, as the console's own pages know it."""
         return str((await self.http.get("/v1/officers/me")).json()["csrf_token"])
 
-    async def call(self, method: str, path: str, body: object = None) -> httpx.Response:
-        """A call to `/v1` as a page of the console makes it."""
+    async def call(
+        self, method: str, path: str, body: object = None, *, why: str = "the steps of a test"
+    ) -> httpx.Response:
+        """A call to `/v1` as a page of the console makes it; `why` is the header that some steps want of a person."""
         headers = {"origin": self.place.origin, "content-type": "application/json"}
+        headers |= {"audit-reason": why} if why else {}
         if method != "GET":
             headers["x-csrf-token"] = await self.csrf()
         sends = method in {"POST", "PUT", "PATCH"}

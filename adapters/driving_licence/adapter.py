@@ -8,7 +8,6 @@ from typing import Any
 from lxml import etree
 
 import schemas
-from adapters.kit import strict_xml
 from adapters.kit.base import BaseAdapter, Kit, as_of
 from adapters.kit.contract import (
     AgencyAnswerMalformed,
@@ -18,6 +17,7 @@ from adapters.kit.contract import (
     RawAnswer,
     Service,
 )
+from adapters.kit.fitting import xml_answer
 from adapters.kit.nic import NEW_FORM, new_form
 from adapters.kit.transports.xroad import System, XRoad, load_schema
 
@@ -52,10 +52,7 @@ class DrivingLicence(BaseAdapter):
             AgencyAnswerMalformed: not XML, not what the schema allows, or no answer by its `kood`.
         """
         self.service(service)
-        try:
-            root = strict_xml.parse(body)
-        except strict_xml.StrictError as error:
-            raise AgencyAnswerMalformed(f"the answer is {error}") from None
+        root = xml_answer(body)
         if not self._schema.validate(root):
             raise AgencyAnswerMalformed("the answer breaks liiklusregister.xsd")
         return _payload(root)

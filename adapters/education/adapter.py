@@ -9,7 +9,6 @@ from itertools import islice
 from typing import Any
 
 import schemas
-from adapters.kit import strict_xml
 from adapters.kit.base import BaseAdapter, Kit, as_of
 from adapters.kit.contract import (
     AgencyAnswerMalformed,
@@ -19,6 +18,7 @@ from adapters.kit.contract import (
     RawAnswer,
     Service,
 )
+from adapters.kit.fitting import xml_answer
 from adapters.kit.transports.xroad import System, XRoad, load_schema
 
 from . import wire
@@ -84,10 +84,7 @@ class Education(BaseAdapter):
             AgencyAnswerMalformed: not XML, or not what the schema allows.
         """
         self.service(service)
-        try:
-            root = strict_xml.parse(body)
-        except strict_xml.StrictError as error:
-            raise AgencyAnswerMalformed(f"the answer is {error}") from None
+        root = xml_answer(body)
         if len(root) != 2 or not all(self._schema.validate(answer) for answer in root):
             raise AgencyAnswerMalformed("the answer breaks ehis.xsd")
         learner = root[0].findtext("isikud/isik/isikukood") or ""

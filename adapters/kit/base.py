@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 
 import schemas
-from adapters.kit import months, strict_json
+from adapters.kit import months
 from adapters.kit.breaker import Breaker, Health
 from adapters.kit.codes import Codes
 from adapters.kit.contract import (
@@ -25,6 +25,7 @@ from adapters.kit.contract import (
 )
 from adapters.kit.dci_wire import CLEAR, Wire
 from adapters.kit.egress import Dialler, HttpClient, Limits, NotAllowed
+from adapters.kit.fitting import json_answer
 from adapters.kit.manifest import Manifest, ManifestError
 from adapters.kit.mapping import Mapper, MappingError
 
@@ -166,10 +167,7 @@ class BaseAdapter:
             AgencyAnswerMalformed: not in the agency's notation.
         """
         self.service(service)
-        try:
-            return strict_json.loads(body)
-        except strict_json.StrictError as error:
-            raise AgencyAnswerMalformed(f"the answer is {error}") from None
+        return json_answer(body)
 
     def mapped(self, service: Service, raw: RawAnswer) -> dict[str, object]:
         """The unvalidated record: the folder's mapping, unless an adapter overrides it.

@@ -22,7 +22,6 @@ from time import monotonic
 from typing import Any, Generic, TypeVar
 
 from adapters.kit import strict_json
-from adapters.kit.carrying import carried
 from adapters.kit.contract import (
     AgencyAnswerMalformed,
     AgencyHasNoSuchPerson,
@@ -30,6 +29,7 @@ from adapters.kit.contract import (
     Question,
     Service,
 )
+from adapters.kit.declared_value import declared_value
 
 FRESH_S = 60.0
 MOST_ROWS = 1_000_000
@@ -108,7 +108,8 @@ def wanted_of(service: Service, question: Question) -> dict[str, str]:
     """
     find: Any = service.extra.get("find", {})
     wanted = {
-        name: carried(question.subject, what, question.as_at, question.period).strip() for name, what in find.items()
+        name: declared_value(question.subject, what, question.as_at, question.period).strip()
+        for name, what in find.items()
     }
     if not all(wanted.values()):
         raise AgencyRejectedMessage("nobody is found by a blank value", code="incomplete")

@@ -11,6 +11,8 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Collection
+from functools import partial
+from typing import NamedTuple
 
 from adapters.kit.contract import AgencyTimeout, AgencyUnavailable
 from adapters.kit.dial_rules import SFTP, BadListing, DialRules
@@ -20,7 +22,14 @@ from adapters.kit.http_wire import Wire
 Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Before = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
-__all__ = ["BadListing", "Dialler", "HttpAnswer", "HttpClient", "Limits", "NotAllowed"]
+__all__ = ["BadListing", "Call", "Dialler", "HttpAnswer", "HttpClient", "Limits", "NotAllowed"]
+
+
+class Call(NamedTuple):
+    """One call as it went out, head and body (RFC 9112), and what came."""
+
+    request: bytes
+    answer: HttpAnswer
 
 
 class Dialler:
@@ -39,11 +48,17 @@ class Dialler:
         self._rules = DialRules(allowed)
         self.tls = tls or ssl.create_default_context()
         self._clients: list[HttpClient] = []
+        self._overhearing = False
+        self._heard: dict[int, Call] = {}
 
-    def apart(self) -> "Dialler":
-        """The same rules and trust anchors with clients of its own, for what is closed before the process ends."""
+    def apart(self, *, overhearing: bool = False) -> "Dialler":
+        """The same rules and trust anchors with clients of its own, for what is closed before the process ends.
+
+        Args:
+            overhearing: keep of each client's last call what went out and what came, for `heard`.
+        """
         made = Dialler(tls=self.tls)
-        made._rules = self._rules
+        made._rules, made._overhearing = self._rules, overhearing
         return made
 
     def http(self, base_url: str, limits: Limits | None = None) -> HttpClient:
@@ -52,16 +67,17 @@ class Dialler:
         Raises:
             NotAllowed: the URL is neither https nor on the allow-list, or carries credentials.
         """
-        client = HttpClient(self, base_url, limits or Limits())
+        overhear = partial(self._overhear, len(self._clients)) if self._overhearing else None
+        client = HttpClient(self, base_url, limits or Limits(), overhear)
         self._clients.append(client)
         return client
 
-    def heard(self) -> list[int]:
-        """By client, in the order in which they were opened: the status of its last answer since this was asked before;
-        0 where there was none."""
-        found = [each.status for each in self._clients]
-        for each in self._clients:
-            each.status = 0
+    def _overhear(self, client: int, request: bytes, answer: HttpAnswer) -> None:
+        self._heard[client] = Call(request, answer)
+
+    def heard(self) -> dict[int, Call]:
+        """Client, numbered in the order in which they were opened -> its last call since this was asked before."""
+        found, self._heard = self._heard, {}
         return found
 
     def check_url(self, url: str) -> tuple[str, int]:

@@ -36,6 +36,9 @@ _USUAL = {"https": 443, "http": 80}
 _OF_A_TARGET = "!#$%&'()*+,/:;=?@[]~"  # stays as it is; whatever else is not a letter or a digit is quoted
 
 
+Overhear = Callable[[bytes, HttpAnswer], None]
+"""Told of each call what went out, head and body (RFC 9112), and what came, whatever came of it."""
+
 Faults = Callable[[HttpAnswer], bool]
 """Of an answer of 5xx: whether the agency is out, rather than saying something."""
 
@@ -87,7 +90,7 @@ class Sessions(Protocol):
 class HttpClient:
     """One provider's HTTP client: vetted connections, total deadline, byte cap, retries, breaker, bulkhead."""
 
-    def __init__(self, dialler: Sessions, base_url: str, limits: Limits) -> None:
+    def __init__(self, dialler: Sessions, base_url: str, limits: Limits, overhear: Overhear | None = None) -> None:
         self._host, self._port = dialler.check_url(base_url)
         self._dialler = dialler
         parts = urlsplit(base_url)
@@ -98,7 +101,7 @@ class HttpClient:
         self._slots = asyncio.Semaphore(limits.concurrent)
         self._idle: deque[Wire] = deque()  # the one that was used last is used first
         self.breaker = Breaker()
-        self.status = 0  # of the last answer, whatever came of it
+        self._overhear = overhear
 
     async def request(
         self,
@@ -204,14 +207,20 @@ class HttpClient:
             if isinstance(error, AgencyAnswerMalformed) and not repeatable:
                 raise AgencyOutcomeUnknown("the answer cannot be read; it may have been acted on") from None
             raise
-        handed_over = faults is not None and answer.status >= 500
-        outage = faults(answer) if faults is not None and handed_over else answer.status >= 500 or answer.status == 429
+        return self._judged(answer, repeatable=repeatable, faults=faults)
+
+    def _judged(self, answer: HttpAnswer, *, repeatable: bool, faults: Faults | None) -> HttpAnswer:
+        """The answer, unless its status says that the agency is out of order; the breaker is told which."""
+        if faults is not None and answer.status >= 500:  # a fault of the protocol, which its reader will understand
+            self.breaker.record(ok=not faults(answer))
+            return answer
+        outage = answer.status >= 500 or answer.status == 429
         self.breaker.record(ok=not outage)
-        if outage and not handed_over:
-            if repeatable or answer.status in {429, 503}:
-                raise _Later(answer)
-            raise AgencyOutcomeUnknown("the agency failed while acting", code=str(answer.status))
-        return answer
+        if not outage:
+            return answer
+        if repeatable or answer.status in {429, 503}:
+            raise _Later(answer)
+        raise AgencyOutcomeUnknown("the agency failed while acting", code=str(answer.status))
 
     async def _exchanged(self, request: bytes, asked: list[Wire], *, repeatable: bool) -> HttpAnswer:
         kept = self._kept()
@@ -227,7 +236,8 @@ class HttpClient:
                 return await self._exchanged(request, asked, repeatable=repeatable)
             raise AgencyUnavailable("the connection was cut", code="cut") from None
         self._keep(wire)
-        self.status = answer.status
+        if self._overhear is not None:
+            self._overhear(request, answer)
         if answer.headers.get("content-encoding", "identity") != "identity":
             raise AgencyAnswerMalformed("the answer is compressed though we asked for identity")
         return answer

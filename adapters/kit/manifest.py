@@ -11,13 +11,13 @@ from typing import Any
 
 import schemas
 from adapters.kit import claims, meanings
-from adapters.kit.carrying import told_of_the_person
 from adapters.kit.contract import Service
 from adapters.kit.declared_events import DeclaredEvent, declared_event
 from adapters.kit.declared_hook import Webhook, hook_faults, later_faults, webhook
 from adapters.kit.declared_query import query_faults
 from adapters.kit.declared_request import OURS, request_faults
 from adapters.kit.declared_rows import rows_faults
+from adapters.kit.declared_value import disclosed_by
 from adapters.kit.untrusted import ProgramRefused, checked_schema, checked_wsdl
 from adapters.kit.untrusted.wsdl import Operation, Wsdl
 from adapters.kit.xml_values import leaves, part_at
@@ -38,11 +38,15 @@ _DECLARED = (
     "rows",
     "find",
 )  # for transports that need no Python
+_MOST_FAULTS = 50
 _AUTH_WORDS = ("header", "scope", "client")
 
 
 class ManifestError(Exception):
-    """The manifest says something wrong; the text names the file, the key and what to do."""
+    """The manifest says something wrong. Each of `args` is one fault, with the file, the key and what to do."""
+
+    def __str__(self) -> str:
+        return "; ".join(map(str, self.args))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +66,15 @@ class Transport:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """One adapter as its folder declares it. `services` is keyed by the short name (`employment`); `events` are those
-    that a DCI registry tells, in the order in which they are tried."""
+    """One adapter as its folder declares it.
+
+    Attributes:
+        services: by short name (`employment`).
+        auth_words: of [auth], what is no reference.
+        references: key used in adapter.py -> `setting:NAME` or `secret:NAME`.
+        events: those that a DCI registry tells, in the order in which they are tried.
+        webhook: how the agency calls us.
+    """
 
     id: str
     name: str
@@ -72,12 +83,10 @@ class Manifest:
     transport: Transport
     services: Mapping[str, Service]
     auth_kind: str = "none"
-    auth_words: Mapping[str, str] = field(default_factory=dict)  # of [auth], what is no reference
-    references: Mapping[str, str] = field(
-        default_factory=dict
-    )  # key used in adapter.py -> "setting:NAME" | "secret:NAME"
+    auth_words: Mapping[str, str] = field(default_factory=dict)
+    references: Mapping[str, str] = field(default_factory=dict)
     events: tuple[DeclaredEvent, ...] = ()
-    webhook: Webhook | None = None  # how the agency calls us
+    webhook: Webhook | None = None
 
     def service(self, service_id: str) -> Service:
         """The service with this full id (`tax.employment`).
@@ -112,12 +121,11 @@ def load(folder: Path) -> Manifest:
     for name, table in _tables(raw):
         if told := meanings.form_fault(table.get("means")):
             raise ManifestError(f"{path}: breaks schemas/{_SHAPE} at /service/{name}/means: {told}")
-    if (fault := schemas.explained(schemas.validator(_SHAPE), raw)) is not None:
-        raise ManifestError(f"{path}: breaks schemas/{_SHAPE} at {fault}")
+    if broken := list(islice(schemas.breaks(schemas.validator(_SHAPE), raw), _MOST_FAULTS)):
+        raise ManifestError(*(f"{path}: breaks schemas/{_SHAPE} at {fault}" for fault in broken))
     manifest = _typed(raw)
-    problems = list(_problems(folder, manifest))
-    if problems:
-        raise ManifestError("; ".join(f"{path}: {problem}" for problem in problems))
+    if problems := list(_problems(folder, manifest)):
+        raise ManifestError(*(f"{path}: {problem}" for problem in problems))
     return manifest
 
 
@@ -206,15 +214,19 @@ def _problems(folder: Path, manifest: Manifest) -> Iterator[str]:
         yield f"{sorted(both)} name a service and an event, which mapping.toml cannot tell apart; rename the service"
     yield from _hook_problems(manifest)
     for service in manifest.services.values():
-        for name in filter(None, (service.record_schema, service.answer_schema)):
-            try:
-                answer_validator(folder, name)
-            except (schemas.SchemaError, ProgramRefused, ManifestError) as error:
-                yield f"{service.id}: {error}"
-        if missing := set(service.id_types) - service.sent:
-            yield f"{service.id}: asked by {sorted(missing)}, so list it in sends too"
-        yield from _record_problems(service)
-        yield from _request_problems(folder, service)
+        yield from _service_problems(folder, service)
+
+
+def _service_problems(folder: Path, service: Service) -> Iterator[str]:
+    for name in filter(None, (service.record_schema, service.answer_schema)):
+        try:
+            answer_validator(folder, name)
+        except (schemas.SchemaError, ProgramRefused, ManifestError) as error:
+            yield f"{service.id}: {error}"
+    if missing := set(service.id_types) - service.sent:
+        yield f"{service.id}: asked by {sorted(missing)}, so list it in sends too"
+    yield from _record_problems(service)
+    yield from _request_problems(folder, service)
 
 
 def _hook_problems(manifest: Manifest) -> Iterator[str]:
@@ -227,12 +239,12 @@ def _hook_problems(manifest: Manifest) -> Iterator[str]:
 
 
 def _request_problems(folder: Path, service: Service) -> Iterator[str]:
-    """What a declared request carries of a person is disclosed; a SOAP operation must exist, and have these parts."""
+    """What a declared request carries of a person is disclosed, so it must be in `sends`; and it must name somebody."""
     request: Any = service.extra.get("request", {})
     find: Any = service.extra.get("find", {})
     yield from (f"{service.id}: {fault}" for fault in rows_faults(service))
     try:
-        told = {each for what in (*request.values(), *find.values()) for each in told_of_the_person(what)}
+        told = {each for what in (*request.values(), *find.values()) for each in disclosed_by(what)}
     except ValueError as error:
         yield f"{service.id}: {error}"
         return
@@ -243,17 +255,24 @@ def _request_problems(folder: Path, service: Service) -> Iterator[str]:
     yield from (f"{service.id}: {fault}" for fault in request_faults(service))
     if "query" in service.extra:
         yield from (f"{service.id}: {fault}" for fault in query_faults(service))
-    if "wsdl" in service.extra or "operation" in service.extra:
-        try:
-            wsdl, operation = operation_of(folder, service)
-        except (ManifestError, ProgramRefused) as error:
-            yield f"{service.id}: {error}"
-            return
-        asked = wsdl.shapes.element(operation.request)
-        for path in request if asked else ():
-            if asked and part_at(asked, wsdl.shapes, f"/{path}") is None:
-                known = ", ".join(leaf.pointer[1:] for leaf in islice(leaves(asked, wsdl.shapes), 20))
-                yield f"{service.id}: the request of {operation.name} has no {path}; it has {known}"
+    if {"wsdl", "operation"} & set(service.extra):
+        yield from _operation_problems(folder, service, request)
+
+
+def _operation_problems(folder: Path, service: Service, request: Mapping[str, str]) -> Iterator[str]:
+    """A SOAP operation must be in its WSDL, and have the parts that the request names."""
+    try:
+        wsdl, operation = operation_of(folder, service)
+    except (ManifestError, ProgramRefused) as error:
+        yield f"{service.id}: {error}"
+        return
+    asked = wsdl.shapes.element(operation.request)
+    if asked is None:
+        return
+    for path in request:
+        if part_at(asked, wsdl.shapes, f"/{path}") is None:
+            known = ", ".join(leaf.pointer[1:] for leaf in islice(leaves(asked, wsdl.shapes), 20))
+            yield f"{service.id}: the request of {operation.name} has no {path}; it has {known}"
 
 
 def operation_of(folder: Path, service: Service) -> tuple[Wsdl, Operation]:

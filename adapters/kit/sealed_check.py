@@ -87,7 +87,7 @@ def _static(folder: Path) -> Told:
     try:
         manifest = manifests.load(folder)
     except ManifestError as error:
-        return {"faults": [_of_manifest(folder, str(error))]}
+        return {"faults": [_of_manifest(folder, str(each)) for each in error.args]}
     faults = [*_declared(folder, manifest), *_mapped(folder, manifest), *_samples(folder)]
     services = {
         each.id: {"sends": sorted(each.sent), "actions": sorted(each.actions)} for each in manifest.services.values()

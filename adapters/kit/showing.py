@@ -6,9 +6,9 @@ from typing import Any
 
 from adapters.kit import conditions, conformance, golden
 from adapters.kit import manifest as manifests
-from adapters.kit.carrying import carried
 from adapters.kit.contract import AgencyError, Service
 from adapters.kit.declared_request import sent
+from adapters.kit.declared_value import declared_value
 
 MOST = 20
 
@@ -42,7 +42,7 @@ def _request(folder: Path, service: Service) -> str:
         return ""
     try:
         person = conformance.subject_of(folder)
-        values = {member: carried(person, what, conformance.AS_AT) for member, what in request.items()}
+        values = {member: declared_value(person, what, conformance.AS_AT) for member, what in request.items()}
         made = sent(service, values) if "path" in service.extra and "rows" not in service.extra else None
     except AgencyError as error:
         return str(error)

@@ -42,4 +42,4 @@ class Citizens:
     @classmethod
     def of(cls, services: Services) -> "Citizens":
         """Over one running gateway."""
-        return cls(services, Reading(services), Contests(services), Pace(float(services.settings["PERSON_RATE"])))
+        return cls(services, Reading(services), Contests(services), Pace(services.settings.number("PERSON_RATE")))

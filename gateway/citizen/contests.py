@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from audit import Entry, Log, new_id, subject_pseudonym
 from consent import Objection, member_of
-from consent import register as people
+from consent import register as consent_register
 from consent.errors import Conflict, NotFound
 from consent.moments import micros, moment
 
@@ -99,7 +99,7 @@ class Contests:
             if await self._open_ones(connection, person_ref) >= MOST_OPEN:
                 raise Conflict(f"{MOST_OPEN} records are contested already; wait for an agency, or withdraw one")
             await connection.execute(insert(table).values(self._row(id_, person_ref, wish, by, now)))
-            await people.record_objection(connection, mark, by=MARKED_BY, now=now)
+            await consent_register.record_objection(connection, mark, by=MARKED_BY, now=now)
             facts = {"by": by, "contest": id_, "provider": wish.provider, "services": sorted(wish.services)}
             facts |= {"fields": sorted(wish.fields)}
             return id_, await self._noted(connection, "contest.opened", facts, person_ref, now)
@@ -145,7 +145,7 @@ class Contests:
                 "resolved_by": by,
             }
             await connection.execute(update(table).where(table.c.id == id_).values(closed))
-            await people.lift_objection(connection, id_, by=MARKED_BY, now=now)
+            await consent_register.lift_objection(connection, id_, by=MARKED_BY, now=now)
             facts = {"by": by, "contest": id_, "provider": row["provider"], "state": state}
             return await self._noted(connection, "contest.closed", facts, row["person_ref"], now)
 
@@ -212,7 +212,7 @@ async def forget_contests(connection: AsyncConnection, log: Log, person_ref: str
     of, mine = table.c, table.c.person_ref == person_ref
     opened = (await connection.execute(select(of.id, of.provider).where(mine, of.state == "open"))).all()
     for row in opened:
-        await people.lift_objection(connection, row.id, by=MARKED_BY, now=now)
+        await consent_register.lift_objection(connection, row.id, by=MARKED_BY, now=now)
     closed = {"state": WITHDRAWN, "resolved_at": micros(now), "resolved_by": by}
     await connection.execute(update(table).where(mine, of.state == "open").values(closed))
     gone = {"person_ref": FORGOTTEN, "sealed": None, "sealed_answer": None, "exchange_id": ""}

@@ -78,7 +78,7 @@ class Reading:
         now, here = self.services.gate.clock(), self.services
         if reader.by == PERSON:
             return str(await here.log.append(self._entry(reader, what, now)))
-        most = Quota(subjects_per_day=int(here.settings["ASSISTED_PEOPLE"]))
+        most = Quota(subjects_per_day=int(here.settings.number("ASSISTED_PEOPLE")))
         async with here.db.write() as connection:
             await quota.spend(connection, Helper(f"officer:{reader.by}", most), [reader.person_ref], now)
             return str(await here.log.append_in(connection, self._entry(reader, what, now)))

@@ -21,7 +21,9 @@ from ..people.officers import SHELL
 from ..registration import folder
 from ..registration.errors import AdapterRefused, StepRefused
 from ..registration.store import Version
+from ..review.evidence import check_text
 from ..wiring import Services, open_services
+from .member import Reason
 from .outcome import told_plainly
 from .printed import print_table
 
@@ -166,19 +168,19 @@ def _shown_first(versions: Sequence[Version]) -> Version:
     return next((each for each in versions if each.state == "active"), versions[0])
 
 
-def rollback(adapter: Adapter) -> None:
+def rollback(adapter: Adapter, reason: Reason = "") -> None:
     """The version that was active before is active again, at once."""
 
     async def work(here: Services) -> None:
-        back = await here.registration.rollback(adapter, by=SHELL)
+        back = await here.registration.rollback(adapter, by=SHELL, reason=check_text(reason, here.profile))
         typer.echo(f"{adapter} version {back.number} is active again")
 
     _run(work)
 
 
-def withdraw(adapter: Adapter, number: Number) -> None:
+def withdraw(adapter: Adapter, number: Number, reason: Reason = "") -> None:
     """Take a canary or a shadow off line, at once."""
-    _run(lambda here: here.registration.withdraw(adapter, number, by=SHELL))
+    _run(lambda here: here.registration.withdraw(adapter, number, by=SHELL, reason=check_text(reason, here.profile)))
     typer.echo(f"{adapter} version {number} is withdrawn")
 
 
@@ -188,9 +190,9 @@ def lower(adapter: Adapter, number: Number, share: Annotated[int, typer.Argument
     typer.echo(f"{adapter} version {number} answers {share} % of the exchanges")
 
 
-def retire(adapter: Adapter, number: Number) -> None:
+def retire(adapter: Adapter, number: Number, reason: Reason = "") -> None:
     """This version never runs again; without an active version callers get `no_link`."""
-    _run(lambda here: here.registration.retire(adapter, number, by=SHELL))
+    _run(lambda here: here.registration.retire(adapter, number, by=SHELL, reason=check_text(reason, here.profile)))
     typer.echo(f"{adapter} version {number} is retired")
 
 

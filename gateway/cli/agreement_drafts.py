@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from consent import Agreement, agreement_of, sentences, store
 from consent.amendment import difference, widens
 from consent.errors import AgreementUnknown
+from consent.expiry import notices
 from consent.exposure import newly_exposed
-from consent.lapse import notices
 
 from ..edges.v1.agreement_views import made_up_people, published
 from ..gate import utc_now

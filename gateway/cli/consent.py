@@ -13,7 +13,7 @@ from rich.table import Table
 
 import pages
 from consent import Consent
-from consent import register as people
+from consent import register as consent_register
 from consent.document import moment_text
 from consent.errors import ConsentUnknown
 from pages.languages import NOW, Spoken
@@ -54,7 +54,7 @@ def import_consents(
         for line, detail in refused:
             typer.echo(f"line {line}: {detail}", err=True)
         typer.echo(", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items())) or "nothing to import")
-    if counts.get(people.CONFLICT) or counts.get(REFUSED):
+    if counts.get(consent_register.CONFLICT) or counts.get(REFUSED):
         raise typer.Exit(1)
 
 
@@ -79,7 +79,7 @@ def list_consents(
 
 async def _list(controller: str | None, after: str, limit: int) -> list[Consent]:
     async with open_services() as here, here.db.read() as connection:
-        return await people.list_consents(connection, controller, after=after, limit=limit)
+        return await consent_register.list_consents(connection, controller, after=after, limit=limit)
 
 
 def _row(consent: Consent) -> dict[str, str]:
@@ -105,7 +105,7 @@ def withdraw(consent_id: Annotated[str, typer.Argument(help="The consent's id.")
 async def _withdraw(consent_id: str) -> str:
     async with open_services(writing=True) as here:
         async with here.db.read() as connection:
-            kept = await people.read_consent(connection, consent_id)
+            kept = await consent_register.read_consent(connection, consent_id)
         told = await Recording(here.db, here.log).withdrawal(consent_id, controller=kept.controller)
     return f"{told.id} {told.outcome}" + (f"; receipt {told.receipt}" if told.receipt else "")
 
@@ -143,7 +143,7 @@ async def _check(file: Path, keys: Path | None) -> str:
         lines = list(told(found, here.profile, called(here.catalogue, await here.trust.register())))
         async with here.db.read() as connection:
             with suppress(ConsentUnknown):
-                kept = await people.read_consent(connection, str(found["record_id"]))
+                kept = await consent_register.read_consent(connection, str(found["record_id"]))
                 lines.append(f"Now this consent is {kept.standing(utc_now())}.")
     return "\n".join(lines)
 
@@ -151,7 +151,7 @@ async def _check(file: Path, keys: Path | None) -> str:
 async def _receipt(consent_id: str, html: bool, language: str) -> str:
     async with open_services() as here:
         async with here.db.read() as connection:
-            kept = await people.read_consent(connection, consent_id)
+            kept = await consent_register.read_consent(connection, consent_id)
         made = issued(kept, here.trust, here.profile, utc_now())
         if html:
             NOW.set(Spoken(pages.LANGUAGES[language], zone=here.profile.zone))

@@ -14,7 +14,7 @@ from typing import Any
 
 import pages
 from consent.errors import SignatureMalformed
-from pages.moments import moment
+from pages.moments import begins, ends, moment
 
 from ..profile import Profile
 
@@ -65,11 +65,12 @@ def told(receipt: Mapping[str, Any], profile: Profile, known: Mapping[str, str])
         return moment(text, str, profile.zone)
 
     given, *later = receipt["events"]
+    valid = given["validity"]
     yield f"The signature is right: {receipt['issuer']} signed this receipt on {when(receipt['receipt_created'])}."
     yield _row("consent", f"{receipt['record_id']}, {receipt['event_state']} on that day")
     yield _row("who asked", called(receipt["pii_controllers"]))
     yield _row("who may receive", called(receipt["recipients"]))
-    yield _row("valid", f"{when(given['validity']['from'])} until {when(given['validity']['until'])}")
+    yield _row("valid", f"{begins(valid['from'], str, profile.zone)} until {ends(valid['until'], str, profile.zone)}")
     yield from (_row("taken back", when(each["event_time"])) for each in later)
     for purpose in receipt["purposes"]:
         yield _row("for", called([purpose["purpose"]]))

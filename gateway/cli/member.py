@@ -9,7 +9,13 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from consent import member_of
+
 from ..gate import utc_now
+from ..people import membership
+from ..people.errors import ApprovalNeeded
+from ..people.officers import SHELL
+from ..review.evidence import check_text
 from ..trust import Member, RegistrationRefused, register
 from ..wiring import Services, open_services
 from .keyfiles import made_or_given
@@ -23,6 +29,7 @@ Contact = Annotated[str | None, typer.Option(help="Where its operators are reach
 Security = Annotated[str | None, typer.Option(help="Whom to call about a leaked key or an attack.")]
 Protection = Annotated[str | None, typer.Option("--data-protection-contact", help="Its data-protection officer.")]
 Address = Annotated[str | None, typer.Option(help="By post.")]
+Reason = Annotated[str, typer.Option(help="Why; becomes part of the entry, so name no person.")]
 
 
 @app.command()
@@ -138,17 +145,19 @@ def key(
     member: Id,
     jwks: Annotated[Path | None, typer.Option(help="Public keys to add; one is made here otherwise.")] = None,
     retire: Annotated[str, typer.Option(help="Take the key with this kid out of force instead.")] = "",
+    reason: Reason = "",
 ) -> None:
     """Rotate the key it signs agreements with. What an old key signed stays signed."""
     with told_plainly():
-        typer.echo(asyncio.run(_key(member, jwks, retire)))
+        typer.echo(asyncio.run(_key(member, jwks, retire, reason)))
 
 
-async def _key(member: str, jwks: Path | None, retire: str) -> str:
+async def _key(member: str, jwks: Path | None, retire: str, reason: str) -> str:
     now = utc_now()
     async with open_services(writing=True) as here, here.db.write() as connection:
         if retire:
-            receipt = await register.retire_key(connection, here.log, member, retire, now)
+            because = {"by": SHELL, "reason": check_text(reason, here.profile)}
+            receipt = await register.retire_key(connection, here.log, member, retire, now, **because)
             return f"{retire} of {member} is out of force; receipt {receipt}"
         keys, made = made_or_given(jwks)
         receipts = await register.add_keys(connection, here.log, member, keys, now)
@@ -161,35 +170,42 @@ async def _key(member: str, jwks: Path | None, retire: str) -> str:
 
 
 @app.command()
-def suspend(member: Id) -> None:
-    """Stop all its systems at once, until it is resumed."""
-    change_state(member, "suspended")
+def suspend(member: Id, reason: Reason = "") -> None:
+    """Stop all its systems at once, until it is resumed; a second person is asked to look at it."""
+    change_state(member, "suspended", reason)
 
 
 @app.command()
-def resume(member: Id) -> None:
+def resume(member: Id, reason: Reason = "") -> None:
     """Let a suspended or proposed member take part (again)."""
-    change_state(member, "active")
+    change_state(member, "active", reason)
 
 
 @app.command()
-def retire(member: Id) -> None:
+def retire(member: Id, reason: Reason = "") -> None:
     """Stop it for good."""
-    change_state(member, "retired")
+    change_state(member, "retired", reason)
 
 
-def change_state(owner: str, state: str) -> None:
+def change_state(owner: str, state: str, reason: str) -> None:
     """Of a member or a system; exits 1 when the step is not allowed."""
     with told_plainly():
-        asyncio.run(_change_state(owner, state))
+        asyncio.run(_change_state(owner, state, reason))
 
 
-async def _change_state(owner: str, state: str) -> None:
+async def _change_state(owner: str, state: str, reason: str) -> None:
     async with open_services(writing=True) as here:
+        because, now = {"by": SHELL, "reason": check_text(reason, here.profile)}, utc_now()
         async with here.db.write() as connection:
             system = await register.find_system(connection, owner)
             named = system.id if system else owner
-            receipt = await register.set_state(connection, here.log, named, state, utc_now())
+            if state == "suspended" and not system:
+                desk, ours = here.people.approvals, member_of(here.profile.gateway)
+                receipt = await membership.suspend(connection, desk, named, **because, by_member=ours, now=now)
+            elif here.settings.is_production and not system:
+                raise ApprovalNeeded("In production two people do this: at the console, under Operation, Members.")
+            else:
+                receipt = await register.set_state(connection, here.log, named, state, now, **because)
         here.trust.forget()
     typer.echo(f"{named} is {state}; receipt {receipt}")
 

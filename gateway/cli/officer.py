@@ -17,8 +17,10 @@ from ..people.grants import Grant, Wanted
 from ..people.officers import SHELL, Officer
 from ..people.people import CONSOLE, MY_DATA
 from ..people.roles import ROLES, Reach, role_named
+from ..review.evidence import check_text
 from ..trust import register
 from ..wiring import Services, open_services
+from .member import Reason
 from .outcome import told_plainly
 from .printed import print_table
 
@@ -153,19 +155,24 @@ def grant_role(
     territory: Territory = "",
     days: Days = grants.LONGEST.days,
     revoke: Annotated[bool, typer.Option("--revoke", help="Take the role with this id away.")] = False,
+    reason: Reason = "",
 ) -> None:
     """Grant a role for a year at most, or take one away; `sandhi officer show` has the ids."""
     with told_plainly():
-        typer.echo(
-            asyncio.run(_role(officer, role, member, territory, utc_now() + timedelta(days=days), revoke=revoke))
-        )
+        until = utc_now() + timedelta(days=days)
+        work = _revoke(officer, role, reason) if revoke else _grant(officer, role, member, territory, until)
+        typer.echo(asyncio.run(work))
 
 
-async def _role(id_: str, role: str, member: str, territory: str, until: datetime, *, revoke: bool) -> str:
+async def _revoke(id_: str, grant: str, reason: str) -> str:
     async with open_services(writing=True) as here, here.db.write() as connection:
-        if revoke:
-            receipt = await grants.revoke(connection, here.log, id_, role, by=SHELL, now=utc_now())
-            return f"{role} of {id_} is revoked; receipt {receipt}"
+        because = {"by": SHELL, "reason": check_text(reason, here.profile)}
+        receipt = await grants.revoke(connection, here.log, id_, grant, **because, now=utc_now())
+        return f"{grant} of {id_} is revoked; receipt {receipt}"
+
+
+async def _grant(id_: str, role: str, member: str, territory: str, until: datetime) -> str:
+    async with open_services(writing=True) as here, here.db.write() as connection:
         found = await officers.read(connection, id_)
         asked = _wanted(id_, role, member or found.member, territory, until)
         made = await grants.give(connection, here.log, asked, here.profile.raw, by=SHELL, now=utc_now())
@@ -173,31 +180,32 @@ async def _role(id_: str, role: str, member: str, territory: str, until: datetim
 
 
 @app.command()
-def suspend(officer: Id) -> None:
+def suspend(officer: Id, reason: Reason = "") -> None:
     """Sign the officer out everywhere, and let nobody sign in as them until they are resumed."""
-    _change_state(officer, "suspended")
+    _change_state(officer, "suspended", reason)
 
 
 @app.command()
-def resume(officer: Id) -> None:
+def resume(officer: Id, reason: Reason = "") -> None:
     """Let a suspended officer sign in again."""
-    _change_state(officer, "active")
+    _change_state(officer, "active", reason)
 
 
 @app.command()
-def retire(officer: Id) -> None:
+def retire(officer: Id, reason: Reason = "") -> None:
     """Stop it for good."""
-    _change_state(officer, "retired")
+    _change_state(officer, "retired", reason)
 
 
-def _change_state(officer: str, state: str) -> None:
+def _change_state(officer: str, state: str, reason: str) -> None:
     with told_plainly():
-        typer.echo(f"{officer} is {state}; receipt {asyncio.run(_state(officer, state))}")
+        typer.echo(f"{officer} is {state}; receipt {asyncio.run(_state(officer, state, reason))}")
 
 
-async def _state(id_: str, state: str) -> str:
+async def _state(id_: str, state: str, reason: str) -> str:
     async with open_services(writing=True) as here, here.db.write() as connection:
-        return await officers.set_state(connection, here.log, id_, state, by=SHELL, now=utc_now())
+        because = {"by": SHELL, "reason": check_text(reason, here.profile)}
+        return await officers.set_state(connection, here.log, id_, state, **because, now=utc_now())
 
 
 async def _check_member(here: Services, connection: AsyncConnection, member: str) -> None:

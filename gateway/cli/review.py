@@ -15,9 +15,9 @@ from ..review import breach as breaches
 from ..review import findings, report_files, schedules
 from ..review import statements as monthly
 from ..review.evidence import check_reason, note_reading
-from ..review.looking import looker
 from ..review.replay import DIFFERENT, Replaying
 from ..review.reports import REPORTS, made
+from ..review.rule_runner import rule_runner
 from ..review.search import one_exchange
 from ..wiring import Services, open_services
 from .outcome import told_plainly
@@ -46,7 +46,7 @@ def run_findings(
     """Look for findings now, from where the last run ended. Running again adds nothing."""
 
     async def looked(here: Services) -> int:
-        return await looker(here).run(utc_now(), since=since.date() if since else None)
+        return await rule_runner(here).run(utc_now(), since=since.date() if since else None)
 
     typer.echo(f"{_with(looked)} new findings")
 

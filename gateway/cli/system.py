@@ -11,13 +11,15 @@ from rich.table import Table
 from sandhi_client import Client, SandhiError
 
 from ..gate import utc_now
+from ..people.officers import SHELL
+from ..review.evidence import check_text
 from ..settings import Settings
 from ..trust import Offered, Policy, RegistrationRefused, System, key_sets, register
 from ..trust.addresses import check_callbacks
 from ..wiring import Services, open_services
 from . import system_policy
 from .keyfiles import made_or_given
-from .member import change_state
+from .member import Reason, change_state
 from .outcome import told_plainly
 from .printed import print_table
 from .system_policy import named, published
@@ -162,21 +164,21 @@ async def _systems() -> tuple[System, ...]:
 
 
 @app.command()
-def suspend(name: Name) -> None:
+def suspend(name: Name, reason: Reason = "") -> None:
     """Refuse it from its next call on, until it is resumed."""
-    change_state(name, "suspended")
+    change_state(name, "suspended", reason)
 
 
 @app.command()
-def resume(name: Name) -> None:
+def resume(name: Name, reason: Reason = "") -> None:
     """Let a suspended or proposed system call (again)."""
-    change_state(name, "active")
+    change_state(name, "active", reason)
 
 
 @app.command()
-def retire(name: Name) -> None:
+def retire(name: Name, reason: Reason = "") -> None:
     """Refuse it for good."""
-    change_state(name, "retired")
+    change_state(name, "retired", reason)
 
 
 @app.command()
@@ -184,25 +186,27 @@ def key(
     name: Name,
     jwks: Annotated[Path | None, typer.Option(help="Public keys to add; one is made here otherwise.")] = None,
     retire: Annotated[str, typer.Option(help="Take the key with this kid out of force instead.")] = "",
+    reason: Reason = "",
 ) -> None:
     """Rotate: add a key beside the old one, move the system over, then retire the old one."""
     with told_plainly():
-        asyncio.run(_key(name, jwks, retire))
+        asyncio.run(_key(name, jwks, retire, reason))
 
 
-async def _key(name: str, jwks: Path | None, retire: str) -> None:
+async def _key(name: str, jwks: Path | None, retire: str, reason: str) -> None:
     async with open_services(writing=True) as here:
-        typer.echo(await rotated(here, name, jwks, retire))
+        typer.echo(await rotated(here, name, jwks, retire, reason))
         here.trust.forget()
 
 
-async def rotated(here: Services, name: str, jwks: Path | None, retire: str) -> str:
+async def rotated(here: Services, name: str, jwks: Path | None, retire: str, reason: str) -> str:
     """Add or retire keys of a system, in one transaction; gives the sentence to tell."""
     now = utc_now()
     async with here.db.write() as connection:
         system = await named(connection, name)
         if retire:
-            receipt = await register.retire_key(connection, here.log, system.id, retire, now)
+            because = {"by": SHELL, "reason": check_text(reason, here.profile)}
+            receipt = await register.retire_key(connection, here.log, system.id, retire, now, **because)
             return f"{retire} of {system.id} is out of force; receipt {receipt}"
         if system.policy.jwks_uri:
             raise RegistrationRefused(f"the keys of {system.id} are fetched from where it publishes them")

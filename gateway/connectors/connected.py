@@ -12,9 +12,9 @@ from adapters.kit.base import BaseAdapter, Kit
 from adapters.kit.contract import AgencyAnswerMalformed, AgencyError, Question, RawAnswer
 from adapters.kit.egress import Dialler
 
+from ..current_exchange import CURRENT_EXCHANGE
 from ..trust.errors import CredentialRefused
 from ..trust.trust import Trust
-from ..under_way import EXCHANGE
 from .answers import payload_of
 from .hub import Hub
 
@@ -38,7 +38,7 @@ class Connected(BaseAdapter):
         self.service(question.service)
         document = connecting.question_document(question)
         timeout_s = self.kit.manifest.transport.timeout_s
-        asked = await self._hub.ask(self.id, EXCHANGE.get(), document, timeout_s, self._digest)
+        asked = await self._hub.ask(self.id, CURRENT_EXCHANGE.get(), document, timeout_s, self._digest)
         signed = asked.answer.result()
         try:
             keys = (await self._trust.directory.fresh()).keys.get(self._system, ())

@@ -1,6 +1,6 @@
 """`/console/agency/adapters/{adapter}/{verb}`: the steps of a kept adapter. As the routes of `/v1/adapters/...`."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, tzinfo
 from typing import Any
 
@@ -16,7 +16,7 @@ from .adapters import AT, show
 from .doing import fault_of, form_of, party_with
 from .forms import shaped
 from .page import done
-from .surely import Asked, asked_first
+from .surely import Asked, Sure, asked_first
 
 router = APIRouter(prefix=AT, include_in_schema=False)
 Step = Callable[[str, dict[str, Any], SignedIn, Services], Awaitable[object]]
@@ -41,16 +41,16 @@ async def _release(adapter: str, form: dict[str, Any], who: SignedIn, here: Serv
     return await adapters.post_release(adapter, _number(form), asked, who, here, here.people)
 
 
-async def _rollback(adapter: str, _: dict[str, Any], who: SignedIn, here: Services) -> object:
-    return await adapters_running.post_rollback(adapter, who, here)
+async def _rollback(adapter: str, form: dict[str, Any], who: SignedIn, here: Services) -> object:
+    return await adapters_running.post_rollback(adapter, who, here, form["why"])
 
 
 async def _withdraw(adapter: str, form: dict[str, Any], who: SignedIn, here: Services) -> object:
-    return await adapters_running.post_withdraw(adapter, _number(form), who, here)
+    return await adapters_running.post_withdraw(adapter, _number(form), who, here, form["why"])
 
 
 async def _retire(adapter: str, form: dict[str, Any], who: SignedIn, here: Services) -> object:
-    return await adapters_running.post_retire(adapter, _number(form), who, here)
+    return await adapters_running.post_retire(adapter, _number(form), who, here, form["why"])
 
 
 async def _plan(adapter: str, form: dict[str, Any], who: SignedIn, here: Services) -> object:
@@ -76,11 +76,27 @@ STEPS: dict[str, Step] = {
 }
 
 
-RETIRING = (
-    "Retire version %(n)s of %(adapter)s for good?",
-    ("Whoever asks for its services is told that they are not available, at once.", "This version cannot run again."),
-    "Retire it for good",
-)
+SURE: Mapping[str, Sure] = {
+    "rollback": (
+        "Go back to the version of %(adapter)s before?",
+        ("The version before answers at once.", "To have this one again, a second person has to approve it."),
+        "Go back to it",
+    ),
+    "withdraw": (
+        "Withdraw version %(n)s of %(adapter)s?",
+        ("It is asked nothing any more, at once.", "To have it again, a second person has to approve it."),
+        "Withdraw it",
+    ),
+    "retire": (
+        "Retire version %(n)s of %(adapter)s for good?",
+        (
+            "Whoever asks for its services is told that they are not available, at once.",
+            "This version cannot run again.",
+        ),
+        "Retire it for good",
+    ),
+}
+"""Step -> what is asked first. The next press takes back any other step."""
 
 
 @router.post("/{adapter}/{verb}")
@@ -91,15 +107,25 @@ async def act(adapter: str, verb: str, request: Request) -> Response:
     if verb not in STEPS:
         raise ProblemError("not_found", "There is nothing to do by this name.")
     await adapters.seen(here, who, adapter)
-    if verb == "retire":
-        step = Asked(*RETIRING, f"{AT}/{adapter}", {"n": str(_number(form)), "adapter": adapter})
-        if asking := asked_first(request, who, form, step):
-            return asking
+    if verb in SURE:
+        values = {"n": "" if verb == "rollback" else str(_number(form)), "adapter": adapter}
+        why = asked_first(request, who, form, Asked(*SURE[verb], f"{AT}/{adapter}", values))
+        if isinstance(why, Response):
+            return why
+        form["why"] = why
+    told: dict[str, Any] = {}
+
+    async def taken() -> None:
+        found = await STEPS[verb](adapter, form, who, here)
+        told.update(found if isinstance(found, dict) else {})
+
     try:
-        fault = await fault_of(STEPS[verb](adapter, form, who, here))
+        fault = await fault_of(taken())
     except AdapterRefused as error:
         fault = "; ".join(map(str, error.faults))
-    return await show(adapter, request, fault) if fault else done(f"{AT}/{adapter}", _code(verb))
+    if fault or told.get("overheard"):  # what is not kept is shown at once
+        return await show(adapter, request, fault, told.get("overheard", ()))
+    return done(f"{AT}/{adapter}", _code(verb))
 
 
 def _code(verb: str) -> str:

@@ -9,6 +9,9 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+import pages
+from adapters.kit.drafts import KINDS
+
 from ..edges.refusal import ProblemError
 from ..edges.v1 import adapter_drafts, adapters, approvals, systems
 from ..edges.v1.party import Party
@@ -16,9 +19,9 @@ from ..people import Right, SignedIn
 from ..registration import folder, releasing
 from ..registration.errors import AdapterRefused
 from ..wiring import Services
-from . import manifest_form
+from . import manifest_faults, manifest_form
 from .doing import officer_with, party_with
-from .forms import posted, shaped
+from .forms import FieldsRefused, Wrong, posted, shaped
 from .names import names_of
 from .page import done, page
 
@@ -54,8 +57,10 @@ async def draft(request: Request) -> Response:
     try:
         body = shaped(adapter_drafts.DraftIn, {name: form[name] for name in form if name != "system"})
         found: dict[str, Any] = await adapter_drafts.post_draft(body, who)
+    except FieldsRefused as error:
+        return await _begin(request, form, error.wrong or [Wrong("adapter", error.detail)])
     except ProblemError as error:
-        return await _begin(request, form, error.detail)
+        return await _begin(request, form, [Wrong("source", pages.said(error.detail))])
     values = _example(manifest_form.filled(found["files"][MANIFEST]), body.source) | {"system": form.get("system", "")}
     return await _edit(request, values, found["files"])
 
@@ -71,10 +76,8 @@ async def check(request: Request) -> Response:
         if form.get("expected") == "as_found":
             files |= _expecting(found)
             found = await adapters.post_check(shaped(adapters.FilesIn, {"files": files}), who, here)
-    except AdapterRefused as error:
-        return await _edit(request, form, files, faults=list(map(str, error.faults)))
-    except ProblemError as error:
-        return await _edit(request, form, files, faults=[error.detail])
+    except (AdapterRefused, ProblemError) as error:
+        return await _edit(request, form, files, faults=_wrong(files, error))
     return await _edit(request, form, files, found=found)
 
 
@@ -89,13 +92,11 @@ async def keep(request: Request) -> Response:
         if form.get("draft") != "yes":
             found = await adapters.post_check(shaped(adapters.FilesIn, {"files": files}), who, here)
         if found.get("grade") == "none":
-            return await _edit(request, form, files, found=found, faults=[NOT_YET])
+            return await _edit(request, form, files, found=found, faults=[Wrong("folder", pages.said(NOT_YET))])
         body = {"files": files, "member": party.member, "system": form.get("system", "")}
         made = await adapters.post_adapter(shaped(adapters.AdapterIn, body), who, here)
-    except AdapterRefused as error:
-        return await _edit(request, form, files, faults=list(map(str, error.faults)))
-    except ProblemError as error:
-        return await _edit(request, form, files, faults=[error.detail])
+    except (AdapterRefused, ProblemError) as error:
+        return await _edit(request, form, files, faults=_wrong(files, error))
     return done(f"{AT}/{made['adapter']}", "saved")
 
 
@@ -125,12 +126,14 @@ async def taken_away(adapter: str, number: str, request: Request) -> Response:
     return Response(content, media_type="application/zip", headers={"content-disposition": name})
 
 
-async def show(adapter: str, request: Request, fault: str = "") -> Response:
-    """The page of one adapter, with what stood in the way of a step beside the forms."""
+async def show(
+    adapter: str, request: Request, fault: str = "", overheard: Sequence[Mapping[str, str]] = ()
+) -> Response:
+    """The page of one adapter, with what stood in the way of a step beside the forms, or what a test just overheard."""
     who, _, here = await party_with(request, Right.AGENCY_RUN)
     found: dict[str, Any] = await adapters.get_adapter(adapter, who, here)
     needed = sorted({each for version in found["versions"][:1] for each in version["needed"]})
-    values: dict[str, Any] = {"found": found, "needed": needed, "fault": fault}
+    values: dict[str, Any] = {"found": found, "needed": needed, "fault": fault, "overheard": overheard}
     values["waiting"] = await _waiting(adapter, request)
     return page(request, who, "console/adapter.html", status=400 if fault else 200, **values)
 
@@ -143,15 +146,16 @@ async def _waiting(adapter: str, request: Request) -> list[dict[str, Any]]:
     return [each for each in mine if each["state"] == "proposed"]
 
 
-async def _begin(request: Request, form: Mapping[str, str] | None = None, fault: str = "") -> Response:
+async def _begin(request: Request, form: Mapping[str, str] | None = None, faults: Sequence[Wrong] = ()) -> Response:
     who, party, here = await party_with(request, Right.AGENCY_RUN)
     values: dict[str, Any] = {
         "form": form or {},
         "systems": await _systems(party, here),
         "records": adapter_drafts.records(),
-        "fault": fault,
+        "kinds": {kind: manifest_form.CHOICES[kind] for kind in KINDS},
+        "faults": faults,
     }
-    return page(request, who, "console/adapter-begin.html", status=400 if fault else 200, **values)
+    return page(request, who, "console/adapter-begin.html", status=400 if faults else 200, **values)
 
 
 async def _edit(
@@ -160,7 +164,7 @@ async def _edit(
     files: Mapping[str, str],
     *,
     found: Any = None,
-    faults: Sequence[str] = (),
+    faults: Sequence[Wrong] = (),
 ) -> Response:
     who, party, here = await party_with(request, Right.AGENCY_RUN)
     values: dict[str, Any] = {
@@ -191,6 +195,18 @@ def _files(form: Mapping[str, str]) -> dict[str, str]:
     files = {name: text.replace("\r\n", "\n") for name, text in texts.items() if text.strip()}
     clean = {name: value.replace("\r\n", "\n") for name, value in form.items() if not name.startswith(FILE)}
     return files | {MANIFEST: manifest_form.manifest_of(clean, files.get(MANIFEST, ""))}
+
+
+def _wrong(files: Mapping[str, str], error: AdapterRefused | ProblemError) -> list[Wrong]:
+    """All that is wrong at once: what the form asks for in words, and beside it what was found in the other files."""
+    asked = manifest_faults.wrong_in(files[MANIFEST])
+    if isinstance(error, FieldsRefused) and [each.at for each in error.wrong] == ["system"]:
+        return [*asked, *error.wrong]
+    if isinstance(error, ProblemError):
+        return [*asked, Wrong("folder", pages.said(error.detail))]
+    rest = [each for each in error.faults if not (asked and each.file == MANIFEST)]
+    shown = {name for name in files if name != MANIFEST}
+    return [*asked, *(Wrong(f"{FILE}{each.file}" if each.file in shown else "folder", str(each)) for each in rest)]
 
 
 def _expecting(found: Mapping[str, Any]) -> dict[str, str]:

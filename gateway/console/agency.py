@@ -23,6 +23,7 @@ from .doing import changes_of, fault_of, form_of, party_with
 from .forms import shaped
 from .names import names_of
 from .page import done, page
+from .signed import to_widen
 from .surely import Asked, asked_first
 
 router = APIRouter(prefix="/console/agency", include_in_schema=False)
@@ -51,6 +52,7 @@ async def front(request: Request) -> Response:
         "keys": [each for each in ends if each["what"] in {"key", "member_key"}],
         "without_key": await _without_key(owned, here),
         "to_sign": [each for each in open_ones if each["waits_for_you"]],
+        "to_widen": await to_widen(who, party, here),
         "codes": len(codes),
         "days": AHEAD_DAYS,
         "names": await names_of(here, who),
@@ -107,9 +109,11 @@ async def retire_key(system: str, request: Request) -> Response:
     """The second half of a rotation."""
     who, party, here = await party_with(request, Right.AGENCY_RUN)
     form = await form_of(request, who)
-    if asking := asked_first(request, who, form, await _retiring(system, str(form.get("kid", "")), party, here)):
-        return asking
-    fault = await fault_of(systems.delete_key(system, str(form.get("kid", "")), party, changes_of(here)))
+    kid = str(form.get("kid", ""))
+    why = asked_first(request, who, form, await _retiring(system, kid, party, here))
+    if isinstance(why, Response):
+        return why
+    fault = await fault_of(systems.delete_key(system, kid, party, changes_of(here), why))
     return await _one(system, request, fault, "keys") if fault else done(f"/console/agency/systems/{system}", "saved")
 
 

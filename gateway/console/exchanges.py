@@ -1,6 +1,7 @@
 """`/console/exchanges`: what was exchanged, for those who review it. The pages show what `/v1/audit` answers."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from datetime import datetime, tzinfo
 from typing import Any
 from urllib.parse import urlencode
@@ -15,7 +16,7 @@ from consent.store import list_agreements
 
 from ..edges.refusal import ProblemError
 from ..edges.v1 import audit, audit_lines, audit_queries
-from ..edges.v1.reviewing import Reading, checked_text
+from ..edges.v1.reviewing import Reading
 from ..people import Right, SignedIn
 from ..people.errors import PeopleError
 from ..people.signin import local
@@ -24,9 +25,10 @@ from .forms import posted, shaped
 from .labels import LABELS
 from .names import by_id, names_of
 from .page import A_PAGE, done, officer_of, page
-from .reason import is_reason, keep, looking, reading, stated
+from .reason import fault_in, keep, looking, reading, stated
 
 FILTERS = ("consumer", "provider", "service", "purpose", "agreement", "outcome", "case", "officer")
+VERSIONED = re.compile(r"(\S+?)(?: v(\d+))?", re.ASCII)
 PRESETS = ("Routine review", "A person asked", "A finding", "An agency asked")
 
 router = APIRouter(prefix="/console", include_in_schema=False)
@@ -48,7 +50,7 @@ async def keep_reason(request: Request) -> Response:
     form = await posted(request, who.csrf)
     here: Services = request.app.state.services
     text = form.get("reason", "").strip()
-    fault = _fault(text, here)
+    fault = fault_in(text, here)
     if fault:
         return page(request, who, "console/reason.html", status=400, **_reason_form(request, text, fault))
     response = RedirectResponse(local(form.get("next", ""), "console"), 303)
@@ -61,23 +63,15 @@ def _reason_form(request: Request, text: str, fault: str) -> dict[str, Any]:
     return {"reason": text, "fault": fault, "next": then, "presets": PRESETS}
 
 
-def _fault(text: str, here: Services) -> str:
-    if not is_reason(text):
-        return "Say why in 10 to 300 characters."
-    try:
-        checked_text(text, here)
-    except ProblemError as error:
-        return error.detail
-    return ""
-
-
 @router.get("/exchanges")
 async def listed(request: Request) -> Response:
     """Exchanges, newest first; the filters stand in the address."""
     who, reviewer, read = await reading(request)
     names = await names_of(read.here, who)
     query = await by_id(read.here, {name: value for name, value in request.query_params.items() if value})
-    shown: dict[str, Any] = {"filters": FILTERS, "query": query, "outcomes": outcomes_offered(), "reason": read.reason}
+    shown: dict[str, Any] = {"filters": FILTERS, "query": query, "reason": read.reason}
+    no_end = {"value": audit.UNENDED, "text": pages.words_of(audit.UNENDED)}
+    shown["outcomes"] = [*outcomes_offered(), no_end]
     kept: Any = await audit_queries.get_queries(reviewer, read.here)
     shown["kept"] = [each | {"address": f"?{urlencode(each['filters'])}"} for each in kept["queries"]]
     shown |= {"names": names, "labels": LABELS}
@@ -184,7 +178,16 @@ async def _one(
 ) -> Response:
     told: dict[str, Any] = {"replayed": None, "details": None, "fault": "", "acting": who.giving(Right.REVIEW_ACT)}
     told["names"] = await names_of(request.app.state.services, who)
+    told["refused_under"] = [] if found.get("agreement") else _refused_under(found["timeline"])
     return page(request, who, "console/exchange.html", status=status, found=found, **(told | values))
+
+
+def _refused_under(timeline: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """The agreements that the rules of a refusal name, each version once; a rule says `DSA-1 v2`, or the id alone."""
+    rules = [rule for step in timeline if step["result"] == "refused" for rule in step["rules"]]
+    named = dict.fromkeys(str(each["phrase"]["values"].get("agreement", "")) for each in rules)
+    found = filter(None, map(VERSIONED.fullmatch, named))
+    return [{"named": each[0], "id": each[1], "version": each[2] or ""} for each in found]
 
 
 @router.post("/exchanges/{exchange_id}/details")
@@ -195,7 +198,7 @@ async def reveal(exchange_id: str, request: Request) -> Response:
     found = await audit.get_exchange(exchange_id, reviewer, read)
     reason = form.get("reason", "").strip()
     try:
-        if fault := _fault(reason, read.here):
+        if fault := fault_in(reason, read.here):
             return await _one(request, who, found, fault=fault, status=400)
         told = await audit.get_details(exchange_id, reviewer, Reading(read.here, reason))
     except (PeopleError, ProblemError) as error:

@@ -1,7 +1,8 @@
 """Reading a posted form: once, small, each field once, with the session's token."""
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -16,6 +17,26 @@ from .labels import label_of
 
 LARGEST = 16 * 1024
 MOST_FIELDS = 50
+
+
+FILL_IN = "Fill in: %(field)s."
+CORRECT = "Correct: %(field)s."
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """One field to mend: `at` is its id on the page, `text` a sentence in the reader's language."""
+
+    at: str
+    text: str
+
+
+class FieldsRefused(ProblemError):
+    """A body that does not fit. `wrong`: every field that the form asks for, in its order."""
+
+    def __init__(self, detail: str, wrong: Sequence[Wrong]) -> None:
+        super().__init__("bad_request.shape", detail)
+        self.wrong = tuple(wrong)
 
 
 class FormRefused(Exception):
@@ -51,14 +72,16 @@ def shaped(shape: type[BaseModel], fields: Mapping[str, object]) -> Any:
     """The fields as the body that the API takes; empty ones are left out.
 
     Raises:
-        ProblemError: `bad_request.shape`; the text names the fields as the form does, in the reader's language, never
-            what was typed.
+        FieldsRefused: the texts name the fields as the form does, in the reader's language, never what was typed.
     """
     try:
         return shape.model_validate({name: value for name, value in fields.items() if value != ""})
     except ValidationError as error:
-        wrong = {str(each["loc"][0]) for each in error.errors() if each["loc"]}
-        labels = [label_of(shape, name) for name in shape.model_fields if name in wrong]
-        named = ", ".join(pages.said(each) for each in labels if each) or pages.said("the form")
-        detail = pages.said("Fill in or correct: %(fields)s.") % {"fields": named}
-        raise ProblemError("bad_request.shape", detail) from None
+        broken = {str(each["loc"][0]): each["type"] for each in error.errors() if each["loc"]}
+        labels = {name: label_of(shape, name) for name in shape.model_fields if name in broken}
+        told = {name: pages.said(label) for name, label in labels.items() if label}
+        detail = pages.said("Fill in or correct: %(fields)s.") % {
+            "fields": ", ".join(told.values()) or pages.said("the form")
+        }
+        said = {name: pages.said(FILL_IN if broken[name] == "missing" else CORRECT) for name in told}
+        raise FieldsRefused(detail, [Wrong(name, said[name] % {"field": told[name]}) for name in told]) from None

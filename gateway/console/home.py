@@ -8,13 +8,14 @@ from fastapi.responses import HTMLResponse
 
 import pages
 
-from ..edges.v1 import approvals, letters, posture
+from ..edges.v1 import approvals, letters, posture, proposals
 from ..edges.v1.party import of_officer
 from ..people import Right, SignedIn
 from ..people.roles import ROLES
 from ..trust import Trust
 from ..wiring import Services
 from .page import page
+from .signed import WIDENING, to_widen
 
 AHEAD_DAYS = 90
 KEYS = frozenset({"key", "member_key"})
@@ -49,12 +50,17 @@ def rows_of_roles(who: SignedIn, names: Mapping[str, str]) -> list[list[str]]:
 
 async def _waits(request: Request, who: SignedIn) -> dict[str, int]:
     waits: dict[str, int] = {}
+    agency = bool(who.giving(Right.AGENCY_RUN))
     if who.giving(Right.APPROVALS_READ):
         asked: Any = (await approvals.get_approvals(who, request.app.state.people))["approvals"]
-        waits["approvals"] = sum(each["state"] == "proposed" and each["proposed_by"] != who.id for each in asked)
-    if who.giving(Right.AGENCY_RUN):
+        others = [each for each in asked if each["state"] == "proposed" and each["proposed_by"] != who.id]
+        waits["approvals"] = sum(not agency or each["kind"] != WIDENING for each in others)  # those are told below
+    if agency:
         here: Services = request.app.state.services
         party = of_officer(who, Right.AGENCY_RUN)
+        unsigned: Any = (await proposals.get_proposals(party, here.db))["proposals"]
+        waits["signatures"] = sum(each["waits_for_you"] for each in unsigned)
+        waits["widenings"] = len(await to_widen(who, party, here))
         found: Any = (await posture.get_forecast(party, here.db, here.trust, AHEAD_DAYS))["ends"]
         waits["keys"] = sum(each["what"] in KEYS for each in found)
     if who.giving(Right.GATEWAY_RUN):

@@ -1,6 +1,7 @@
 """A form made from the manifest's own schema, and a manifest made from the form: nothing is said twice."""
 
 import json
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,12 +17,17 @@ CHOICES = {
     "rest": "JSON over HTTP",
     "soap": "SOAP, with a WSDL",
     "dci": "DCI, the standard for social protection",
+    "fhir": "FHIR R4, the standard for health",
+    "file": "A file of many people, CSV or JSON",
     "sql": "A view of a database (SQL)",
     "sftp": "A file that is fetched (SFTP)",
     "smtp": "E-mail (SMTP)",
     "smpp": "Text messages (SMPP)",
     "none": "It does not: whoever reaches the address may ask",
     "bearer": "With an access token",
+    "api_key": "With a key in a header",
+    "basic": "With a name and a password",
+    "client_credentials": "With client credentials (OAuth 2)",
     "personal": "Personal",
     "special": "Special",
     "open": "Open",
@@ -139,9 +145,10 @@ def manifest_of(form: Mapping[str, str], before: str) -> str:
     for name, each in kept.items():
         if isinstance(each, dict) and name not in tables:
             lines += _lines(name, each)
-    lines += _lines(f"service.{form.get('service.name') or 'records'}", tables["service"])
+    asked = f"service.{_key(form.get('service.name') or 'records')}"
+    lines += _lines(asked, tables["service"]) or ["", f"[{asked}]"] * ("service.name" in form)
     for name, others in list(kept.get("service", {}).items())[1:]:
-        lines += _lines(f"service.{name}", others)
+        lines += _lines(f"service.{_key(name)}", others)
     return "\n".join([*lines, ""])
 
 
@@ -154,6 +161,11 @@ def _table(text: str) -> dict[str, Any]:
 
 def _lines(name: str, table: Mapping[str, Any]) -> list[str]:
     return ["", f"[{name}]", *(f"{key} = {_toml(value)}" for key, value in table.items())] if table else []
+
+
+def _key(name: str) -> str:
+    """A key as TOML has it: whatever was typed stays one (TOML 1.0, section Keys)."""
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _toml(name)
 
 
 def _value(kind: str, text: str) -> object:

@@ -1,7 +1,6 @@
 """`/console/officers`: who works with the gateway, in which role. As `/v1/officers`."""
 
-from collections.abc import Mapping
-from types import MappingProxyType
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -10,7 +9,8 @@ from fastapi.responses import Response
 import pages
 
 from ..edges.v1 import approvals, officers
-from ..people import Right, SignedIn
+from ..edges.v1.why import Why
+from ..people import People, Right, SignedIn
 from ..people.people import CONSOLE
 from ..people.roles import ROLES, Reach
 from ..wiring import Services
@@ -18,18 +18,33 @@ from .doing import fault_of, form_of, officer_with
 from .forms import shaped
 from .names import names_of
 from .page import done, page
-from .surely import Asked, asked_first
+from .surely import Asked, Sure, asked_first
 
 router = APIRouter(prefix="/console/officers", include_in_schema=False)
 STATES = ("active", "suspended", "retired")
-RETIRING = {
+SURE: Mapping[str, Sure] = {
+    "active": (
+        "Bring %(name)s back?",
+        ("The officer can sign in again, and the roles that have not ended count again.",),
+        "Bring the officer back",
+    ),
+    "suspended": (
+        "Suspend %(name)s?",
+        ("Every session of this officer ends, and no role counts any more.", "You can bring the officer back."),
+        "Suspend the officer",
+    ),
     "retired": (
         "Retire %(name)s for good?",
         ("Every session of this officer ends, and no role counts any more.", "Nobody can bring the officer back."),
         "Retire the officer for good",
-    )
+    ),
 }
-NOTHING: Mapping[str, tuple[str, tuple[str, ...], str]] = MappingProxyType({})
+"""State -> what is asked first."""
+REVOKING = (
+    "Take the role %(role)s away from %(name)s?",
+    ("It counts from the next page on. To have it again, it has to be granted anew.",),
+    "Take the role away",
+)
 GRANTED = [each for each in ROLES.values() if each.reach is not Reach.SELF]
 
 
@@ -62,10 +77,10 @@ async def one(officer_id: str, request: Request) -> Response:
 async def set_state(officer_id: str, request: Request) -> Response:
     """Suspend (which ends every session), bring back or retire; who is retired does not come back."""
 
-    async def work(who: Any, here: Any, form: Any) -> None:
-        await officers.post_officer_state(officer_id, shaped(officers.OfficerStateIn, form), who, here)
+    async def work(who: SignedIn, here: People, form: Any, why: Why) -> None:
+        await officers.post_officer_state(officer_id, shaped(officers.OfficerStateIn, form), who, here, why)
 
-    return await _changed(officer_id, request, work, RETIRING)
+    return await _changed(officer_id, request, work, lambda form: SURE.get(form.get("state", "")))
 
 
 @router.post("/{officer_id}/roles")
@@ -97,24 +112,27 @@ async def grant(officer_id: str, request: Request) -> Response:
 async def revoke(officer_id: str, request: Request) -> Response:
     """Take a role away; counts from the next request on."""
 
-    async def work(who: Any, here: Any, form: Any) -> None:
-        await officers.delete_role(officer_id, str(form.get("grant", "")), who, here)
+    async def work(who: SignedIn, here: People, form: Any, why: Why) -> None:
+        await officers.delete_role(officer_id, str(form.get("grant", "")), who, here, why)
 
-    return await _changed(officer_id, request, work)
+    return await _changed(officer_id, request, work, lambda _: REVOKING)
 
 
 async def _changed(
-    officer_id: str, request: Request, work: Any, asks: Mapping[str, tuple[str, tuple[str, ...], str]] = NOTHING
+    officer_id: str, request: Request, work: Any, asks: Callable[[dict[str, Any]], Sure | None]
 ) -> Response:
-    """`asks`: what is asked first, by the state wanted."""
+    """`asks`: what is asked first; None where the form wants what there is not, which the operation refuses."""
     who, here = await officer_with(request, Right.OFFICERS_CHANGE)
     form = await form_of(request, who)
     found: dict[str, Any] = await officers.get_officer(officer_id, who, here.people)
-    if form.get("state") in asks:
-        step = Asked(*asks[form["state"]], f"/console/officers/{officer_id}", {"name": str(found["name"])})
-        if asking := asked_first(request, who, form, step):
-            return asking
-    fault = await fault_of(work(who, here.people, form))
+    why: Response | Why = Why()
+    if sure := asks(form):
+        roles = {each["id"]: str(each["title"]) for each in _titled(found["roles"])}
+        values = {"name": str(found["name"]), "role": roles.get(form.get("grant", ""), "-")}
+        why = asked_first(request, who, form, Asked(*sure, f"/console/officers/{officer_id}", values))
+    if isinstance(why, Response):
+        return why
+    fault = await fault_of(work(who, here.people, form, why))
     return await _one(officer_id, request, fault) if fault else done(f"/console/officers/{officer_id}", "saved")
 
 

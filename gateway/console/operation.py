@@ -9,32 +9,47 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from ..edges.refusal import ProblemError
 from ..edges.v1 import approvals, letters, members, queues
 from ..edges.v1.party import Party
-from ..people import Right
+from ..people import Right, membership
 from ..wiring import Services
 from .doing import changes_of, fault_of, form_of, officer_with, party_with
 from .forms import shaped
 from .names import names_of
 from .page import done, page
-from .surely import Asked, asked_first
+from .surely import Asked, Sure, asked_first
 
-ENDING: Mapping[str, tuple[str, tuple[str, ...], str]] = {
+SURE: Mapping[str, Sure] = {
     "suspended": (
         "Suspend %(name)s?",
-        ("Its %(n)s systems get nothing and are asked nothing, at once.", "You can bring it back."),
+        (
+            "Its %(n)s systems get nothing and are asked nothing, at once.",
+            "A second person looks at it afterwards, and agrees or brings it back.",
+            "Until then you can take it back yourself under Approvals.",
+        ),
         "Suspend it",
     ),
     "retired": (
         "Retire %(name)s for good?",
-        ("Its %(n)s systems get nothing and are asked nothing, at once.", "Nobody can bring it back."),
-        "Retire it for good",
+        (
+            "When a second person agrees, its %(n)s systems get nothing and are asked nothing.",
+            "Nobody can bring it back then.",
+        ),
+        "Propose to retire it",
+    ),
+    "active": (
+        "Bring %(name)s back?",
+        ("When a second person agrees, its %(n)s systems can ask and are asked again.",),
+        "Propose to bring it back",
     ),
 }
-"""State -> what is asked first: heading, what will happen, button."""
+"""State -> what is asked first."""
 
 router = APIRouter(prefix="/console/operation", include_in_schema=False)
 STATES = ("active", "suspended", "retired")
+PROPOSED = {"active": membership.RESUME, "retired": membership.RETIRE}
+"""State -> the kind of proposal that leads there: what takes two people."""
 
 
 @router.get("")
@@ -71,22 +86,28 @@ async def one(member: str, request: Request) -> Response:
 
 @router.post("/members/{member}/state")
 async def set_state(member: str, request: Request) -> Response:
-    """Suspend, bring back or retire: all its systems with it, at once."""
+    """Suspend it, with all its systems, at once; to bring it back or to retire it is proposed."""
     who, party, here = await party_with(request, Right.GATEWAY_RUN)
     form = await form_of(request, who)
-    if form.get("state") in ENDING:
-        found: dict[str, Any] = await members.get_member(member, party, here.db, changes_of(here))
-        back = f"/console/operation/members/{member}"
-        step = Asked(*ENDING[form["state"]], back, {"name": str(found["name"]), "n": str(len(found["systems"]))})
-        if asking := asked_first(request, who, form, step):
-            return asking
+    found, state = await _found(member, party, here), str(form.get("state", ""))
+    back = f"/console/operation/members/{member}"
+    if state not in SURE:
+        raise ProblemError("not_found", "There is no such state.")
+    step = Asked(*SURE[state], back, {"name": str(found["name"]), "n": str(len(found["systems"]))})
+    why = asked_first(request, who, form, step)
+    if isinstance(why, Response):
+        return why
 
     async def work() -> None:
-        await members.get_member(member, party, here.db, changes_of(here))
-        await members.post_member_state(member, shaped(members.StateIn, form), party, changes_of(here))
+        if kind := PROPOSED.get(state):
+            body = {"kind": kind, "subject": found["id"], "document": {"state": state}, "reason": why.reason}
+            await approvals.post_approval(shaped(approvals.ApprovalIn, body), who, here.people, here.trust)
+            return
+        wanted, changes = shaped(members.StateIn, {"state": state}), changes_of(here)
+        await members.post_member_state(member, wanted, party, changes, why, here.settings.is_production, request)
 
     fault = await fault_of(work())
-    return await _member(member, request, fault) if fault else done(f"/console/operation/members/{member}", "saved")
+    return await _member(member, request, fault) if fault else done(back, "proposed" if state in PROPOSED else "saved")
 
 
 @router.get("/queues")

@@ -42,6 +42,7 @@ WORDS = {
     "signature.required": "Messages have to be signed",
     "signature.tolerant": "Signatures that are not quite right are taken",
     "signature.window_s": "Seconds that a signature counts",
+    "state": "State",
     "target": "System",
     "territory": "Area",
     "version": "Version",
@@ -98,7 +99,7 @@ def _told(name: str, value: Any) -> str | list[str]:
         return pages.said(ROLES[value].title)
     if name == "expires_at":
         return day(str(value), pages.said)
-    return pages.words_of(value) if name in {"as", "kind", "cause"} else str(value)
+    return pages.words_of(value) if name in {"as", "kind", "cause", "state"} else str(value)
 
 
 def _flat(document: Mapping[str, Any], before: str = "") -> dict[str, Any]:

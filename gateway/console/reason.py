@@ -14,8 +14,9 @@ from fastapi.responses import Response
 
 from pages.cookies import cookies_of
 
+from ..edges.refusal import ProblemError
 from ..edges.v1.officers import PRINTED
-from ..edges.v1.reviewing import Reading, Reviewer
+from ..edges.v1.reviewing import Reading, Reviewer, checked_text
 from ..people import Right, SignedIn
 from ..people.signin import local
 from ..wiring import Services
@@ -39,6 +40,17 @@ def stated(request: Request, who: SignedIn) -> str:
 def is_reason(text: str) -> bool:
     """Whether a text has the shape that the API asks of `Audit-Reason`."""
     return 10 <= len(text) <= 300 and bool(re.fullmatch(PRINTED, text))
+
+
+def fault_in(text: str, here: Services) -> str:
+    """Why it is no reason, in words for the page; nothing where it is one."""
+    if not is_reason(text):
+        return "Say why in 10 to 300 characters."
+    try:
+        checked_text(text, here)
+    except ProblemError as error:
+        return error.detail
+    return ""
 
 
 def keep(response: Response, who: SignedIn, reason: str, *, secure: bool) -> None:

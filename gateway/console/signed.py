@@ -11,7 +11,9 @@ from fastapi.responses import Response
 from consent.model import State
 
 from ..edges.v1 import agreements, approvals
-from ..people import Right
+from ..edges.v1.party import Party
+from ..people import Right, SignedIn
+from ..wiring import Services
 from .doing import fault_of, form_of, officer_with, party_with
 from .forms import shaped
 from .names import names_of
@@ -61,6 +63,24 @@ async def _one(agreement_id: str, request: Request, fault: str = "") -> Response
         "names": await names_of(here, who),
     }
     return page(request, who, "console/agreement-signed.html", status=400 if fault else 200, **values)
+
+
+async def to_widen(who: SignedIn, party: Party, here: Services) -> list[dict[str, Any]]:
+    """What both sides signed, allows more than before, and waits for a step of this agency.
+
+    `{"id", "title", "approval"}`: the id of the other side's proposal, or empty where nobody proposed yet.
+    """
+    every: dict[str, Any] = await agreements.get_agreements(party, here.db)
+    newest = {each["id"]: each for each in every["agreements"]}.values()
+    asked: dict[str, Any] = await approvals.get_approvals(who, here.people)
+    known = [each for each in asked["approvals"] if (each["kind"], each["state"]) == (WIDENING, "proposed")]
+    ours = {each["subject"] for each in known if each["member"] == party.member}
+    theirs = {each["subject"]: each["id"] for each in known}
+    return [
+        {"id": each["id"], "title": each["title"], "approval": theirs.get(each["id"], "")}
+        for each in newest
+        if each["state"] == State.AGREED.value and each["id"] not in ours
+    ]
 
 
 async def _waiting(agreement_id: str, request: Request) -> list[dict[str, Any]]:

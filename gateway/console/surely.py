@@ -1,4 +1,10 @@
-"""What cannot be undone, or stops a system, is asked about first: the same form once more, with what it will do."""
+"""What is hard to take back is asked about first: what it will do, once more, and why, which the log keeps.
+
+So are retiring and suspending, taking a role away, and taking a version of an adapter off line: to have it back takes
+time, or a second person. A single press is enough for what the next press undoes (the end of an outage, letting a
+consumer go on), for what only begins to be decided (a proposal, which its maker takes back, and dead letters, which a
+second person releases or drops), and for what has its own place for a reason (to reject, to stop a consumer).
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,10 +13,15 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import Response
 
+from ..edges.v1.why import Why
 from ..people import SignedIn
+from ..wiring import Services
 from .page import page
+from .reason import fault_in
 
 CONFIRMED = "confirmed"
+Sure = tuple[str, tuple[str, ...], str]
+"""What is asked first: heading, what will happen, button."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +42,12 @@ class Asked:
     values: Mapping[str, str]
 
 
-def asked_first(request: Request, who: SignedIn, form: dict[str, Any], step: Asked) -> Response | None:
-    """The page that asks; None where this form is its answer. The mark is taken out of `form`."""
-    if form.pop(CONFIRMED, "") == "yes":
-        return None
-    return page(request, who, "console/surely.html", step=step, fields=form, at=request.url.path)
+def asked_first(request: Request, who: SignedIn, form: dict[str, Any], step: Asked) -> Response | Why:
+    """The page that asks; where this form is its answer, why. The answer's own fields are taken out of `form`."""
+    here: Services = request.app.state.services
+    confirmed, reason = form.pop(CONFIRMED, "") == "yes", str(form.pop("reason", "")).strip()
+    fault = fault_in(reason, here) if confirmed else ""
+    if confirmed and not fault:
+        return Why.said(reason, here.profile)
+    values = {"step": step, "fields": form, "at": request.url.path, "reason": reason, "fault": fault}
+    return page(request, who, "console/surely.html", status=400 if fault else 200, **values)

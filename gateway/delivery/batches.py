@@ -58,7 +58,7 @@ class Batches:
     def __init__(self, db: Database, gate: Gate, seal: Seal, wake: asyncio.Event, kept_s: float) -> None:
         """`kept_s` is how long results are kept."""
         self.db, self.gate, self.seal, self.wake, self.kept_s = db, gate, seal, wake, kept_s
-        self.turns = Turns(gate.live)
+        self.turns = Turns(gate.in_flight)
 
     async def accept(
         self, pattern: Ask, lines: Sequence[Line], key: str | None = None, *, booked: bool = False
@@ -105,7 +105,7 @@ class Batches:
         return shown(row)
 
     async def _most_lines(self, pattern: Ask) -> int | None:
-        request = self.gate.requesting(pattern)("", frozenset(), frozenset())
+        request = self.gate.request_for_anyone(pattern)
         (facts,) = await self.gate.facts_about_many([request])
         return most_lines(request, facts.agreements, self.gate.clock())
 
@@ -234,7 +234,7 @@ class Batches:
         results = await answered(self.gate, pattern, subjects, self.turns, once=once, size=row.lines, booked=booked)
         ends = Counter([(each.outcome, each.told["outcome"]) for each in results])
         missed = sum(lines for (true, told), lines in ends.items() if is_miss(true, told == true))
-        self.gate.looked(pattern.consumer, len(results), missed)
+        self.gate.count_misses(pattern.consumer, len(results), missed)
         if any(true == RefusedByRules.code for true, _ in ends) and await self.gate.on_hold(pattern):
             raise OnHold("The agreement is suspended.")
         first = n * row.asked.get("chunk", 1000)

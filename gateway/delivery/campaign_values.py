@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from math import ceil
 
 from consent import Agreement
 
@@ -50,6 +51,19 @@ class Campaign:
             "created": datetime.fromtimestamp(self.created, UTC).isoformat(),
             "updated": datetime.fromtimestamp(self.updated, UTC).isoformat(),
         }
+
+
+def check_duration(lines: int, per_day: int, max_age_days: float) -> None:
+    """Raise unless the last line is answered before the first answer is too old.
+
+    Raises:
+        CampaignRefused: it takes more days than answers may be old.
+    """
+    if lines > per_day * max_age_days:
+        raise CampaignRefused(
+            f"{lines} lines at {per_day} a day take {ceil(lines / per_day)} days, and answers may be {max_age_days:g} "
+            "days old at the end: ask about fewer people, or let answers be older"
+        )
 
 
 def grants(agreement: Agreement, pattern: Ask, now: datetime) -> bool:

@@ -33,7 +33,7 @@ from ..trust.seal import Seal
 from . import jobs
 from .batch_values import Line, line_of, packed, pattern_json, pattern_of
 from .batches import Batches
-from .campaign_values import DAY_S, Campaign, CampaignRefused, grants
+from .campaign_values import DAY_S, Campaign, CampaignRefused, check_duration, grants
 from .deliveries import KeyReused
 from .tables import agency_use, batch, campaign, campaign_slice
 
@@ -74,12 +74,7 @@ class Campaigns:
         quota, most_lines = await self._quota(pattern, per_day)
         if not quota:
             raise CampaignRefused("this agency has no daily quota: send a batch")
-        if len(lines) > quota * max_age_days:
-            needed = ceil(len(lines) / quota)
-            raise CampaignRefused(
-                f"{len(lines)} lines at {quota} a day take {needed} days, and answers may be {max_age_days:g} days "
-                "old at the end: ask about fewer people, or let answers be older"
-            )
+        check_duration(len(lines), quota, max_age_days)
         now = self.gate.clock()
         content = orjson.dumps([pattern_json(pattern), max_age_days, per_day]) + packed(lines)
         id_ = str(new_id(now))
@@ -122,7 +117,7 @@ class Campaigns:
 
     async def _quota(self, pattern: Ask, per_day: int | None) -> tuple[int | None, int | None]:
         """The most lines a day, and the most lines of a batch; None without a limit."""
-        request = self.gate.requesting(pattern)("", frozenset(), frozenset())
+        request = self.gate.request_for_anyone(pattern)
         (facts,) = await self.gate.facts_about_many([request])
         granting = [each for each in facts.agreements if grants(each, pattern, self.gate.clock())]
         limits = [self.gate.meter.limits(self.gate.catalogue.offer(pattern.service)).per_day, per_day]

@@ -29,7 +29,7 @@ class ClosingGate:
     def __init__(self, gate: Gate, outbox: Outbox, still_wanted: StillWanted = wanted) -> None:
         self._gate, self._outbox, self._still_wanted = gate, outbox, still_wanted
         self._reference = ""
-        self.drawn = gate.drawn
+        self.charge = gate.charge
         self.opened, self.fetch, self.normalise = gate.opened, gate.fetch, gate.normalise
 
     async def permit(self, ask: Ask | Handover) -> Permit:

@@ -11,7 +11,7 @@ import orjson
 
 from audit import commit, subject_pseudonym
 from audit.merkle import CompactRange, leaf_hash, root_of
-from audit.noise import noise
+from audit.randomness import new_salt
 
 from .lines import Result
 
@@ -22,7 +22,7 @@ def told_line(exchange_id: str, key: str, result: Result) -> tuple[bytes, str]:
     The commitment covers the line without `salt`: members sorted, no spaces (RFC 8785 for what a line holds).
     """
     said = {"line": key, "exchange_id": exchange_id, **result.told}
-    salt, content = noise() + noise(), orjson.dumps(said, option=orjson.OPT_SORT_KEYS)
+    salt, content = new_salt(), orjson.dumps(said, option=orjson.OPT_SORT_KEYS)
     return b'%b,"salt":"%b"}\n' % (content[:-1], salt.hex().encode()), commit("line", salt, content)
 
 

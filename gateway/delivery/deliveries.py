@@ -216,7 +216,7 @@ class Deliveries:
 
     async def _judged(self, opened: Opened, handover: Handover) -> None:
         try:
-            await self.gate.drawn(opened, handover, whole(handover, await self.gate.permit(handover)))
+            await self.gate.charge(opened, handover, whole(handover, await self.gate.permit(handover)))
         except ExchangeError as error:
             if error.retryable:  # the worker asks again
                 return

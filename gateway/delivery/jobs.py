@@ -1,4 +1,4 @@
-"""The outbox: claim with a lease, finish or try again later (architecture, decision 12).
+"""The job queue, a transactional outbox: jobs are added with what causes them, leased, then finished or tried again.
 
 A worker that dies leaves its leases to run out; the next one picks the work up. So every handler
 must be safe to run twice. Many workers share the table on PostgreSQL (`SKIP LOCKED`).

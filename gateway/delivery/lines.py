@@ -11,12 +11,12 @@ from typing import NamedTuple
 from adapters.kit.claims import CLAIMS
 from adapters.kit.contract import Adapter, AgencyError, Question, RawAnswer, Subject
 from consent import Facts, Request
-from consent.looked import Looked
+from consent.lazy_facts import LazyFacts
 
 from ..catalogue import Offer
-from ..costs import Room
 from ..errors import ExchangeError, NoData, SourceUnavailable, Unknown, translated
 from ..gate import Gate, fresh, narrowed, question
+from ..gate_ports import Room
 from ..model import Ask, Permit
 from ..pipeline import minimised
 from .turns import Turns
@@ -57,7 +57,7 @@ async def answered(
         size: how many lines their batch has.
         booked: a campaign has counted them on the agency's quota already.
     """
-    requests = await turns.each(_requesting(gate, pattern), subjects)
+    requests = await turns.each(_request_about(gate, pattern), subjects)
     first = await judged(gate, requests, turns)
     verdicts = await counted(gate, requests, first.verdicts, once, size)
     granted = [place for place, verdict in enumerate(verdicts) if isinstance(verdict, Permit)]
@@ -81,18 +81,16 @@ def _asks(pattern: Ask, subjects: Sequence[Subject]) -> Iterable[Ask]:
     return repeat(pattern, len(subjects))
 
 
-def _requesting(gate: Gate, pattern: Ask) -> Callable[[Subject], Request]:
-    about, person_ref, sent = (
-        gate.requesting(pattern),
-        gate.person_ref,
-        gate.catalogue.offer(pattern.service).service.sent,
-    )
+def _request_about(gate: Gate, pattern: Ask) -> Callable[[Subject], Request]:
+    """`Gate.request` for the subjects of a batch: what they share is worked out once."""
+    build, person_ref = gate.request_builder(pattern), gate.person_ref
+    sent = gate.catalogue.offer(pattern.service).service.sent
 
-    def requesting(subject: Subject) -> Request:
+    def about(subject: Subject) -> Request:
         told = narrowed(subject, sent)
-        return about(person_ref(subject), person_ref.unbound(told), person_ref.things(told))
+        return build(person_ref(subject), person_ref.unbound(told), person_ref.things(told))
 
-    return requesting
+    return about
 
 
 class Judged(NamedTuple):
@@ -111,7 +109,7 @@ async def judged(gate: Gate, requests: Sequence[Request], turns: Turns, before: 
     """
     facts, now = await gate.facts_about_many(requests), gate.clock()
     decided = gate.permitting(requests, facts)
-    if before is None or not isinstance(facts, Looked):
+    if before is None or not isinstance(facts, LazyFacts):
         return Judged(await turns.each(decided, range(len(requests))), facts, now)
     known, same = before.verdicts, facts.standing_as(before.facts, before.at, now)
 

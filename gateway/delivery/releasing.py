@@ -86,7 +86,7 @@ class Releasing:
         async with self.db.read() as connection:
             if await still_decided(connection, datetime.fromtimestamp(known["at"], UTC), self.gate.clock()):
                 return None
-        about = self.gate.requesting(pattern)
+        about = self.gate.request_builder(pattern)
         requests = [about(ref, frozenset(numbers), frozenset(*things)) for _, ref, numbers, *things in known["people"]]
         verdicts = (await judged(self.gate, requests, self.turns)).verdicts
         told = self.seal.opened(f"results:{batch_id}:{n}", chunk.sealed_results).splitlines(keepends=True)

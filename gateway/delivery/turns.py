@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TypeVar
 
-from ..live import Live
+from ..in_flight import InFlight
 
 SLICE_S = 0.002
 LIVE_SHARE = 3.0  # seconds that live work may have for each second of bulk work
@@ -24,7 +24,7 @@ Done = TypeVar("Done")
 class Turns:
     """One for each process."""
 
-    live: Live
+    in_flight: InFlight
     _free_at: float = 0.0  # `perf_counter`: when bulk work may compute again
     _slice: asyncio.Lock = field(default_factory=asyncio.Lock)  # one slice a turn of the loop, however many chunks wait
 
@@ -42,7 +42,7 @@ class Turns:
     async def give_way(self, begun: float) -> None:
         """Let others have the loop after computing since `begun` (`perf_counter`)."""
         now = perf_counter()
-        if not self.live.at_work:
+        if not self.in_flight.count:
             self._free_at = now
             await asyncio.sleep(0)
             return

@@ -25,7 +25,6 @@ from adapters.kit.contract import AgencyError, AnswersLater, RawAnswer
 from audit import Entry, new_id
 from consent.lessening import still_decided
 
-from ..costs import metered
 from ..db import Database
 from ..errors import (
     TRANSLATION,
@@ -37,6 +36,7 @@ from ..errors import (
     translated,
 )
 from ..gate import Gate, fresh, question
+from ..gate_ports import metered
 from ..model import Answer, Ask, Closing, Opened, Permit
 from ..pipeline import answered, failed, minimised
 from ..trust.seal import Seal
@@ -248,7 +248,7 @@ class Waiting:
         permit: Permit | None = None
         try:
             permit = await self.gate.permit(ask)
-            await self.gate.drawn(opened, ask, permit)
+            await self.gate.charge(opened, ask, permit)
             offer = self.gate.catalogue.offer(ask.service)
             assert isinstance(offer.link, AnswersLater)
             await metered(self.gate.meter, offer)

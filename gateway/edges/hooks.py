@@ -11,7 +11,7 @@ from audit import LogUnavailable
 from ..catalogue import Offer
 from ..delivery.outbox import note
 from ..gate import utc_now
-from ..registration.lived import Lived
+from ..registration.versioned import VersionedAdapter
 from ..wiring import Services
 from .body import read
 from .v1.problems import problem
@@ -54,7 +54,7 @@ def _taking(link: Offer | None) -> TakesHooks | None:
     adapter = link.adapter if link else None
     if isinstance(adapter, TakesHooks):
         return adapter
-    return adapter.hooks if isinstance(adapter, Lived) else None
+    return adapter.hooks if isinstance(adapter, VersionedAdapter) else None
 
 
 async def _hook(services: Services, request: Request) -> Hook:

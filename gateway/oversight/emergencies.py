@@ -87,7 +87,7 @@ class Emergencies:
     clock: Callable[[], datetime] = utc_now
 
     async def __call__(self, opened: Opened, ask: Ask, permit: Permit) -> None:
-        """Implements `costs.Break`: report a use, durably, before anything is asked.
+        """Implements `gate_ports.BreakGlass`: report a use, durably, before anything is asked.
 
         Raises:
             NoEvidence: it cannot be reported now.

@@ -43,7 +43,7 @@ class _Tally:
 
 
 class Misses:
-    """Implements `costs.Looked`."""
+    """Implements `gate_ports.CountMisses`."""
 
     def __init__(
         self, db: Database, log: Log, *, most: int = 50, rate: float = 0.5, clock: Callable[[], datetime] = utc_now

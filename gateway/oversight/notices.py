@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from audit import Entry, Log, new_id
 from consent import store
-from consent.lapse import Notice, notices
+from consent.expiry import Notice, notices
 
 from ..db import Database
 from ..gate import utc_now
@@ -21,7 +21,7 @@ logger = logging.getLogger("sandhi.oversight")
 
 @dataclass(frozen=True, slots=True)
 class Notices:
-    """Sends what `consent.lapse` says is due."""
+    """Sends what `consent.expiry` says is due."""
 
     db: Database
     log: Log

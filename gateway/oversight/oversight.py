@@ -11,7 +11,6 @@ from ..catalogue import Catalogue
 from ..db import Database
 from ..delivery.worker import Handler
 from ..gate import utc_now
-from ..numbers import number
 from ..receivers import Receivers
 from ..settings import Settings
 from ..trust.trust import Trust
@@ -54,8 +53,8 @@ def overseeing(settings: Settings, db: Database, log: Log, vault: Vault, catalog
     Raises:
         SettingError: a setting is no number, or out of its range.
     """
-    within = timedelta(hours=number(settings, "EMERGENCY_REVIEW_HOURS", 24 * 365))
-    most, rate = int(number(settings, "MISS_ALARM", 10**9)), number(settings, "MISS_RATE", 1)
+    within = timedelta(hours=settings.number("EMERGENCY_REVIEW_HOURS", 24 * 365))
+    most, rate = int(settings.number("MISS_ALARM", 10**9)), settings.number("MISS_RATE", 1)
     return Oversight(
         db,
         Emergencies(db, log, vault, catalogue, within),

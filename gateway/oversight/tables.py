@@ -23,7 +23,7 @@ emergency_use = Table(  # each use of a basis that counts in an emergency only, 
     Index("emergency_use_due", "verdict", "due_at"),
 )
 
-agreement_notice = Table(  # notices of `consent.lapse` that were sent
+agreement_notice = Table(  # notices of `consent.expiry` that were sent
     "agreement_notice",
     metadata,
     Column("name", Text, primary_key=True),

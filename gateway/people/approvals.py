@@ -62,6 +62,10 @@ def nothing_to_check(_document: Mapping[str, Any]) -> None:
     """What a document may hold shows when it is applied."""
 
 
+async def nothing_to_undo(_connection: AsyncConnection, _log: Log, _asked: Approval, _by: str, _now: datetime) -> None:
+    """What was only proposed has had no effect."""
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """What can be proposed.
@@ -72,6 +76,7 @@ class Kind:
         other_member: the approver belongs to another member than the proposer, and acts for another one.
         apply: does it, in the approving transaction, as the officer of the given id.
         check: raises for a document that could never be applied, before it is on the desk.
+        undo: does what follows when it is rejected or withdrawn, in that transaction.
     """
 
     title: str
@@ -79,6 +84,7 @@ class Kind:
     apply: Apply
     other_member: bool = False
     check: Check = nothing_to_check
+    undo: Apply = nothing_to_undo
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,16 +118,34 @@ class Approvals:
             raise ApprovalRefused(f"a proposal is one of {', '.join(sorted(self.kinds))}")
         _check_document(document)
         self.kinds[kind].check(document)
+        mine = (who.id, who.officer.member)
+        return await self.put(connection, kind, subject, document, member=member, reason=reason, by=mine, now=now)
+
+    async def put(
+        self,
+        connection: AsyncConnection,
+        kind: str,
+        subject: str,
+        document: Mapping[str, Any],
+        *,
+        member: str = "",
+        reason: str,
+        by: tuple[str, str],
+        now: datetime,
+    ) -> Approval:
+        """A proposal that follows from what somebody was allowed to do; `by`: who it was, and of which member.
+
+        Raises:
+            ApprovalRefused: the same is on the desk already.
+        """
         about = await self._about(connection, kind, subject)  # others' proposals block nobody, and are not told of
         same = [each for each in about if (each.document, each.member) == (document, member)]
         if any(each.standing(now) == "proposed" for each in same):
             raise ApprovalRefused("the same is proposed already")
         times = (now, now + OPEN_FOR)
-        made = Approval(
-            str(new_id(now)), kind, subject, member, document, reason, "proposed", who.id, who.officer.member, *times
-        )
+        made = Approval(str(new_id(now)), kind, subject, member, document, reason, "proposed", *by, *times)
         await connection.execute(insert(tables.approval).values(_row(made, now)))
-        await self._told(connection, "approval.proposed", made, who.id, now)
+        await self._told(connection, "approval.proposed", made, made.proposed_by, now)
         return made
 
     async def approve(
@@ -146,6 +170,7 @@ class Approvals:
         asked = await self._decidable(connection, who, id_, now)
         done = await self._decided(connection, asked, "rejected", who.id, remark, now)
         await self._told(connection, "approval.rejected", done, who.id, now)
+        await self.kinds[asked.kind].undo(connection, self.log, done, who.id, now)
         return done
 
     async def withdraw(self, connection: AsyncConnection, who: SignedIn, id_: str, *, now: datetime) -> Approval:
@@ -156,6 +181,8 @@ class Approvals:
             raise ApprovalRefused("only the proposer withdraws, and only what is not decided")
         done = await self._decided(connection, asked, "withdrawn", asked.decided_by, asked.remark, now)
         await self._told(connection, "approval.withdrawn", done, who.id, now)
+        if kind := self.kinds.get(asked.kind):
+            await kind.undo(connection, self.log, done, who.id, now)
         return done
 
     async def seen(self, connection: AsyncConnection, who: SignedIn, id_: str) -> Approval:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from audit import new_id
 
-from ..trust.evidence import Log, entry
+from ..trust.evidence import Log, act, entry
 from ..trust.register import MEMBER_ID
 from . import officers, tables
 from .errors import OfficerRefused
@@ -94,8 +94,12 @@ async def give(
     return grant
 
 
-async def revoke(connection: AsyncConnection, log: Log, officer: str, id_: str, *, by: str, now: datetime) -> str:
+async def revoke(
+    connection: AsyncConnection, log: Log, officer: str, id_: str, *, by: str, reason: str = "", now: datetime
+) -> str:
     """Take a role away: counts from the next request on. Gives the log receipt.
+
+    The reason stands in the entry, so it names no person.
 
     Raises:
         OfficerRefused: the officer has no such grant in force, or it is one's own.
@@ -106,7 +110,9 @@ async def revoke(connection: AsyncConnection, log: Log, officer: str, id_: str, 
     if by == officer:
         raise OfficerRefused("nobody changes their own roles; ask another administrator")
     await connection.execute(update(tables.grant).where(tables.grant.c.id == id_).values(revoked_at=now))
-    return str(await log.append_in(connection, entry("role.revoked", now, _facts(grant, by))))
+    return str(
+        await log.append_in(connection, entry("role.revoked", now, _facts(grant, by) | act(by=by, reason=reason)))
+    )
 
 
 async def of(connection: AsyncConnection, officer: str, now: datetime) -> Sequence[Grant]:

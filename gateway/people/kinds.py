@@ -20,7 +20,7 @@ from ..trust.addresses import MayDial, check_address
 from ..trust.evidence import Log, entry
 from ..trust.policy import Policy
 from ..trust.register import System
-from . import grants
+from . import grants, membership
 from .approvals import Approval, Kind
 from .errors import ApprovalRefused
 
@@ -66,6 +66,7 @@ def kinds(profile: Mapping[str, Any], may_dial: MayDial) -> Mapping[str, Kind]:
         "letters.drop": Kind(
             "Drop dead letters that nobody wants any more", OVERSIGHT, apply=_drop_letters, check=_letters
         ),
+        **membership.kinds(OVERSIGHT),
         "role.grant": Kind(
             "Grant a role that watches over others", OVERSIGHT | {"data_protection_officer"}, apply=grant_role
         ),

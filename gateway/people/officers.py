@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, RowMapping, Select, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ..trust.evidence import Log, entry
+from ..trust.evidence import Log, act, entry
 from ..trust.register import MEMBER_ID
 from . import sessions, tables
 from .errors import OfficerRefused, OfficerUnknown
@@ -71,8 +71,12 @@ async def add(connection: AsyncConnection, log: Log, officer: Officer, *, by: st
     return str(await log.append_in(connection, entry("officer.registered", now, facts)))
 
 
-async def set_state(connection: AsyncConnection, log: Log, id_: str, state: str, *, by: str, now: datetime) -> str:
+async def set_state(
+    connection: AsyncConnection, log: Log, id_: str, state: str, *, by: str, reason: str = "", now: datetime
+) -> str:
     """Suspend, bring back or retire; gives the log receipt. Whoever is no longer active is signed out at once.
+
+    The reason stands in the entry, so it names no person.
 
     Raises:
         OfficerUnknown, OfficerRefused: there is none, it is oneself, or the state does not allow the step.
@@ -88,7 +92,7 @@ async def set_state(connection: AsyncConnection, log: Log, id_: str, state: str,
         update(tables.officer).where(tables.officer.c.id == id_).values(state=state, changed_at=now)
     )
     await sessions.close_all_of(connection, id_)
-    facts = {"by": by, "officer": id_, "before": before, "state": state}
+    facts = {"officer": id_, "before": before, "state": state} | act(by=by, reason=reason)
     return str(await log.append_in(connection, entry(f"officer.{state}", now, facts)))
 
 

@@ -32,9 +32,9 @@ from ..trust.evidence import entry
 from ..trust.trust import Trust
 from ..wires import SystemWire
 from . import drift, folder, inputs, store
-from .lived import Lived, LivedLater, Running
 from .steps import RUNNING
 from .store import Registered, Version, Window
+from .versioned import Running, VersionedAdapter, VersionedAdapterLater
 
 logger = logging.getLogger("sandhi.registration")
 
@@ -80,7 +80,7 @@ class LiveAdapters:
         self.counted: Counter[tuple[str, int, str]] = Counter()
         self._generation = -1
         self._opened: dict[Key, Running] = {}
-        self.lived: list[Lived] = []
+        self.adapters: list[VersionedAdapter] = []
         self._turn = asyncio.Lock()
 
     async def renewed(self) -> bool:
@@ -119,7 +119,9 @@ class LiveAdapters:
     async def write_counts(self) -> None:
         """Add what was counted to the database, and raise the alarms that are due."""
         taken, day = dict(self.counted), self.clock().date().isoformat()
-        alarming = [(lived.id, each) for lived in self.lived for each in _all(lived) if each.drift.alarming]
+        alarming = [
+            (each.id, version) for each in self.adapters for version in _answering(each) if version.drift.alarming
+        ]
         if not taken and not alarming:
             return
         self.counted.subtract(taken)
@@ -141,8 +143,8 @@ class LiveAdapters:
 
     async def close(self) -> None:
         """Let shadows end, write what was counted, close what is open."""
-        for lived in self.lived:
-            await lived.settled()
+        for adapter in self.adapters:
+            await adapter.settled()
         try:
             await self.write_counts()
         except (SQLAlchemyError, DatabaseBusy, LogUnavailable):
@@ -159,7 +161,7 @@ class LiveAdapters:
     ) -> None:
         opened: dict[Key, Running] = {}
         offers: list[Offer] = []
-        lived: list[Lived] = []
+        adapters: list[VersionedAdapter] = []
         for registered in known.values():
             mine = {each.state: each for each in versions if each.adapter == registered.id}
             running = {way: await self._opening(registered, each, opened) for way, each in mine.items()}
@@ -168,13 +170,13 @@ class LiveAdapters:
             link = None
             if active:
                 beside = {way: running.get(way) for way in ("canary", "shadow")}
-                kind = LivedLater if isinstance(active.adapter, AnswersLater) else Lived
+                kind = VersionedAdapterLater if isinstance(active.adapter, AnswersLater) else VersionedAdapter
                 link = kind(registered.id, active, **beside, windows=planned, clock=self.clock, counted=self.counted)
-                lived.append(link)
+                adapters.append(link)
             last = mine.get("active") or _last(gone, registered.id)
             told = last.conformance() if last else None
             offers += [Offer(each, registered.system, link, told) for each in await self._services(registered, last)]
-        before, self._opened, self.lived = self._opened, opened, lived
+        before, self._opened, self.adapters = self._opened, opened, adapters
         self._catalogue.put_registered(offers)
         for key in before.keys() - opened.keys():
             await before[key].close()
@@ -226,8 +228,8 @@ class LiveAdapters:
             return []
 
 
-def _all(lived: Lived) -> list[Running]:
-    return [each for each in (lived.active, lived.canary) if each is not None]
+def _answering(adapter: VersionedAdapter) -> list[Running]:
+    return [each for each in (adapter.active, adapter.canary) if each is not None]
 
 
 def _last(gone: Sequence[Version], adapter: str) -> Version | None:

@@ -12,12 +12,13 @@ the address is vetted inside the connect, and a redirect is an answer that is no
 """
 
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from time import perf_counter
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 from adapters.kit import opening
@@ -35,14 +36,18 @@ from adapters.kit.contract import (
     Identifier,
     Name,
     Question,
+    RawAnswer,
     Service,
     Subject,
 )
 from adapters.kit.dci_wire import Wire
-from adapters.kit.egress import Dialler
+from adapters.kit.egress import Call, Dialler
 from adapters.kit.manifest import Manifest, load
 
+from .overheard import Overheard, overheard
+
 SLOW_MS = 2000
+OWN = 0  # a service's own client is the one that an adapter opens first; others sign in
 NOT_TRIED = "not_tried"
 NO_SUCH_PATH = (
     "404 for the person of samples/conformance.toml: path or base_url is wrong, or the test endpoint does not know "
@@ -63,6 +68,7 @@ class Verdict:
     latency: str = NOT_TRIED
     ms: int = 0
     detail: str = ""
+    overheard: Overheard | None = field(default=None, repr=False)
 
     @property
     def good(self) -> bool:
@@ -70,8 +76,19 @@ class Verdict:
         return {self.auth, self.schema, self.latency} == {"ok"} and self.connection in {"ok", "plain_http"}
 
     def document(self) -> dict[str, Any]:
-        """As it is kept and shown."""
-        return asdict(self) | {"good": self.good}
+        """As it is kept and shown: without what was overheard."""
+        return {name: each for name, each in asdict(self).items() if name != "overheard"} | {"good": self.good}
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """How an agency is reached, what was said on the way, and what of it nobody may see: secrets, and the path of the
+    base address, below which everything is asked."""
+
+    secure: str
+    heard: Callable[[], Mapping[int, Call]]
+    secrets: frozenset[str]
+    below: str = ""
 
 
 async def probed(
@@ -84,7 +101,7 @@ async def probed(
     """
     manifest = load(home)
     asked = _asked(manifest)
-    own = dialler.apart()
+    own = dialler.apart(overhearing=True)
     try:
         adapter = opening.open_adapter(home, values, own, wire)
     except NotConfigured as error:
@@ -92,8 +109,9 @@ async def probed(
         code = "not_configured" if allowed else "not_allowed"
         return tuple(Verdict(each.id, code, detail=str(error)) for each in asked)
     secure = "ok" if _encrypted(manifest, values, own) else "plain_http"
+    listener = Listener(secure, own.heard, _secrets(manifest, values), _below(manifest, values))
     try:
-        return tuple([await _one(adapter, each, _subject(home), as_at, secure, own.heard) for each in asked])
+        return tuple([await _one(adapter, each, _subject(home), as_at, listener) for each in asked])
     finally:
         await adapter.close()
         await own.close()
@@ -101,36 +119,40 @@ async def probed(
 
 async def probed_inside(home: Path, adapter: Adapter, as_at: date) -> tuple[Verdict, ...]:
     """The same of a folder that the agency runs itself: asked through its connector, which came by mutual TLS."""
-    return tuple([await _one(adapter, each, _subject(home), as_at, "ok", list) for each in _asked(load(home))])
+    inside = Listener("ok", dict, frozenset())
+    return tuple([await _one(adapter, each, _subject(home), as_at, inside) for each in _asked(load(home))])
 
 
-async def _one(
-    adapter: Adapter, service: Service, subject: Subject, as_at: date, secure: str, heard: Callable[[], Sequence[int]]
-) -> Verdict:
-    heard()
+async def _one(adapter: Adapter, service: Service, subject: Subject, as_at: date, listener: Listener) -> Verdict:
+    listener.heard()
     begun = perf_counter()
     error: AgencyError | None = None
+    raw: RawAnswer | None = None
+    record: Mapping[str, object] | None = None
     try:
         question = Question(service.id, subject, service.fields, as_at)
         if isinstance(adapter, AnswersLater):  # whoever answers this is told that nobody waits for it
             await adapter.ask_later(question, f"probe-{uuid4()}")
         else:
-            adapter.normalise(service.id, await adapter.ask(question))
+            raw = await adapter.ask(question)
+            record = adapter.normalise(service.id, raw)
     except AgencyError as caught:
         error = caught
     ms = round((perf_counter() - begun) * 1000)
-    found = _verdict(service.id, error, secure, ms)
-    said = _answered(service, heard())
+    calls = listener.heard()
+    spoken = overheard(service.id, calls.get(OWN), raw, error or record, listener.secrets, listener.below)
+    found = replace(_verdict(service.id, error, listener.secure, ms), overheard=spoken)
+    said = _answered(service, calls)
     return found if found.good or not said else replace(found, detail=f"{found.detail} ({said})".strip())
 
 
-def _answered(service: Service, statuses: Sequence[int]) -> str:
-    """Who answered with what; the service's own client is the one that an adapter opens first."""
-    if statuses and statuses[0]:
+def _answered(service: Service, calls: Mapping[int, Call]) -> str:
+    """Who answered with what."""
+    if OWN in calls:
         path, usual = service.extra.get("path"), "GET" if "rows" in service.extra else "POST"
         asked = f"{service.extra.get('method', usual)} {path}, below base_url," if path else "the agency"
-        return f"{asked} answered HTTP {statuses[0]}"
-    return next((f"the sign-in answered HTTP {each}" for each in statuses[1:] if each), "")
+        return f"{asked} answered HTTP {calls[OWN].answer.status}"
+    return next((f"the sign-in answered HTTP {each.answer.status}" for each in calls.values()), "")
 
 
 def _verdict(service: str, error: AgencyError | None, secure: str, ms: int) -> Verdict:
@@ -179,6 +201,16 @@ def _encrypted(manifest: Manifest, values: Callable[[str], str], dialler: Dialle
     return manifest.transport.kind == "sftp" or (
         "base_url" in manifest.references and value("base_url").startswith("https:")
     )
+
+
+def _secrets(manifest: Manifest, values: Callable[[str], str]) -> frozenset[str]:
+    named = [each.partition(":")[2] for each in manifest.references.values() if each.startswith("secret:")]
+    return frozenset(filter(None, map(values, named)))
+
+
+def _below(manifest: Manifest, values: Callable[[str], str]) -> str:
+    named = manifest.references.get("base_url", "").partition(":")[2]
+    return urlsplit(values(named)).path.rstrip("/") if named else ""
 
 
 def _subject(home: Path) -> Subject:

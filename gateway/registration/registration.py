@@ -108,7 +108,8 @@ class Registration:
         return graded(trial, ()).document() | told
 
     async def test(self, adapter: str, number: int, *, by: str) -> dict[str, Any]:
-        """Dry run and, once the test stage has its inputs, a live probe; gives the report, which is kept.
+        """Dry run and, once the test stage has its inputs, a live probe; gives the report, which is kept, and what the
+        test endpoint was asked and said (`overheard`), which is not.
 
         Raises:
             AdapterUnknown, StepRefused, AdapterRefused (`too_slow`).
@@ -143,7 +144,7 @@ class Registration:
             await store.adapter(connection, adapter, to_change=True)
             now, found = self.trust.clock(), await store.version(connection, adapter, number)
             await steps.tested(connection, self.log, found, report, by=by, now=now)
-        return report
+        return report | {"overheard": [each.overheard.document() for each in verdicts if each.overheard]}
 
     async def set_inputs(self, adapter: str, stage: str, values: Mapping[str, str], *, by: str) -> dict[str, Any]:
         """Addresses and secrets of `test` or `production`; those not named stay. Gives the set's id and its names.
@@ -183,20 +184,21 @@ class Registration:
             await steps.release(connection, self.log, adapter, wanted, by=by, approval="", now=self.trust.clock())
         await self.live.renewed()
 
-    async def rollback(self, adapter: str, *, by: str) -> Version:
+    async def rollback(self, adapter: str, *, by: str, reason: str = "") -> Version:
         """The version before is active again, at once. Raises AdapterUnknown, StepRefused."""
         async with self.db.write() as connection:
-            back = await steps.rollback(connection, self.log, adapter, by=by, now=self.trust.clock())
+            now = self.trust.clock()
+            back = await steps.rollback(connection, self.log, adapter, by=by, reason=reason, now=now)
         await self.live.renewed()
         return back
 
-    async def withdraw(self, adapter: str, number: int, *, by: str) -> None:
+    async def withdraw(self, adapter: str, number: int, *, by: str, reason: str = "") -> None:
         """Take a canary or a shadow off line, at once. Raises AdapterUnknown, StepRefused."""
-        await self._step(steps.withdraw, adapter, number, by)
+        await self._step(steps.withdraw, adapter, number, by, reason)
 
-    async def retire(self, adapter: str, number: int, *, by: str) -> None:
+    async def retire(self, adapter: str, number: int, *, by: str, reason: str = "") -> None:
         """This version never runs again. Raises AdapterUnknown, StepRefused."""
-        await self._step(steps.retire, adapter, number, by)
+        await self._step(steps.retire, adapter, number, by, reason)
 
     async def lower(self, adapter: str, number: int, share: int, *, by: str) -> None:
         """Let a canary answer less, at once. Raises AdapterUnknown, StepRefused."""
@@ -257,11 +259,11 @@ class Registration:
         async with self.db.read() as connection:
             return await store.files_of(connection, await store.version(connection, adapter, number))
 
-    async def _step(self, step: Any, adapter: str, number: int, by: str) -> None:
+    async def _step(self, step: Any, adapter: str, number: int, by: str, reason: str) -> None:
         async with self.db.write() as connection:
             await store.adapter(connection, adapter, to_change=True)
             found = await store.version(connection, adapter, number)
-            await step(connection, self.log, found, by=by, now=self.trust.clock())
+            await step(connection, self.log, found, by=by, reason=reason, now=self.trust.clock())
         await self.live.renewed()
 
     async def _check_owner(self, connection: Any, adapter: str, member: str, system: str) -> None:

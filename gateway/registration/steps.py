@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from audit import new_id
 
-from ..trust.evidence import Log, entry
+from ..trust.evidence import Log, act, entry
 from . import store, tables
 from .errors import AdapterUnknown, StepRefused
 from .store import Version, Window
@@ -125,7 +125,9 @@ async def release(
     await told(connection, log, "adapter.released", found, by, now, grade=found.grade, **facts)
 
 
-async def rollback(connection: AsyncConnection, log: Log, adapter: str, *, by: str, now: datetime) -> Version:
+async def rollback(
+    connection: AsyncConnection, log: Log, adapter: str, *, by: str, reason: str = "", now: datetime
+) -> Version:
     """The version before is active again, at once, with the inputs it had; gives it.
 
     Raises:
@@ -144,16 +146,18 @@ async def rollback(connection: AsyncConnection, log: Log, adapter: str, *, by: s
             await store.change_version(connection, each, now, state="withdrawn", share=0)
     await store.change_version(connection, before[-1], now, state="active")
     left = active.number if active else None
-    await told(connection, log, "adapter.rolled_back", before[-1], by, now, instead_of=left)
+    await told(connection, log, "adapter.rolled_back", before[-1], by, now, instead_of=left, **act(reason=reason))
     return before[-1]
 
 
-async def withdraw(connection: AsyncConnection, log: Log, found: Version, *, by: str, now: datetime) -> None:
+async def withdraw(
+    connection: AsyncConnection, log: Log, found: Version, *, by: str, reason: str = "", now: datetime
+) -> None:
     """Take a canary or a shadow off line. Raises StepRefused: it is neither."""
     if found.state not in {"canary", "shadow"}:
         raise StepRefused(f"version {found.number} is {found.state}; only a canary or a shadow is withdrawn")
     await store.change_version(connection, found, now, state="withdrawn", share=0)
-    await told(connection, log, "adapter.withdrawn", found, by, now)
+    await told(connection, log, "adapter.withdrawn", found, by, now, **act(reason=reason))
 
 
 async def lower(connection: AsyncConnection, log: Log, found: Version, share: int, *, by: str, now: datetime) -> None:
@@ -164,7 +168,9 @@ async def lower(connection: AsyncConnection, log: Log, found: Version, share: in
     await told(connection, log, "adapter.share_lowered", found, by, now, share=share)
 
 
-async def retire(connection: AsyncConnection, log: Log, found: Version, *, by: str, now: datetime) -> None:
+async def retire(
+    connection: AsyncConnection, log: Log, found: Version, *, by: str, reason: str = "", now: datetime
+) -> None:
     """It never runs again. An adapter without an active version answers `no_link`. Raises StepRefused."""
     if found.state == "retired":
         raise StepRefused(f"version {found.number} is retired already")
@@ -173,7 +179,7 @@ async def retire(connection: AsyncConnection, log: Log, found: Version, *, by: s
         for each in await store.versions(connection, found.adapter):
             if each.state in {"canary", "shadow"}:
                 await store.change_version(connection, each, now, state="withdrawn", share=0)
-    await told(connection, log, "adapter.retired", found, by, now)
+    await told(connection, log, "adapter.retired", found, by, now, **act(reason=reason))
 
 
 async def plan_outage(

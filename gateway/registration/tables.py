@@ -81,7 +81,7 @@ count = Table(  # of live answers, added up over all processes; never a value, n
     Column("adapter_id", Text, primary_key=True),
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("day", Text, primary_key=True),
-    Column("what", Text, primary_key=True),  # see lived.Tally
+    Column("what", Text, primary_key=True),  # see `versioned`
     Column("times", Integer, nullable=False),
 )
 

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from audit import Wanted
 from consent import Agreement, Facts, member_of
-from consent import register as people
+from consent import register as consent_register
 from consent.simulate import Verdict, simulate
 
 from ..db import Database
@@ -40,7 +40,7 @@ def recorded_by(member: str) -> Known:
     """What one member recorded itself: of others' consents, objections and relationships it learns nothing."""
 
     async def own(connection: AsyncConnection, facts: Facts) -> Facts:
-        objections = await people.list_objections(connection, member) if facts.objections else []
+        objections = await consent_register.list_objections(connection, member) if facts.objections else []
         ids = {each.id for each in objections}
         return replace(
             facts,

@@ -1,6 +1,5 @@
 """Reading evidence needs a reason and is itself an entry; free text is kept beside the log, which commits to it."""
 
-import os
 import re
 from collections.abc import Mapping
 from datetime import datetime
@@ -9,6 +8,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from audit import Entry, Log, commit, new_id
+from audit.randomness import new_salt
 
 from ..profile import Profile
 from . import tables
@@ -58,7 +58,7 @@ async def noted(connection: AsyncConnection, log: Log, kind: str, now: datetime,
 
 async def kept_text(connection: AsyncConnection, about: str, by: str, text: str, now: datetime) -> str:
     """Keep a remark beside the log; gives the commitment for its entry."""
-    salt = os.urandom(32)
+    salt = new_salt()
     row = {"about": about, "by": by, "at": now, "text": text, "salt": salt.hex()}
     await connection.execute(insert(tables.comment).values(row))
     return commit("remark", salt, text.encode())

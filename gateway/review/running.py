@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..catalogue import adapter_folders
 from . import adapters_changed, report_files, schedules, settings_changed, statements
-from .looking import looker, mark, marked
+from .rule_runner import mark, marked, rule_runner
 
 if TYPE_CHECKING:
     from ..wiring import Services
@@ -32,7 +32,7 @@ async def review_now(here: "Services", now: datetime) -> None:
         if last and now - last < EVERY:
             return
         await mark(connection, LOOKED, now)
-    if new := await looker(here).run(now):
+    if new := await rule_runner(here).run(now):
         logger.warning("%s new findings; see /v1/audit/findings or `sandhi audit findings list`", new)
 
 

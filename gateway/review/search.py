@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Select, asc, desc, select, tuple_
 
 from audit import Entry, Found, Log, NotInLog, Wanted
 from audit.entry import INTENT, OUTCOME
-from audit.lookup import search
+from audit.lookup import open_intents, search
 from audit.note import Verifier
 from audit.proofs import Proof
 from audit.rows import MOST_ROWS
@@ -32,7 +32,7 @@ class Filters:
     """What exchanges are wanted. `system` is either side; `person_ref` the keyed pseudonym of a person.
 
     `any_of`: facts that a line has as well, all of at least one of these; each is looked for by itself, so by its
-    index. None: no such condition. Empty: nothing is wanted.
+    index. None: no such condition. Empty: nothing is wanted. `unended`: only those without an outcome so far.
     """
 
     facts: tuple[tuple[str, str], ...] = ()
@@ -40,12 +40,13 @@ class Filters:
     person_ref: str = ""
     window: Wanted = field(default_factory=Wanted)
     any_of: tuple[tuple[tuple[str, str], ...], ...] | None = None
+    unended: bool = False
 
     @property
     def names(self) -> list[str]:
         """Which filters are used, for the entry; never their values."""
         used = [name for name, _ in self.facts]
-        used += [name for name in ("system", "person_ref") if getattr(self, name)]
+        used += [name for name in ("system", "person_ref", "unended") if getattr(self, name)]
         return sorted(used + [name for name in ("since", "until") if getattr(self.window, name)])
 
 
@@ -72,6 +73,8 @@ class Exchange:
 
 def exchanges(connection: Connection, filters: Filters) -> list[Exchange]:
     """One page, newest first; each exchange once."""
+    if filters.unended:
+        filters = _unended(connection, filters)
     asked = {name for facts in (filters.facts, *(filters.any_of or ())) for name, _ in facts}
     kind = OUTCOME if OF_OUTCOMES & asked else INTENT
     wanted = replace(filters.window, facts=filters.facts, kind=kind)
@@ -80,6 +83,14 @@ def exchanges(connection: Connection, filters: Filters) -> list[Exchange]:
         found |= {each.place: each for each in _in_batches(connection, filters, wanted)}
     lines = sorted(found.values(), key=wanted.order, reverse=True)
     return _whole(connection, lines[-wanted.limit :] if wanted.after else lines[: wanted.limit])
+
+
+def _unended(connection: Connection, filters: Filters) -> Filters:
+    """The same, of every exchange that is open by itself: they are few, and no column of the index says it."""
+    sides = [((side, filters.system),) for side in ("consumer", "provider")] if filters.system else [()]
+    ids = [each.exchange_id for each in open_intents(connection, None)]
+    any_of = tuple((("exchange_id", each), *side) for each in ids for side in sides)
+    return replace(filters, any_of=any_of)
 
 
 def one_exchange(connection: Connection, exchange_id: str) -> Exchange:
@@ -192,7 +203,10 @@ def _in_batches(connection: Connection, filters: Filters, wanted: Wanted) -> Ite
     """Exchanges about many people, one of whom is this one: the index does not name them one by one."""
     table = batch_decision.c
     query = select(table.exchange_id).where(table.person_ref == filters.person_ref).distinct()
-    for exchange_id in connection.execute(query).scalars().all():
+    ids = set(connection.execute(query).scalars())
+    if filters.unended:
+        ids &= {facts[0][1] for facts in filters.any_of or ()}
+    for exchange_id in ids:
         for each in search(connection, _and(wanted, (("exchange_id", exchange_id),))):
             if filters.system in {"", each.facts.get("consumer"), each.facts.get("provider")}:
                 yield each

@@ -24,7 +24,7 @@ from . import findings, tables
 from .errors import NothingFound, ReviewRefused
 from .evidence import kept_text, noted
 from .figures import Figures, figures
-from .looking import mark, marked
+from .rule_runner import mark, marked
 from .rules import Hit, rule_named
 
 FORMAT = "sandhi-statement/1"

@@ -34,6 +34,11 @@ async def recorded(connection: AsyncConnection, log: Log, kind: str, now: dateti
     return str(await log.append_in(connection, entry(kind, now, facts)))
 
 
+def act(**said: str) -> dict[str, str]:
+    """Who did it (`by`), why (`reason`, which names no person), after which `approval`; what is empty is left out."""
+    return {name: text for name, text in said.items() if text}
+
+
 async def inserted(connection: AsyncConnection, statement: Any, taken: str) -> None:
     """Insert a row, or raise RegistrationRefused with `taken` when its key is."""
     try:

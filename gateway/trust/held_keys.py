@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from . import jwks, tables
 from .errors import KeysRefused, RegistrationRefused
-from .evidence import Log, inserted, recorded
+from .evidence import Log, act, inserted, recorded
 from .jose import Key
 from .parties import MEMBER_ID
 from .policy import Policy
@@ -59,8 +59,12 @@ def key_facts(owner: str, key: Key) -> dict[str, object]:
     return {**facts, **ends}
 
 
-async def retire(connection: AsyncConnection, log: Log, owner: str, kid: str, now: datetime) -> str:
+async def retire(
+    connection: AsyncConnection, log: Log, owner: str, kid: str, now: datetime, *, by: str = "", reason: str = ""
+) -> str:
     """Take a key out of force: what it signs from now on is refused. Gives the log receipt.
+
+    `by` and `reason` stand in the entry, so the reason names no person.
 
     Raises:
         RegistrationRefused: no such key is in force.
@@ -69,7 +73,7 @@ async def retire(connection: AsyncConnection, log: Log, owner: str, kid: str, no
     statement = update(tables.key).where(held.owner_id == owner, held.kid == kid, held.retired_at.is_(None))
     if (await connection.execute(statement.values(retired_at=now))).rowcount != 1:
         raise RegistrationRefused(f"{owner} has no key {kid} in force")
-    return await recorded(connection, log, "key.retired", now, owner=owner, kid=kid)
+    return await recorded(connection, log, "key.retired", now, owner=owner, kid=kid, **act(by=by, reason=reason))
 
 
 async def of(connection: AsyncConnection, owner: str, now: datetime, use: str = "sig") -> tuple[Key, ...]:

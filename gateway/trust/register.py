@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from . import client_secrets, held_keys, tables
 from .errors import RegistrationRefused
-from .evidence import Log, inserted, recorded
+from .evidence import Log, act, inserted, recorded
 from .parties import (
     MEMBER_ID,
     SYSTEM_ID,
@@ -132,8 +132,10 @@ async def change_policy(connection: AsyncConnection, log: Log, system_id: str, p
     return await recorded(connection, log, "system.policy_changed", now, system=system.id, **facts)
 
 
-async def set_state(connection: AsyncConnection, log: Log, owner: str, state: str, now: datetime) -> str:
+async def set_state(connection: AsyncConnection, log: Log, owner: str, state: str, now: datetime, **said: str) -> str:
     """Move a member or a system to another state; gives the log receipt. Takes effect at the next call.
+
+    `said` is what `evidence.act` takes, for the entry.
 
     Raises:
         RegistrationRefused: not registered, or not a step this state allows.
@@ -145,7 +147,7 @@ async def set_state(connection: AsyncConnection, log: Log, owner: str, state: st
     if state not in TRANSITIONS[before]:
         raise RegistrationRefused(f"{owner} is {before} and cannot become {state}")
     await connection.execute(update(table).where(table.c.id == owner).values(state=state, changed_at=now))
-    facts = {kind: owner, "before": before, "state": state}
+    facts = {kind: owner, "before": before, "state": state} | act(**said)
     return await recorded(connection, log, f"{kind}.{state}", now, **facts)
 
 

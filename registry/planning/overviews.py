@@ -13,7 +13,7 @@ from pages.desk import Front, SignedIn
 
 from .. import downloads, lines
 from ..control import differences, equations, numbers, released, strays
-from ..progress import ANSWERED, ENROLLED, enrolled, households, standing, synced
+from ..progress import ENDS, ENROLLED, answers, died, households, standing, synced
 from ..push import pushed
 from ..stage import Stage
 from ..store import Row, unpacked
@@ -22,10 +22,12 @@ from .places import Places
 from .reviews import kept
 
 HOUSEHOLD = (
-    "SELECT member.id, member.record, member.district, line.rowid AS number, line.outcome, line.decision FROM member "
-    "LEFT JOIN line ON line.member = member.id WHERE household = ? ORDER BY member.id"
+    "SELECT member.id, member.record, member.district, line.rowid AS number, line.outcome, line.decision, "
+    "ended.why AS ended FROM member LEFT JOIN line ON line.member = member.id "
+    "LEFT JOIN ended ON ended.member = member.id WHERE household = ? ORDER BY member.id"
 )
 FINDINGS = "SELECT count(*) FROM event WHERE name = 'finding' AND member IS NOT NULL"
+ENDED = "SELECT member, why FROM ended"
 DISTRICT_OF = "SELECT id, district FROM member"
 LAST_REPORT = "SELECT report, signed FROM control ORDER BY rowid DESC LIMIT 1"
 
@@ -43,14 +45,13 @@ class Overviews:
         row = lines.numbered(store, request.path_params["number"])
         states, sent = standing(store), set(pushed(store))
         people = [_person(each, states, sent) for each in store.rows(HOUSEHOLD, row["household"])]
-        answered = enrolled(store) | {member for member, state in states.items() if state in ANSWERED}
         referred = [each["id"] for each in people if each["pushed"]]
         values: dict[str, Any] = {
             "number": row["number"],
             "kept": kept(request),
             "household": row["household"],
             "people": people,
-            "confirmed": bool(referred) and answered.issuperset(referred),
+            "confirmed": bool(referred) and answers(store).issuperset(referred),
             "referred": len(referred),
         }
         return self._front.page(request, who, "desk/household.html", **values)
@@ -61,19 +62,23 @@ class Overviews:
         store = self._stage.store
         sent = set(pushed(store))
         states = {member: state for member, state in standing(store).items() if member in sent}
+        ends = Counter(row["why"] for row in store.rows(ENDED) if row["member"] in sent)
         by_event = {member for member, state in states.items() if state in ENROLLED}
         asked = {member for member, yes in synced(store).items() if yes}
+        dead = died(store).keys()
+        taken = (by_event | asked) - dead
         confirmed, all_ = households(store)
         values: dict[str, Any] = {
             "pushed": len(sent),
-            "states": sorted(Counter(states.values()).items()),
+            "states": sorted(Counter((states | dict.fromkeys(dead & sent, "died")).values()).items()),
             "silent": len(sent - states.keys()),
-            "enrolled": len(by_event | asked),
-            "only_asked": len(asked - by_event),
+            "enrolled": len(taken),
+            "only_asked": len(taken - by_event),
+            "ends": [(each, ends[each]) for each in ENDS],
             "households": all_,
             "confirmed": confirmed,
             "findings": store.count(FINDINGS),
-            "districts": self._districts(sent, states, by_event | asked),
+            "districts": self._districts(sent, states, taken),
         }
         return self._front.page(request, who, "desk/enrolment.html", **values)
 
@@ -138,4 +143,5 @@ def _person(row: Row, states: dict[str, str], sent: set[str]) -> dict[str, Any]:
         "decision": row["decision"] or "",
         "pushed": member in sent,
         "standing": states.get(member, ""),
+        "ended": row["ended"],
     }

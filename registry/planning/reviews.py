@@ -1,6 +1,6 @@
 """The list and its lines: filters that stand in the address, the evidence, and what a reviewer decides."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from unicodedata import category
@@ -18,7 +18,7 @@ from ..evidence import Heard, heard
 from ..facts import answers_about, facts_of
 from ..lines import Wanted
 from ..member import member_of
-from ..progress import standing
+from ..progress import ENDS, died, standing
 from ..rule import Case
 from ..stage import Stage
 from ..store import Row, Store, unpacked
@@ -26,7 +26,7 @@ from .people import by, lives_in, names_of, spelled
 from .places import Places
 from .table import spreadsheet
 
-FILTERS = ("outcome", "reason", "district", "decision")
+FILTERS = ("outcome", "reason", "district", "decision", "since")
 A_PAGE = 40  # a form has at most 50 fields, see `pages.desk.forms`
 LONGEST_REASON = 500
 DONE = {"approve": "approved", "reject": "rejected", "comment": "commented"}
@@ -85,14 +85,13 @@ class Reviews:
             who, form = await self._front.form(request)
             rows = [lines.numbered(self._stage.store, number) for number in _numbers(form)]
             back = self._front.local(form.get("back", ""))
-            if not rows:
-                raise StepFailed("No line is ticked. Go back and tick those that you mean.")
-            if any(row["decision"] for row in rows):
-                raise StepFailed("Some of these lines were decided meanwhile. Look at the list again.")
+            if unfit := _unfit(rows):
+                return self._list(request, who, unfit=pages.said(unfit))
             fault = "" if "confirmed" not in form else _fault_of(form.get("reason", ""))
             if "confirmed" not in form or fault:
                 shown = [self._shown(row) for row in rows]
                 values: dict[str, Any] = {"action": action, "back": back, "fault": pages.said(fault), "lines": shown}
+                values["kept"] = kept(request)
                 status = 400 if fault else 200
                 return self._front.page(request, who, "desk/confirm.html", status=status, form=form, **values)
             members = [row["member"] for row in rows]
@@ -101,7 +100,8 @@ class Reviews:
 
         return decide
 
-    def _list(self, request: Request, who: SignedIn, *, member: str = "", fault: str = "") -> Response:
+    def _list(self, request: Request, who: SignedIn, *, member: str = "", fault: str = "", unfit: str = "") -> Response:
+        """`fault` is of the member id that was looked for, `unfit` of the lines that were ticked."""
         query, store = _asked(request), self._stage.store
         begin = _number(request.query_params.get("after", ""))
         wanted = replace(_wanted(query), after=lines.id_of(store, begin), limit=A_PAGE + 1)
@@ -113,6 +113,7 @@ class Reviews:
             "kept": kept(request),
             "member": member,
             "fault": fault,
+            "unfit": unfit,
             "counts": [
                 (each, n, _address({**query, "decision": each})) for each, n in lines.decisions(store, wanted).items()
             ],
@@ -121,13 +122,16 @@ class Reviews:
             "reasons": reasons,
             "districts": [{"value": each, "text": self._places(each)} for each in districts],
             "decisions": lines.DECISIONS,
+            "ends": ENDS,
             "lines": [self._shown(row) for row in shown],
             "waiting": [row["number"] for row in shown if not row["decision"]],
             "total": lines.count(store, wanted),
             "back": f"/desk/lines{kept(request)}",
             "older": _address({**query, "after": str(shown[-1]["number"])}) if more else "",
         }
-        return self._front.page(request, who, "desk/lines.html", status=404 if fault else 200, **values)
+        return self._front.page(
+            request, who, "desk/lines.html", status=404 if fault else 400 if unfit else 200, **values
+        )
 
     def _decide(self, row: Row, who: SignedIn, form: Mapping[str, str]) -> None:
         action, reason = form.get("action", ""), form.get("reason", "").strip()
@@ -159,6 +163,7 @@ class Reviews:
             "heard": self._heard(row),
             "handover": next((each["state"] for each in store.rows(HANDOVER, member)), ""),
             "standing": standing(store).get(member, ""),
+            "died": died(store).get(member, ""),
             "events": store.rows(EVENTS, member),
             "next_waiting": _next_waiting(store, member, _asked(request)),
         }
@@ -174,7 +179,7 @@ class Reviews:
 
     def _shown(self, row: Row) -> dict[str, Any]:
         """A line of the list: no more than a reviewer needs to choose one."""
-        held = {name: row[name] for name in ("number", "member", "outcome", "decision")}
+        held = {name: row[name] for name in ("number", "member", "outcome", "decision", "ended")}
         held |= {"district": self._places(row["district"]), "gn_division": self._places(lives_in(row, "gn_division"))}
         return {**held, "name": spelled(row), "reasons": unpacked(row["reasons"])}
 
@@ -194,8 +199,8 @@ def _next_waiting(store: Store, member: str, query: Mapping[str, str]) -> int | 
 
 
 def _wanted(query: Mapping[str, str]) -> Wanted:
-    outcome, reason, district, decision = (query.get(name, "") for name in FILTERS)
-    return Wanted(outcome=outcome, reason=reason, district=district, decision=decision)
+    outcome, reason, district, decision, since = (query.get(name, "") for name in FILTERS)
+    return Wanted(outcome=outcome, reason=reason, district=district, decision=decision, since=since)
 
 
 def _asked(request: Request) -> dict[str, str]:
@@ -222,6 +227,14 @@ def _numbers(form: Mapping[str, str]) -> list[int]:
 def _number(text: str) -> int:
     """A line's number in an address or a form; anything else is a number that no line has."""
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
+
+
+def _unfit(rows: Sequence[Row]) -> str:
+    """Why these lines cannot be decided together."""
+    if not rows:
+        return "No line is ticked. Tick those that you mean."
+    decided = any(row["decision"] for row in rows)
+    return "Some of these lines were decided meanwhile. Look at the list again." if decided else ""
 
 
 def _fault_of(reason: str) -> str:

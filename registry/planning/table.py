@@ -20,6 +20,7 @@ COLUMNS: Sequence[tuple[str, Callable[[Row, Places], str]]] = (
     ("Reasons", lambda row, _: ", ".join(map(words_of, unpacked(row["reasons"])))),
     ("A counsellor verifies", lambda row, _: ", ".join(map(words_of, unpacked(row["verify"])))),
     ("Decision", lambda row, _: words_of(row["decision"] or "waiting")),
+    ("What was told since", lambda row, _: words_of(row["ended"]) if row["ended"] else ""),
     ("Divisional secretariat", lambda row, places: places(lives_in(row, "ds_division"))),
     ("GN division", lambda row, places: places(lives_in(row, "gn_division"))),
 )

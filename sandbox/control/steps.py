@@ -8,7 +8,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 from sandbox import dci
 from sandbox.agencies.civil_registration import Hooks
@@ -29,7 +29,6 @@ ARRIVAL_S = 900.0  # how long post may be on its way
 LAST_WORD_S = 30.0  # how long the messaging provider's last word is waited for, each round
 WEBHOOK_S = 120.0
 DECLINES, MISSES = 9, 4  # of those reached, one in so many declines; of the visit list, one in so many is not met
-ATTENDED, ENDED, DIED = timedelta(days=30), timedelta(days=60), timedelta(days=1)  # after the list date
 ENDS = ("completed", "placed", "completed", "dropped_out", "placed")
 
 
@@ -123,10 +122,10 @@ class Steps:
         """What came of those who enrolled: all attended; then they completed, were placed, or dropped out."""
         for member in self.ess.book.members():
             if member.state == "enrolled" and luck("ends", member.member_id) % 2:
-                self.ess.progressed(member, "attended", ATTENDED)
-                self.ess.progressed(member, ENDS[luck("end", member.member_id) % len(ENDS)], ENDED)
+                self.ess.progressed(member, "attended")
+                self.ess.progressed(member, ENDS[luck("end", member.member_id) % len(ENDS)])
             elif member.state == "enrolled":
-                self.ess.progressed(member, "attended", ATTENDED)
+                self.ess.progressed(member, "attended")
         await self.ess.told(seconds=ARRIVAL_S)
         events = Counter(letter.body["record"]["event"] for letter in self.ess.post.letters("progress"))
         return {"events": dict(sorted(events.items())), "told": self.ess.post.counts("progress")}
@@ -144,7 +143,7 @@ class Steps:
         """Civil registration registers two deaths, of somebody enrolled and of somebody not, and tells them."""
         if not self.deaths.registered():
             for record in filter(None, (self._somebody(enrolled=True), self._somebody(enrolled=False))):
-                self.deaths.register(record.birth_registration, self.day + DIED)
+                self.deaths.register(record.birth_registration, self.day)
         for record in self.deaths.registered():
             if not self.deaths.told(record.birth_registration):
                 self.deaths.told(record.birth_registration, await self.hooks.announce_death(record))

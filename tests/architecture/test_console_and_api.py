@@ -52,7 +52,7 @@ SAME = {
     "officers/{officer_id}/roles": "POST /v1/officers/{officer_id}/roles, POST /v1/approvals",
     "officers/{officer_id}/state": "POST /v1/officers/{officer_id}/state",
     "operation/members": "POST /v1/members",
-    "operation/members/{member}/state": "POST /v1/members/{member}/state",
+    "operation/members/{member}/state": "POST /v1/members/{member}/state, POST /v1/approvals",
     "operation/queues/propose": "POST /v1/approvals",
     "person": "POST /v1/audit/exchanges/search",
     "person/consents": "POST /v1/audit/consents/search",

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from architecture import decisions_page
 from architecture.checkout import ROOT, blocks, name_of, pages, section, table
 from architecture.commands import in_blocks, in_sentences, missing, refused
 from architecture.settings_page import PAGE, page
@@ -62,6 +63,12 @@ def test_a_decision_record_is_named_by_its_number_alone() -> None:
     numbers = sorted(each.name[:4] for each in records)
     assert numbers == sorted(set(numbers))
     assert [each.name for each in records if not each.read_text("utf-8").startswith(f"# {each.name[:4]}")] == []
+
+
+def test_every_decision_is_on_the_page_of_decisions_under_its_own_title() -> None:
+    anew = "write it anew: PYTHONPATH=tests .venv/bin/python tests/architecture/decisions_page.py"
+    assert decisions_page.PAGE.read_text("utf-8") == decisions_page.page(), anew
+    assert "|  |" not in decisions_page.page(), "a heading is `# 0001: What was decided`"
 
 
 def _there(page: Path, path: str) -> bool:

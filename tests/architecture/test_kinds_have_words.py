@@ -20,6 +20,7 @@ NO_ENTRIES = {
     *("settings.json", "report.json", "evidence.zip", "contest.html", "keystore.salt", "log.key", "log.signed"),
     *("signature.tolerant", "signature.required", "signature.window_s", "signature.dialect", "signature.algorithms"),
     *("letters.drop", "letters.release", "role.grant", "system.policy", "agreement.widening", "adapter.release"),
+    *("member.suspension", "member.resume", "member.retire"),
     "campaign.id",
 }
 """The rest of a kind, files, columns, settings, kinds of proposals: they look like kinds of entries."""

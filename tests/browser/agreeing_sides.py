@@ -8,6 +8,7 @@ from typing import Any
 from browser.visitor import Visitor
 from playwright.sync_api import FilePayload
 
+from consent import sign_agreement
 from gateway.cli.demo.parties import agreements
 from gateway.profile import load_profile
 
@@ -27,12 +28,14 @@ def proposed(visitor: Visitor, name: str, **changes: Any) -> dict[str, Any]:
     return document
 
 
-def posted(visitor: Visitor, what: str, body: Mapping[str, object]) -> None:
-    """To the API, with the session of whoever sits at the browser."""
+def posted(visitor: Visitor, what: str, body: Mapping[str, object], status: int = 201) -> dict[str, Any]:
+    """To the API, with the session of whoever sits at the browser; gives what was answered."""
     token = visitor.page.request.get(f"{visitor.world.gateway}/v1/officers/me").json()["csrf_token"]
     headers = {"origin": visitor.world.gateway, "x-csrf-token": token}
     made = visitor.page.request.post(f"{visitor.world.gateway}/v1/{what}", data=dict(body), headers=headers)
-    assert made.status == 201, made.text()
+    assert made.status == status, made.text()
+    told: dict[str, Any] = made.json()
+    return told
 
 
 def sits(visitor: Visitor, login: str, then: str) -> None:
@@ -54,6 +57,16 @@ def opened(visitor: Visitor, login: str, document: Mapping[str, Any]) -> None:
     visitor.page.locator("tbody tr", has_text=f"{document['id']}, version {document['version']}").get_by_role(
         "link"
     ).first.click()
+
+
+def agreed(visitor: Visitor, document: Mapping[str, Any]) -> None:
+    """Proposed and signed by both over the API, each with its own session and the key that the demo registered."""
+    number = 0
+    for login in SIDES:
+        sits(visitor, login, "/console")
+        number = number or posted(visitor, "proposals", {"document": document})["number"]
+        signature = sign_agreement(document, own_key(visitor, login))
+        posted(visitor, f"proposals/{number}/sign", {"signature": signature}, 200)
 
 
 def chosen(visitor: Visitor, content: str) -> None:

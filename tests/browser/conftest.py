@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from browser import levy
 from browser.visitor import Visitor, World
 from playwright.sync_api import Browser, sync_playwright
 
@@ -30,37 +31,38 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     data = tmp_path_factory.mktemp("world")
     (port,) = free_ports(1)
     wanted = {"PEOPLE": PEOPLE, "KEEP": "1", "PORT": str(port), "DATA": str(data / "data"), "WITHOUT": ""}
-    with (data / "demo.log").open("wb") as log:
+    with levy.fund() as fund, (data / "demo.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "gateway", "demo"],
-            env={**os.environ, **wanted},
+            env={**os.environ, **wanted, "SANDHI_ALLOWED_HOSTS": fund.removeprefix("http://")},
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
         )
         try:
-            yield _ready(process, data)
+            yield _ready(process, data, fund)
         finally:
             process.send_signal(signal.SIGTERM)
             process.communicate(timeout=30)
 
 
-def _ready(process: subprocess.Popen[str], data: Path) -> World:
+def _ready(process: subprocess.Popen[str], data: Path, fund: str) -> World:
     said: list[str] = []
     assert process.stdout is not None
     for line in process.stdout:
         said.append(line)
         if line.startswith("ready "):
-            return _world(line.split()[1], data / "data")
+            return _world(line.split()[1], data / "data", fund)
     raise AssertionError("the demo stopped:\n" + "".join(said[-20:]) + (data / "demo.log").read_text())
 
 
-def _world(gateway: str, data: Path) -> World:
+def _world(gateway: str, data: Path, fund: str) -> World:
     with closing(sqlite3.connect(data / "sandhi.db", timeout=10)) as database, database:
         database.executemany(FINDING, UNUSUAL)
     officers = json.loads((data / "officers.json").read_text("utf-8"))
     places = json.loads((data / "endpoints.json").read_text("utf-8"))
-    return World(gateway, places["registry"], places["sandbox"], data, {each["login"]: each for each in officers})
+    by_login = {each["login"]: each for each in officers}
+    return World(gateway, places["registry"], places["sandbox"], fund, data, by_login)
 
 
 @pytest.fixture(scope="module")

@@ -28,6 +28,7 @@ def test_the_next_key_is_added_and_the_last_one_retired(visitor: Visitor) -> Non
     visitor.page.get_by_role("link", name="No, go back").first.click()
     assert str(jwk["kid"]) in visitor.page.locator("main").inner_text()
     visitor.page.get_by_role("button", name=f"Retire key {jwk['kid']}").click()
+    visitor.page.get_by_label("Why").fill("the next key is in use")
     visitor.page.get_by_role("button", name="Retire it").click()
     assert str(jwk["kid"]) not in visitor.page.locator("main").inner_text()
 
@@ -48,6 +49,7 @@ def test_a_key_that_ends_soon_is_a_task_with_a_link_to_the_form_that_replaces_it
     assert visitor.page.url.endswith("#next-key")
     assert visitor.page.get_by_label("Public key").is_visible()
     visitor.page.get_by_role("button", name=f"Retire key {jwk['kid']}").click()
+    visitor.page.get_by_label("Why").fill("the next key is in use")
     visitor.page.get_by_role("button", name="Retire it").click()
     visitor.go("/console/agency")
     assert str(jwk["kid"]) not in visitor.page.locator("main").inner_text()
@@ -87,6 +89,8 @@ def test_traffic_unmapped_codes_and_health_of_the_own_agency(scripted: Visitor) 
     scripted.looked_at("unmapped")
     scripted.go("/console/agency/health")
     scripted.looked_at("health")
+    cut = "[...document.querySelectorAll('.app-scroll')].filter(each => each.scrollWidth > each.clientWidth).length"
+    assert scripted.page.evaluate(cut) == 0  # at 1280 px nobody scrolls a table to its end
 
 
 def test_an_agreement_is_read_in_plain_sentences_and_signed(either: Visitor) -> None:

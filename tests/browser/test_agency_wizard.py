@@ -3,6 +3,7 @@
 With `PICTURES=1` in the environment the pictures of `docs/guides/wizard.md` are made anew.
 """
 
+import json
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,14 +11,17 @@ from pathlib import Path
 from typing import Literal
 
 from browser import fit
+from browser.agreeing_sides import agreed, sits
+from browser.levy import ANSWER, MEMBER
 from browser.typist import SERVICE
 from browser.visitor import Visitor
 from playwright.sync_api import FloatRect
+from sandhi_client import Identifier, Subject
+from sandhi_client.sync import Client
 
 MOST_STEPS = 45
 STEP_S = 20
 MOST_S = 15 * 60
-ANSWER = '{"confirmed": true, "birth_date": "1990-05-02", "sex": "K"}'  # K: kvinna, which nobody guesses
 MARGIN = 30
 CONTINUE, SUBMIT = (f"main button:text-is('{name}')" for name in ("Continue", "Submit"))
 RULES = "table:has(caption:text-is('Rules of the grades'))"
@@ -106,12 +110,20 @@ def probed(clerk: Clerk, name: str) -> None:
     """The endpoint is asked; the value for production is another one."""
     for stage in ("test", "production"):
         clerk.choose("For", stage)
-        clerk.fill(name, f"{clerk.visitor.world.sandbox}/")
+        clerk.fill(name, f"{clerk.visitor.world.fund}/")
         clerk.press("button", "Keep these values")
     assert clerk.visitor.page.get_by_label(name, exact=True).input_value() == ""
-    assert f"{clerk.visitor.world.sandbox}/" not in clerk.visitor.page.content()
+    assert f"{clerk.visitor.world.fund}/" not in clerk.visitor.page.content()
     clerk.press("button", "Run the test")
-    assert clerk.said("What the test endpoint answered")
+    assert clerk.said("What the test endpoint was asked and said")
+    live = clerk.visitor.page.locator("section[aria-labelledby=overheard] pre").all_inner_texts()
+    assert [json.loads(live[0].partition("\n")[2]), json.loads(live[1].partition("\n")[2])] == [
+        {"nationalNumber": MEMBER},
+        json.loads(ANSWER),
+    ]
+    assert live[0].startswith("POST /members/search\n")
+    assert live[1].startswith("HTTP 200\n")
+    assert json.loads(live[2])["sex"] == "female"
     clerk.picture("wizard-endpoint", RULES)
 
 
@@ -121,21 +133,62 @@ def on_line(clerk: Clerk, adapter: str) -> None:
     approved(clerk, adapter)
     assert clerk.said("Active")
     visitor.looked_at("adapter-active")
+    asked_through_it(clerk, adapter)
     next_version(clerk)
     handed_in(clerk, "canary", "10")
     approved(clerk, adapter)
     assert clerk.said("Trial share (canary), 10 %")
     visitor.looked_at("adapter-canary")
     clerk.press("button", "Withdraw version 2")
+    visitor.looked_at("adapter-withdrawing")
+    clerk.fill("Why", "the trial has shown enough")
+    clerk.press("button", "Withdraw it")
     assert clerk.said("Withdrawn")
     announced(clerk)
     handed_in(clerk, "active", "")
     approved(clerk, adapter)
     assert clerk.said("Superseded")
     clerk.press("button", "Go back to the version before")
+    clerk.fill("Why", "the new one answers too slowly")
+    clerk.press("button", "Go back to it")
     clerk.press("button", "Retire version 1 for good")
+    clerk.fill("Why", "the fund has been dissolved")
     clerk.press("button", "Retire it for good")
     assert clerk.said("Retired")
+
+
+def asked_through_it(clerk: Clerk, adapter: str) -> None:
+    """Both sides agree, another system asks, the fund answers, and the agency finds it in its own traffic."""
+    visitor = clerk.visitor
+    system = visitor.page.locator(".govuk-caption-l").inner_text()
+    fields = ["birth_date", "sex"]
+    agreed(
+        visitor,
+        {
+            "format": "agreement/1",
+            "id": f"DSA-2030-{adapter[-1]}",
+            "version": 1,
+            "title": "Members of the levy fund",
+            "provider": {"member": "LK/GOV/WBB", "systems": [system]},
+            "consumer": {"member": "LK/GOV/DME", "systems": ["LK/GOV/DME/ESS"]},
+            "services": [{"service": f"{adapter}.members", "actions": ["read"], "fields": fields, "sends": ["NIC"]}],
+            "purposes": ["employment-support.eligibility"],
+            "legal_bases": [{"kind": "public_task", "reference": "Welfare Benefits Act No. 24 of 2002"}],
+            "valid_from": "2026-01-01T00:00:00Z",
+            "valid_until": "2031-01-01T00:00:00Z",
+        },
+    )
+    with Client.from_file(visitor.world.data / "clients" / "ess.json") as ess:
+        answer = ess.exchange(
+            subject=Subject((Identifier("NIC", MEMBER),)),
+            service=f"{adapter}.members",
+            purpose="employment-support.eligibility",
+            fields=fields,
+        )
+    assert answer.record == {"birth_date": "1990-05-02", "sex": "female"}
+    sits(visitor, "wbb-admin", f"/console/agency/traffic/{answer.exchange_id}")
+    assert clerk.said("Answered")
+    visitor.go(f"/console/agency/adapters/{adapter}")
 
 
 def approved(clerk: Clerk, adapter: str) -> None:

@@ -135,6 +135,7 @@ def test_a_key_of_each_kind_is_pasted_and_signs_in_the_browser(scripted: Visitor
     scripted.page.get_by_label("Public key").fill(json.dumps(dict(system_key.jwk)))
     scripted.page.get_by_role("button", name="Add the key").click()
     scripted.page.get_by_role("button", name=f"Retire key {system_key.jwk['kid']}").click()
+    scripted.page.get_by_label("Why").fill("a key of a test only")
     scripted.page.get_by_role("button", name="Retire it").click()
     assert "Saved." in shown(scripted)
 

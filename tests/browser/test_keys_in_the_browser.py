@@ -75,6 +75,7 @@ def test_the_next_key_is_made_in_the_browser_and_its_private_half_is_only_saved(
     assert any("/keys" in each for each in sent)
     assert not any(private["d"] in each for each in sent)
     scripted.page.get_by_role("button", name=f"Retire key {public['kid']}").click()
+    scripted.page.get_by_label("Why").fill("a key of a test only")
     scripted.page.get_by_role("button", name="Retire it").click()
 
 

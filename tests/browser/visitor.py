@@ -19,13 +19,14 @@ SCREENS = HERE.parents[1] / "build" / "screens"
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """A running demo: base URLs, its data directory, its officers by login, and who signed in lately: login -> when
-    (monotonic), and the session's cookies.
+    """A running demo: base URLs, that of a fund whom nobody has connected yet, its data directory, its officers by
+    login, and who signed in lately: login -> when (monotonic), and the session's cookies.
     """
 
     gateway: str
     registry: str
     sandbox: str
+    fund: str
     data: Path
     officers: Mapping[str, Mapping[str, Any]]
     sessions: dict[str, tuple[float, list[Any]]] = field(default_factory=dict)

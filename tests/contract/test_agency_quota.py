@@ -18,7 +18,6 @@ from audit import Wanted
 from gateway.agency_health import agencies
 from gateway.agency_quota import AgencyQuota
 from gateway.catalogue import Offer
-from gateway.costs import Limits
 from gateway.delivery import jobs
 from gateway.delivery.batch_values import Line
 from gateway.delivery.campaigns import Campaigns
@@ -27,6 +26,7 @@ from gateway.delivery.worker import Worker
 from gateway.edges.v1.problems import _exchange
 from gateway.errors import SourceUnavailable
 from gateway.gate import Gate
+from gateway.gate_ports import Limits
 from gateway.model import Ask
 from gateway.pipeline import exchange
 from gateway.settings import SettingError

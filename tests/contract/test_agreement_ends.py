@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -157,11 +157,13 @@ async def test_what_waits_for_its_next_try_is_looked_at_at_once(house: House) ->
 class Callback:
     """Takes what is told to a subscriber."""
 
-    def __init__(self) -> None:
+    def __init__(self, places: Sequence[str] = ("on-subscribe", "on-unsubscribe")) -> None:
         self.told: list[tuple[str, object]] = []
+        self.places, self.dialled = places, ""
 
-    async def callback(self, _system: str, _name: str) -> "Callback":
-        return self
+    async def callback(self, _system: str, name: str) -> "Callback | None":
+        self.dialled = name
+        return self if name in self.places else None
 
     async def send(self, action: str, message: object, *, message_id: str) -> None:
         self.told.append((action, message))
@@ -196,6 +198,25 @@ async def test_the_end_ends_subscriptions_and_a_suspension_does_not(house: House
     if told:
         assert isinstance(told[0], dict)
         assert told[0]["subscription_status"] == [{"code": code, "status": "unsubscribe"}]
+
+
+@pytest.mark.parametrize("places", [("on-subscribe",), ("on-subscribe", "on-unsubscribe")], ids=len)
+async def test_an_end_is_told_where_ends_are_taken_and_where_none_is_registered_beside_the_confirmations(
+    house: House, places: Sequence[str]
+) -> None:
+    await recorded(house)
+    callback, subscriptions = Callback(places), subscriptions_of(house.db, house.log, house.deliveries.seal)
+    callbacks = Callbacks(house.db, house.deliveries.seal, callback.callback, lambda: house.clock[0])
+    await subscribed(house, subscriptions)
+    await Ending(house.db, house.log, lambda: house.clock[0]).run(await changed(house, "end"))
+    async with house.db.write() as connection:
+        (over,) = [each for each in await jobs.claim(connection, now=9e9, most=9) if each.kind == "unsubscribed"]
+    await Confirming(house.db, callbacks, subscriptions).unsubscribed(over)
+    async with house.db.write() as connection:
+        (telling,) = [each for each in await jobs.claim(connection, now=9e9, most=9) if each.kind == "callback"]
+    await callbacks.run(telling)
+    assert [action for action, _ in callback.told] == ["on-unsubscribe"]
+    assert callback.dialled == places[-1]
 
 
 async def test_a_subscription_ends_when_its_agreement_runs_out_and_can_be_made_again(house: House) -> None:

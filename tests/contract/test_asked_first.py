@@ -13,6 +13,7 @@ from tests.reviewing import ORIGIN, PROVIDER, House, a_house
 from tests.trusting import Pair
 
 FROM_HERE = {"origin": ORIGIN}
+SURE = {"confirmed": "yes", "reason": "its server room is under water"}
 SYSTEM = f"/console/agency/systems/{PROVIDER.replace('/', '.')}"
 
 
@@ -39,12 +40,16 @@ async def with_keys(house: House, *pairs: Pair) -> None:
 async def test_the_last_key_is_told_apart_and_its_system_named_until_it_has_another(house: House) -> None:
     pair = Pair()
     await with_keys(house, pair)
-    _, desk = await house.officer("kamal", "agency_administrator", member=EPF)
+    officer, desk = await house.officer("kamal", "agency_administrator", member=EPF)
     kid = str(pair.jwk["kid"])
     status, page = await sent(desk.browser, f"{SYSTEM}/retire", kid=kid)
     assert (status, "It is the only key of" in page) == (200, True)
     assert "has no key" not in (await desk.browser.http.get("/console/agency")).text
-    assert (await sent(desk.browser, f"{SYSTEM}/retire", kid=kid, confirmed="yes"))[0] == 303
+    status, page = await sent(desk.browser, f"{SYSTEM}/retire", kid=kid, confirmed="yes")
+    assert (status, "Say why in 10 to 300 characters." in page, kid in page) == (400, True, True)
+    assert (await sent(desk.browser, f"{SYSTEM}/retire", kid=kid, **SURE))[0] == 303
+    (told,) = await house.kinds("key.retired")
+    assert (told["kid"], told["by"], told["reason"]) == (kid, officer.id, SURE["reason"])
     assert "has no key, so it gets nothing." in (await desk.browser.http.get("/console/agency")).text
     assert "no key" in (await desk.browser.http.get("/console/agency/systems")).text
 
@@ -56,6 +61,34 @@ async def test_a_member_is_suspended_only_by_a_second_press(house: House) -> Non
         status, page = await sent(desk.browser, f"{at}/state", state=state)
         assert (status, 'name="confirmed"' in page) == (200, True)
     assert (await house.services.trust.register()).members[EPF].state == "active"
-    assert (await sent(desk.browser, f"{at}/state", state="suspended", confirmed="yes"))[0] == 303
+    numbered = SURE | {"reason": "it sold 199012304567 on"}
+    status, page = await sent(desk.browser, f"{at}/state", state="suspended", **numbered)
+    assert (status, "leave it out" in page) == (400, True)
+    assert (await sent(desk.browser, f"{at}/state", state="suspended", **SURE))[0] == 303
     house.services.trust.forget()
     assert (await house.services.trust.register()).members[EPF].state == "suspended"
+
+
+async def test_what_happens_to_an_officer_is_asked_about_first_and_its_reason_is_in_the_entry(house: House) -> None:
+    _, desk = await house.officer("amara", "operator")
+    other, _ = await house.officer("kamal", "agency_administrator", member=EPF)
+    at = f"/console/officers/{other.id}"
+    (grant,) = (await desk.browser.call("GET", f"/v1/officers/{other.id}")).json()["roles"]
+    for way, field in (("revoke", {"grant": grant["id"]}), ("state", {"state": "suspended"})):
+        status, page = await sent(desk.browser, f"{at}/{way}", **field)
+        assert (status, 'name="reason"' in page) == (200, True)
+    assert (await desk.browser.call("GET", f"/v1/officers/{other.id}")).json()["roles"] == [grant]
+    for way, field in (("revoke", {"grant": grant["id"]}), ("state", {"state": "suspended"})):
+        assert (await sent(desk.browser, f"{at}/{way}", **field, **SURE))[0] == 303
+    for kind in ("role.revoked", "officer.suspended"):
+        (told,) = await house.kinds(kind)
+        assert (told["officer"], told["reason"]) == (other.id, SURE["reason"])
+
+
+async def test_the_history_shows_why(house: House) -> None:
+    _, desk = await house.officer("amara", "operator")
+    await sent(desk.browser, f"/console/operation/members/{EPF.replace('/', '.')}/state", state="suspended", **SURE)
+    _, reviewer = await house.officer("nila", "compliance_officer")
+    await sent(reviewer.browser, "/console/reason", reason="monthly review of the log")
+    page = await reviewer.browser.get("/console/events?kind=member.suspended")
+    assert f"Why: {SURE['reason']}" in page.text

@@ -45,7 +45,7 @@ FAULTS = {
     ),
     "the size of a full tile is off by one": Fault("tiles.py", "WIDTH = 256\n", "WIDTH = 255\n", "tiles"),
     "fsck trusts the stored leaf": Fault(
-        "looking.py",
+        "entry_check.py",
         "!= list(page.leaves):",
         "!= [sha256(b'\\x00' + body).digest() for body in page.bodies]:",
         "fsck",

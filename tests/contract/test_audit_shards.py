@@ -53,8 +53,8 @@ async def test_new_year_begins_with_the_checkpoint_of_the_old(log: Log, database
     old = [entry(n=n) for n in range(3)]
     for each in old:
         await log.append(each)
-    assert not await log.turn_if_due(IN_2026)
-    assert await log.turn_if_due(IN_2027)
+    assert not await log.rotate_if_due(IN_2026)
+    assert await log.rotate_if_due(IN_2027)
     assert log.origin == f"{BASE}/2027"
     receipt = await log.append(entry(IN_2027))
     assert (receipt.log, receipt.seq) == (f"{BASE}/2027", 1)
@@ -77,7 +77,7 @@ async def test_new_year_begins_with_the_checkpoint_of_the_old(log: Log, database
 async def test_proofs_tiles_and_search_reach_into_closed_years(log: Log) -> None:
     old = entry(n=1)
     await log.append(old)
-    await log.turn(f"{BASE}/2027", "a new year", IN_2027)
+    await log.rotate(f"{BASE}/2027", "a new year", IN_2027)
     new = entry(IN_2027)
     await log.append(new)
     for each in (old, new):
@@ -98,7 +98,7 @@ async def test_proofs_tiles_and_search_reach_into_closed_years(log: Log) -> None
 
 async def test_closed_shard_takes_no_entry_from_anybody(log: Log, db: Database) -> None:
     await log.append(entry())
-    await log.turn(f"{BASE}/2027", "a new year", IN_2027)
+    await log.rotate(f"{BASE}/2027", "a new year", IN_2027)
     with pytest.raises(DBAPIError, match="closed"):
         async with db.write() as connection:
             await connection.execute(text("UPDATE log_head SET size = size + 1 WHERE log_id = 1"))
@@ -110,7 +110,7 @@ async def test_other_processes_follow_and_lose_nothing(
     other = await opened(db, tmp_path)
     await log.append(entry())
     written = [asyncio.create_task(each.append(entry(n=n))) for n in range(40) for each in (log, other)]
-    await log.turn(f"{BASE}/2027", "a new year", IN_2027)
+    await log.rotate(f"{BASE}/2027", "a new year", IN_2027)
     receipts = await asyncio.gather(*written)
     last = await other.append(entry())
     assert last.log == f"{BASE}/2027"
@@ -123,8 +123,8 @@ async def test_other_processes_follow_and_lose_nothing(
 async def test_start_finds_the_year_that_is_open_even_after_a_stop_in_between(db: Database, tmp_path: Path) -> None:
     log = await opened(db, tmp_path)
     await log.append(entry())
-    await log.turn(f"{BASE}/2027", "a new year", IN_2027)
-    await log.turn(f"{BASE}/2028", "another", IN_2027)
+    await log.rotate(f"{BASE}/2027", "a new year", IN_2027)
+    await log.rotate(f"{BASE}/2028", "another", IN_2027)
     await log.close()
     again = await opened(db, tmp_path)
     assert again.origin == f"{BASE}/2028"
@@ -134,7 +134,7 @@ async def test_start_finds_the_year_that_is_open_even_after_a_stop_in_between(db
 
 async def test_swapped_years_and_a_forged_beginning_are_found(log: Log, db: Database, database_url: str) -> None:
     await log.append(entry())
-    await log.turn(f"{BASE}/2027", "a new year", IN_2027)
+    await log.rotate(f"{BASE}/2027", "a new year", IN_2027)
     await log.append(entry(IN_2027))
     await log.checkpoint()
     async with db.write() as connection:

@@ -90,9 +90,9 @@ async def final_of(ours: Gateway, peers: list[Gateway]) -> tuple[int, set[str], 
 async def test_last_checkpoint_of_a_year_is_cosigned_and_stamped_before_the_next_begins(
     keeper: LogKeeper, ours: Gateway, peers: list[Gateway]
 ) -> None:
-    await keeper.turn(datetime.now(UTC))
+    await keeper.rotate_if_due(datetime.now(UTC))
     assert ours.log.origin == "ours.example/log"
-    await keeper.turn(next_year())
+    await keeper.rotate_if_due(next_year())
     assert ours.log.origin == f"ours.example/log/{next_year().year}"
     size, cosigners, stamped = await final_of(ours, peers)
     assert (cosigners, stamped) == ({"tax", "audit", "health"}, size)
@@ -106,7 +106,7 @@ async def test_year_stays_open_while_nobody_vouches_for_it_and_that_is_an_entry(
     outside.after = 0
     for _ in range(2):
         with caplog.at_level(logging.CRITICAL):
-            await keeper.turn(next_year())
+            await keeper.rotate_if_due(next_year())
     assert "the year of ours.example/log is not closed" in caplog.text
     assert ours.log.origin == "ours.example/log"
     (found,) = await ours.log.search(Wanted(kind="log.turn_postponed"))
@@ -114,7 +114,7 @@ async def test_year_stays_open_while_nobody_vouches_for_it_and_that_is_an_entry(
     assert told.entry.facts == {"lacking": "the witnesses of the policy"}
     await ours.log.append(entry(INTENT))  # meanwhile nobody waits
     outside.after = 1000
-    await keeper.turn(next_year())
+    await keeper.rotate_if_due(next_year())
     assert ours.log.origin != "ours.example/log"
 
 
@@ -123,7 +123,7 @@ async def test_net_that_goes_down_at_the_turn_stops_nobody_and_is_asked_again(
 ) -> None:
     outside.after = 4  # three witnesses and an authority answer before the close, and nobody after it
     with caplog.at_level(logging.CRITICAL):
-        await keeper.turn(next_year())
+        await keeper.rotate_if_due(next_year())
     assert "the last checkpoint of ours.example/log lacks the witnesses of the policy; asking on" in caplog.text
     assert (await ours.log.append(entry())).log == ours.log.origin != "ours.example/log"
     outside.after = 1000
@@ -138,7 +138,7 @@ async def test_net_that_goes_down_at_the_turn_stops_nobody_and_is_asked_again(
 async def test_witness_of_a_log_cosigns_its_next_year_under_the_same_key_only(
     keeper: LogKeeper, ours: Gateway, peers: list[Gateway]
 ) -> None:
-    await keeper.turn(next_year())
+    await keeper.rotate_if_due(next_year())
     await keeper.watch.once(datetime.now(UTC))
     note = await ours.log.published()
     assert Checkpoint.from_text(unverified(note)).origin == ours.log.origin
@@ -161,7 +161,7 @@ async def test_entry_that_is_appended_again_after_the_turn_keeps_the_receipt_of_
 ) -> None:
     old = entry()
     receipt = await ours.log.append(old)
-    await keeper.turn(next_year())
+    await keeper.rotate_if_due(next_year())
     assert ours.log.origin != receipt.log
     assert await ours.log.append(old) == receipt
     async with ours.db.write() as connection:

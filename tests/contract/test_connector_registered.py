@@ -132,6 +132,7 @@ async def test_a_registered_folder_is_tested_and_answers_through_the_agency_s_co
         number = await place.proposed(files())
         async with place.connector(tmp_path):
             report = await place.registration.test("levy", number, by="a test")
+            kept = await place.registration.shown("levy")
             wanted = await place.registration.release_of("levy", number, "active", 0)
             await place.registration.released("levy", wanted, by="a test")
             answer = await place.ask(MEMBER)
@@ -141,6 +142,8 @@ async def test_a_registered_folder_is_tested_and_answers_through_the_agency_s_co
         (outcome,) = [dict(each.facts) for each in told if each.kind == "exchange.outcome"]
     assert [(each["connection"], each["auth"], each["schema"]) for each in report["probe"]] == [("ok", "ok", "ok")]
     assert (wanted.inputs, report["not_probed_without"]) == ("", [])
+    assert [each["result"] for each in report.pop("overheard")] == ["record"]  # told once, not kept
+    assert kept["versions"][-1]["report"] == report
     assert answer.released["active"] is True
     assert "months" not in answer.released
     assert "sha256" in str(outcome["source_signature"])

@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from consent import Consent, Objection, Request, SignedAgreement, facts_for, proposals, sign_agreement, verify_agreement
-from consent import register as people
+from consent import register as consent_register
 from consent import store as agreements
 from consent.errors import (
     AgreementConflict,
@@ -162,12 +162,12 @@ async def test_an_agreement_without_a_quota_costs_no_statement(engine: AsyncEngi
 async def test_a_past_decision_is_replayed_as_it_was(engine: AsyncEngine) -> None:
     async with engine.begin() as connection:
         await agreements.record_agreement(connection, signed(), by=WBB, now=NOW)
-        await people.record_consent(connection, given(), NOW + DAY)
+        await consent_register.record_consent(connection, given(), NOW + DAY)
         await agreements.suspend_agreement(connection, "A1", by=EPF, now=NOW + 2 * DAY)
         await agreements.resume_agreement(connection, "A1", by=EPF, now=NOW + 3 * DAY)
-        await people.record_objection(connection, Objection("O1", "p1"), by=WBB, now=NOW + 4 * DAY)
-        await people.lift_objection(connection, "O1", by=WBB, now=NOW + 5 * DAY)
-        await people.withdraw_consent(connection, "C1", NOW + 6 * DAY)
+        await consent_register.record_objection(connection, Objection("O1", "p1"), by=WBB, now=NOW + 4 * DAY)
+        await consent_register.lift_objection(connection, "O1", by=WBB, now=NOW + 5 * DAY)
+        await consent_register.withdraw_consent(connection, "C1", NOW + 6 * DAY)
         await agreements.end_agreement(connection, "A1", by=WBB, now=NOW + 7 * DAY)
         half = DAY / 2
         then = [(await replayed(connection, ASKED, NOW + days * DAY + half)).refusal for days in range(-1, 8)]
@@ -187,8 +187,10 @@ async def test_a_past_decision_is_replayed_as_it_was(engine: AsyncEngine) -> Non
 async def test_the_facts_of_now_are_those_that_decide(engine: AsyncEngine) -> None:
     async with engine.begin() as connection:
         await agreements.record_agreement(connection, signed(), by=WBB, now=NOW)
-        await people.record_consent(connection, given(), NOW)
-        await people.record_objection(connection, Objection("O1", "p1", fields=frozenset({"x"})), by=WBB, now=NOW)
+        await consent_register.record_consent(connection, given(), NOW)
+        await consent_register.record_objection(
+            connection, Objection("O1", "p1", fields=frozenset({"x"})), by=WBB, now=NOW
+        )
         later = NOW + DAY
         (live,) = await facts_for(connection, [ASKED], later)
         assert await facts_as_of(connection, ASKED, later) == live
@@ -201,7 +203,7 @@ async def test_an_amendment_decides_only_from_its_own_day_on(engine: AsyncEngine
     async with engine.begin() as connection:
         await agreements.record_agreement(connection, signed(), by=WBB, now=NOW)
         await agreements.record_agreement(connection, amended, by=WBB, now=NOW)
-        await people.record_consent(connection, given(), NOW)
+        await consent_register.record_consent(connection, given(), NOW)
         assert (await replayed(connection, asked, NOW + DAY)).fields == {"months"}
         assert (await replayed(connection, asked, NOW + 2 * DAY)).fields == {"months", "name"}
         assert [(each.version, each.state) for each in await events_of(connection, "A1")] == [
@@ -218,8 +220,8 @@ async def test_a_widening_says_how_many_people_it_would_newly_expose(engine: Asy
     before = signed().agreement
     after = signed(version=2, services=[GRANT | {"fields": ["months", "name"]}]).agreement
     async with engine.begin() as connection:
-        await people.record_consents(connection, consents, NOW)
-        await people.withdraw_consent(connection, "gone", NOW)
+        await consent_register.record_consents(connection, consents, NOW)
+        await consent_register.withdraw_consent(connection, "gone", NOW)
         widened = await newly_exposed(connection, before, after, NOW)
         assert (widened.people, widened.without_consent) == (5, ())
         assert widened.gained == ((f"{WBB}/SRIS", "pension.contributions", PURPOSE, "name"),)
@@ -297,7 +299,7 @@ async def test_a_held_amendment_waits_while_the_version_before_goes_on(engine: A
         await agreements.record_agreement(connection, signed(), by=WBB, now=NOW)
         held = await agreements.record_agreement(connection, wider, by=WBB, now=NOW, held=True)
         assert held.agreement.state == "agreed"
-        await people.record_consent(connection, given(), NOW)
+        await consent_register.record_consent(connection, given(), NOW)
         assert (await replayed(connection, asked, NOW + DAY)).fields == {"months"}
         await agreements.suspend_agreement(connection, "A1", by=EPF, now=NOW + DAY)
         await agreements.resume_agreement(connection, "A1", by=EPF, now=NOW + DAY)

@@ -27,11 +27,11 @@ from consent import (
     sign_agreement,
     verify_agreement,
 )
-from consent import register as people
+from consent import register as consent_register
 from consent import store as agreements
 from consent.errors import AgreementConflict, AgreementUnknown, ConsentConflict, ConsentUnknown, ObjectionUnknown
-from consent.kept import lookup
 from consent.lookup import AgreementCache
+from consent.lookup_connection import lookup_statement
 from consent.tables import metadata
 
 NOW = datetime(2026, 10, 31, 12, 0, 0, 123456, tzinfo=UTC)
@@ -126,7 +126,7 @@ async def recorded(database: Database, *agreed: SignedAgreement, consents: list[
     async with database.write() as connection:
         for each in agreed:
             await agreements.record_agreement(connection, each, by=WBB, now=NOW)
-        await people.record_consents(connection, consents or [], NOW)
+        await consent_register.record_consents(connection, consents or [], NOW)
 
 
 async def allowed(database: Database, request: Request | None = None, at: datetime = NOW) -> bool:
@@ -276,9 +276,9 @@ async def test_a_change_by_another_process_is_seen_by_the_next_lookup(database: 
 async def test_a_recorded_consent_is_read_back_whole(database: Database) -> None:
     await recorded(database, consents=[consent()])
     async with database.connect() as connection:
-        assert await people.read_consent(connection, "C1") == consent()
+        assert await consent_register.read_consent(connection, "C1") == consent()
         with pytest.raises(ConsentUnknown):
-            await people.read_consent(connection, "C2")
+            await consent_register.read_consent(connection, "C2")
 
 
 async def test_the_numbers_recorded_with_a_consent_are_all_that_a_question_may_use(database: Database) -> None:
@@ -286,7 +286,7 @@ async def test_the_numbers_recorded_with_a_consent_are_all_that_a_question_may_u
     given = [consent(1, numbers=mine), consent(2, numbers=others), consent(3)]
     await recorded(database, signed(), consents=given)
     async with database.connect() as connection:
-        assert await people.list_consents(connection, WBB) == given
+        assert await consent_register.list_consents(connection, WBB) == given
         assert await connection.scalar(text("SELECT count(*) FROM consent_terms")) == 1, "terms stay shared"
     assert await allowed(database, asks(numbers=frozenset({"n1"})))
     assert not await allowed(database, asks(numbers=others))
@@ -297,33 +297,33 @@ async def test_the_same_consent_with_other_numbers_is_another(database: Database
     await recorded(database, consents=[consent(numbers=frozenset({"n1", "n2"}))])
     async with database.write() as connection:
         again = [consent(numbers=frozenset({"n2", "n1"})), consent(numbers=frozenset({"n1"}))]
-        assert await people.record_consents(connection, again, NOW) == ["unchanged", "conflict"]
+        assert await consent_register.record_consents(connection, again, NOW) == ["unchanged", "conflict"]
 
 
 async def test_sending_the_same_again_changes_nothing_and_another_under_its_id_is_refused(database: Database) -> None:
     await recorded(database, consents=[consent()])
     batch = [consent(), consent(2), consent(1, subject_ref="p9"), consent(2), consent(2, given_how="self")]
     async with database.write() as connection:
-        words = await people.record_consents(connection, batch, NOW)
+        words = await consent_register.record_consents(connection, batch, NOW)
         with pytest.raises(ConsentConflict):
-            await people.record_consent(connection, consent(1, subject_ref="p9"), NOW)
-        assert await people.record_consent(connection, consent(), NOW) == "unchanged"
+            await consent_register.record_consent(connection, consent(1, subject_ref="p9"), NOW)
+        assert await consent_register.record_consent(connection, consent(), NOW) == "unchanged"
     assert words == ["unchanged", "recorded", "conflict", "unchanged", "conflict"]
 
 
 async def test_sending_a_withdrawn_consent_again_does_not_revive_it(database: Database) -> None:
     await recorded(database, signed(), consents=[consent()])
     async with database.write() as connection:
-        await people.withdraw_consent(connection, "C1", NOW)
+        await consent_register.withdraw_consent(connection, "C1", NOW)
     async with database.write() as connection:
-        assert await people.record_consents(connection, [consent()], NOW) == ["unchanged"]
+        assert await consent_register.record_consents(connection, [consent()], NOW) == ["unchanged"]
     assert not await allowed(database)
 
 
 async def test_many_consents_are_recorded_in_bulk(database: Database) -> None:
     many = [consent(number) for number in range(3000)]
     async with database.write() as connection:
-        words = await people.record_consents(connection, many, NOW)
+        words = await consent_register.record_consents(connection, many, NOW)
     assert set(words) == {"recorded"}
     inserts = [each for each in database.statements if each.startswith("INSERT INTO consent_consent")]
     assert len(inserts) <= 3000 / 500, "hundreds in one statement"
@@ -334,14 +334,14 @@ async def test_withdrawal_counts_from_the_next_lookup_and_its_time_is_never_rewr
     source = FactsSource(database.connect, clock=lambda: NOW)
     assert decide(asks(), await source.of(asks()), NOW).allowed
     async with database.write() as connection:
-        assert await people.withdraw_consent(connection, "C1", NOW)
+        assert await consent_register.withdraw_consent(connection, "C1", NOW)
     assert not decide(asks(), await source.of(asks()), NOW).allowed
     async with database.write() as connection:
-        assert not await people.withdraw_consent(connection, "C1", END)
+        assert not await consent_register.withdraw_consent(connection, "C1", END)
         with pytest.raises(ConsentUnknown):
-            await people.withdraw_consent(connection, "C2", NOW)
+            await consent_register.withdraw_consent(connection, "C2", NOW)
     async with database.connect() as connection:
-        assert (await people.read_consent(connection, "C1")).withdrawn_at == NOW
+        assert (await consent_register.read_consent(connection, "C1")).withdrawn_at == NOW
 
 
 async def test_withdrawal_by_person_takes_what_they_gave_this_controller_for_these_purposes(
@@ -356,18 +356,20 @@ async def test_withdrawal_by_person_takes_what_they_gave_this_controller_for_the
     await recorded(database, consents=given)
     async with database.write() as connection:
         for_outreach = frozenset({"employment-support.outreach"})
-        assert await people.withdraw_consents_of(connection, "p1", NOW, controller=WBB, purposes=for_outreach) == ["C2"]
-        assert await people.withdraw_consents_of(connection, "p1", NOW, controller=WBB) == ["C1"]
-        assert await people.withdraw_consents_of(connection, "p1", NOW) == ["C3"]
-        assert await people.withdraw_consents_of(connection, "p1", NOW) == []
+        assert await consent_register.withdraw_consents_of(
+            connection, "p1", NOW, controller=WBB, purposes=for_outreach
+        ) == ["C2"]
+        assert await consent_register.withdraw_consents_of(connection, "p1", NOW, controller=WBB) == ["C1"]
+        assert await consent_register.withdraw_consents_of(connection, "p1", NOW) == ["C3"]
+        assert await consent_register.withdraw_consents_of(connection, "p1", NOW) == []
 
 
 async def test_consents_are_listed_page_by_page(database: Database) -> None:
     await recorded(database, consents=[consent(number) for number in range(5)] + [consent(9, controller="LK/GOV/DME")])
     async with database.connect() as connection:
-        first = await people.list_consents(connection, WBB, limit=3)
-        rest = await people.list_consents(connection, WBB, after=first[-1].id, limit=3)
-        one = await people.list_consents(connection, WBB, subject_ref="p3")
+        first = await consent_register.list_consents(connection, WBB, limit=3)
+        rest = await consent_register.list_consents(connection, WBB, after=first[-1].id, limit=3)
+        one = await consent_register.list_consents(connection, WBB, subject_ref="p3")
     assert [each.id for each in first + rest] == ["C0", "C1", "C2", "C3", "C4"]
     assert one == [consent(3)]
 
@@ -379,24 +381,24 @@ async def test_an_objection_stops_until_who_upheld_it_lifts_it(database: Databas
     objection = Objection("O1", "p1", "restriction", services=frozenset({"pension.contributions"}))
     await recorded(database, signed(), consents=[consent()])
     async with database.write() as connection:
-        await people.record_objection(connection, objection, by=WBB, now=NOW)
+        await consent_register.record_objection(connection, objection, by=WBB, now=NOW)
     assert not await allowed(database)
     async with database.write() as connection:
-        assert await people.list_objections(connection, WBB, subject_ref="p1") == [objection]
+        assert await consent_register.list_objections(connection, WBB, subject_ref="p1") == [objection]
         with pytest.raises(ObjectionUnknown):
-            await people.lift_objection(connection, "O1", by=EPF, now=NOW)
-        assert await people.lift_objection(connection, "O1", by=WBB, now=NOW)
-        assert not await people.lift_objection(connection, "O1", by=WBB, now=NOW)
-        assert (await people.list_objections(connection, WBB)) == [replace(objection, lifted_at=NOW)]
+            await consent_register.lift_objection(connection, "O1", by=EPF, now=NOW)
+        assert await consent_register.lift_objection(connection, "O1", by=WBB, now=NOW)
+        assert not await consent_register.lift_objection(connection, "O1", by=WBB, now=NOW)
+        assert (await consent_register.list_objections(connection, WBB)) == [replace(objection, lifted_at=NOW)]
     assert await allowed(database)
 
 
 async def test_an_objections_id_is_taken_once(database: Database) -> None:
     async with database.write() as connection:
-        await people.record_objection(connection, Objection("O1", "p1"), by=WBB, now=NOW)
+        await consent_register.record_objection(connection, Objection("O1", "p1"), by=WBB, now=NOW)
     with pytest.raises(ConsentConflict):
         async with database.write() as connection:
-            await people.record_objection(connection, Objection("O1", "p2"), by=WBB, now=NOW)
+            await consent_register.record_objection(connection, Objection("O1", "p2"), by=WBB, now=NOW)
 
 
 async def test_a_required_relationship_holds_from_its_declaration_to_its_end(database: Database) -> None:
@@ -404,11 +406,11 @@ async def test_a_required_relationship_holds_from_its_declaration_to_its_end(dat
     assert not await allowed(database)
     declared = Relationship("L1", "p1", WBB, "household_registered", None, START, END)
     async with database.write() as connection:
-        await people.declare_relationships(connection, [declared], NOW)
+        await consent_register.declare_relationships(connection, [declared], NOW)
     assert await allowed(database)
     async with database.write() as connection:
-        assert await people.end_relationship(connection, "L1", NOW)
-        assert not await people.end_relationship(connection, "L1", NOW)
+        assert await consent_register.end_relationship(connection, "L1", NOW)
+        assert not await consent_register.end_relationship(connection, "L1", NOW)
     assert not await allowed(database)
 
 
@@ -447,7 +449,7 @@ async def test_a_lookup_uses_the_indexes_and_reads_no_table_from_end_to_end(data
         if connection.dialect.name == "postgresql":
             explain = "EXPLAIN"
             await connection.exec_driver_sql("SET enable_seqscan = off")  # small tables are read whole otherwise
-        statement, parameters = lookup(connection.dialect.name, ["p1"])
+        statement, parameters = lookup_statement(connection.dialect.name, ["p1"])
         steps = [str(row[-1]) for row in await connection.exec_driver_sql(f"{explain} {statement}", parameters)]
     for table in ("consent", "objection", "relationship"):
         assert [step for step in steps if f"consent_{table}_s" in step], steps  # _subject, or on SQLite _said
@@ -471,7 +473,7 @@ async def test_lookups_from_many_tasks_while_consents_are_withdrawn_never_show_a
     async def withdraws() -> None:
         for number in range(0, 30, 2):
             async with database.write() as connection:
-                await people.withdraw_consent(connection, f"C{number}", NOW)
+                await consent_register.withdraw_consent(connection, f"C{number}", NOW)
             withdrawn.add(number)
 
     await asyncio.gather(withdraws(), *(reads(number) for number in range(30)))
@@ -538,7 +540,7 @@ async def test_an_old_count_of_rows_does_not_make_a_lookup_read_whole_tables(sql
     async with engine.connect() as connection:
         await connection.exec_driver_sql("ANALYZE")  # from now on the planner takes the tables for tiny
         await connection.commit()
-        statement, parameters = lookup("sqlite", [f"p{number}" for number in range(64)])
+        statement, parameters = lookup_statement("sqlite", [f"p{number}" for number in range(64)])
         steps = [
             str(row[-1]) for row in await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
         ]

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from consent import Objection
-from consent import register as people
+from consent import register as consent_register
 from consent.tables import objection
 from gateway.citizen.contests import forget_contests
 from gateway.citizen.tables import contest
@@ -37,7 +37,7 @@ async def opened(house: House, number: str = ANN, **about: Any) -> str:
 async def test_a_contested_record_is_handed_over_with_the_mark(house: House) -> None:
     mark = Objection("O1", house.ref(ANN), "contest", services=frozenset({"LK/GOV/WBB"}))
     async with house.services.db.write() as connection:
-        await people.record_objection(connection, mark, by="person", now=house.clock[0])
+        await consent_register.record_objection(connection, mark, by="person", now=house.clock[0])
     for number, key in ((ANN, "k1"), (BEN, "k2")):
         await house.deliver(number, key)
     await house.work()
@@ -49,7 +49,7 @@ async def test_a_contested_record_is_handed_over_with_the_mark(house: House) -> 
 async def test_a_contest_of_all_that_an_agency_tells_names_its_member_too(house: House) -> None:
     id_ = await opened(house, provider="LK/GOV/EPF")
     async with house.services.db.read() as connection:
-        (found,) = await people.list_objections(connection, "person", subject_ref=house.ref(ANN))
+        (found,) = await consent_register.list_objections(connection, "person", subject_ref=house.ref(ANN))
     assert found.id == id_
     assert "LK/GOV/EPF" in found.services
 

@@ -70,7 +70,7 @@ async def ward(database_url: str, tmp_path: Path) -> AsyncIterator[Ward]:
         house.agreements[0] = replace(house.agreements[0], bases=(basis,))
         clock = partial(house.clock.__getitem__, 0)
         made = Emergencies(house.db, house.log, Vault(b"k" * 32), house.gate.catalogue, timedelta(hours=72), clock)
-        yield Ward(house, made, replace(house.gate, broken_glass=made))
+        yield Ward(house, made, replace(house.gate, break_glass=made))
 
 
 def ask(reason: str = REASON) -> Ask:

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from adapters.kit.contract import AgencyTimeout
 from consent import Consent, erasures
-from consent import register as people
+from consent import register as consent_register
 from gateway.delivery import jobs
 from gateway.delivery.tables import job
 from gateway.edges.v1 import erasures as v1_erasures
@@ -56,7 +56,7 @@ class Place:
         """One duty with its job, as `Erasing.noted` leaves it."""
         now = utc_now()
         async with self.here.db.write() as connection:
-            consent: Consent = await people.read_consent(connection, "C1")
+            consent: Consent = await consent_register.read_consent(connection, "C1")
             received = {FUND.system: ["exchange-1"]}
             (made,) = await erasures.note(connection, consent, received, "withdrawn", now=now, due=now + DUE)
             await jobs.add(connection, JOB, reference(made), now=now.timestamp(), lane=jobs.LIVE)

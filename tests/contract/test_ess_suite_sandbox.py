@@ -28,7 +28,7 @@ from tests.small_gateway import served
 
 ENROLLED, NOBODY = "198512304567", "199012304567"
 PLACE = {"gn_division": "LK-1103005", "ds_division": "LK-1103", "district": "LK-11"}
-LACKS = {"search", "on-search", "on-unsubscribe", "sync/txn/status", "txn/on-status", "txn/status", "unsubscribe"}
+LACKS = {"search", "on-search", "sync/txn/status", "txn/on-status", "txn/status", "unsubscribe"}
 
 
 class Register:

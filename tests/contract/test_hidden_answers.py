@@ -102,7 +102,7 @@ async def place(database_url: str, tmp_path: Path) -> AsyncIterator[Place]:
             return Facts((agreement,), consents)
 
         misses = Misses(house.db, house.log, most=50, rate=0.5, clock=lambda: house.clock[0])
-        yield Place(house, fund, replace(house.gate, facts_of=facts_of, looked=misses), misses)
+        yield Place(house, fund, replace(house.gate, facts_of=facts_of, count_misses=misses), misses)
         await misses.settled()
 
 

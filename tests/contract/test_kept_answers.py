@@ -49,7 +49,7 @@ async def keeping(url: str, folder: Path) -> AsyncIterator[House]:
     async with a_house(url, folder) as found:
         found.fund.__class__ = Answering
         kept = KeptAnswers(found.db, Seal([b"k" * 32]), found.gate.person_ref, lambda: found.clock[0])
-        found.gate = replace(found.gate, kept=kept)
+        found.gate = replace(found.gate, answer_cache=kept)
         yield found
 
 

@@ -64,7 +64,7 @@ async def test_tiles_are_cached_for_ever_and_the_checkpoint_for_a_second(web: ht
 
 async def test_closed_year_stays_where_it_is_named(web: httpx.AsyncClient, log: Log) -> None:
     before = (await web.get("/log/tile/0/000")).content
-    await log.turn(f"{BASE}/2027", "a new year", NOW)
+    await log.rotate(f"{BASE}/2027", "a new year", NOW)
     assert (await web.get("/log/first/tile/0/000")).content == before
     assert (await web.get("/log/first/checkpoint")).text.startswith(f"{BASE}\n301\n")
     assert (await web.get("/log/checkpoint")).text.startswith(f"{BASE}/2027\n1\n")

@@ -7,7 +7,7 @@ import pytest
 
 from gateway.errors import ExchangeError, NoLink
 from tests.offices_house import ADAPTER, SERVICE, Offices, another, offices, texts
-from tests.reviewing import CONSUMER, PROVIDER
+from tests.reviewing import CONSUMER, PROVIDER, WHY
 
 MEMBER = "LK/GOV/EPF"
 
@@ -143,6 +143,23 @@ async def test_rollback_is_instant_and_takes_one_person(tmp_path: Path, sqlite_u
         assert again.status_code == 409
         told = await place.house.kinds("adapter.rolled_back")
         assert [(each["version"], each["instead_of"]) for each in told] == [(first, second)]
+        assert [each["reason"] for each in told] == list(WHY.values())
+
+
+async def test_going_back_is_asked_about_first_with_a_reason(tmp_path: Path, sqlite_url: str) -> None:
+    async with offices(tmp_path, sqlite_url) as place:
+        first = await place.on_line()
+        second = await place.on_line(another("two"))
+        browser, at = place.first.browser, f"/console/agency/adapters/{ADAPTER}/rollback"
+        for said in ({}, {"confirmed": "yes", "reason": "too short"}):
+            page = await browser.submit(at, {"csrf": await browser.csrf()} | said)
+            assert (page.status_code, 'name="reason"' in page.text) == (400 if said else 200, True)
+        assert (await place.version(second))["state"] == "active"
+        said = {"csrf": await browser.csrf(), "confirmed": "yes", "reason": "answers of yesterday were empty"}
+        assert (await browser.submit(at, said)).status_code == 303
+        assert [(await place.version(each))["state"] for each in (first, second)] == ["active", "withdrawn"]
+        (told,) = await place.house.kinds("adapter.rolled_back")
+        assert told["reason"] == "answers of yesterday were empty"
 
 
 async def test_a_retired_adapter_says_that_there_is_no_link(tmp_path: Path, sqlite_url: str) -> None:

@@ -128,8 +128,8 @@ async def test_a_shadow_is_compared_and_releases_nothing(tmp_path: Path, sqlite_
         await place.released(shadow, "shadow")
         for _ in range(5):
             assert dict((await place.asked()).released)["office"] == "LK-11"
-        for lived in place.here.registration.live.lived:
-            await lived.settled()
+        for adapter in place.here.registration.live.adapters:
+            await adapter.settled()
         await place.here.registration.live.write_counts()
         counts = (await place.version(shadow))["counts"]
         assert counts["shadow_failed"] == 5, counts  # a day is no code of an office: the record's own schema says so
@@ -154,8 +154,8 @@ async def test_a_condition_of_a_shadow_is_compared_by_what_it_holds_back(tmp_pat
         place.agency.answer = {"office": "LK-11", "asOf": "2026-10-31", "offers": [offer]}
         for _ in range(5):
             assert any("occupation" in each for each in dict((await place.asked()).released)["offers"])
-        for lived in place.here.registration.live.lived:
-            await lived.settled()
+        for adapter in place.here.registration.live.adapters:
+            await adapter.settled()
         await place.here.registration.live.write_counts()
         counts = (await place.version(shadow))["counts"]
         assert (counts["shadow_different"], counts["differs:offers"]) == (5, 5), counts

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.review.looking import looker
+from gateway.review.rule_runner import rule_runner
 from tests.agreeing import WBB
 from tests.reviewing import CONSUMER, House, a_house
 
@@ -29,7 +29,7 @@ async def either(tmp_path: Path, database_url: str) -> AsyncIterator[House]:
 
 async def found(house: House) -> dict[str, list[str]]:
     """What a run finds: rule -> subjects."""
-    await looker(house.services).run(house.services.people.clock(), since=WORKDAY.date() - timedelta(days=10))
+    await rule_runner(house.services).run(house.services.people.clock(), since=WORKDAY.date() - timedelta(days=10))
     told: dict[str, list[str]] = {}
     for facts in await house.kinds("finding.opened"):
         told.setdefault(facts["rule"], []).append(facts["subject"])
@@ -55,6 +55,30 @@ async def test_the_same_person_asked_about_often_is_not_many_people(house: House
     for _ in range(60):
         await house.played(1, WORKDAY, agreement=None, released=None)
     assert await found(house) == {}
+
+
+async def test_a_day_of_a_rule_is_one_of_the_country_s_clocks(house: House) -> None:
+    evening = (WORKDAY - timedelta(days=1)).replace(hour=20)  # 01:30 of the next day in Colombo
+    await house.played(60, evening, every_s=600, agreement=None, released=None)  # of two days in UTC
+    told = await found(house)
+    assert told["many_subjects_without_case"] == [f"{CONSUMER} {WORKDAY.date()}"]
+    assert told["out_of_hours"] == [f"{CONSUMER} {WORKDAY.date()}"]
+
+
+async def test_what_lies_on_two_sides_of_the_country_s_midnight_is_of_two_days(house: House) -> None:
+    before = (WORKDAY - timedelta(days=1)).replace(hour=18, minute=15)  # 23:45 in Colombo
+    await house.played(60, before, every_s=30, agreement=None, released=None)
+    told = await found(house)
+    assert "many_subjects_without_case" not in told
+    assert sorted(told["out_of_hours"]) == [f"{CONSUMER} {day}" for day in (before.date(), WORKDAY.date())]
+
+
+@pytest.mark.parametrize(("most", "broken"), [(40, False), (25, True)])
+async def test_a_quota_that_was_new_at_its_own_midnight_was_kept(house: House, most: int, broken: bool) -> None:
+    await house.agreed(quota={"calls_per_day": most})
+    late = (WORKDAY - timedelta(days=1)).replace(hour=23)  # 60 calls of one day in Colombo, 30 of each in UTC
+    await house.played(60, late, every_s=120, case_ref="c")
+    assert ("volume_above_agreement" in await found(house)) == broken
 
 
 async def test_one_officer_and_many_people_without_a_case_are_found(either: House) -> None:

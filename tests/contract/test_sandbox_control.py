@@ -1,6 +1,7 @@
 """The steps of the sandbox over a played gateway: each does its part once, however often it is called."""
 
 import json
+import re
 import stat
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -219,6 +220,20 @@ async def test_registered_death_stands_in_the_civil_register_after_a_restart(
 def _alive(registers: Registers, record: SrRecord) -> bool:
     found = registers.civil_by_nic(normal(record.nic))
     return len(found) == 1 and found[0].death_date is None
+
+
+async def test_nothing_that_agencies_tell_lies_after_the_day_of_the_scene(scene: Scene) -> None:
+    hand_out_credentials(scene)
+    async with scene.running() as assembly:
+        await subscribe_to_deaths(scene, assembly)
+        assembly.steps.ess.subscribed({"enrolment", "enrolment_status_change"})
+        await scene.refer(12)
+        await played_through(scene)
+        died = [each.death_date for each in assembly.steps.deaths.registered()]
+    told = json.dumps([scene.gateway.told, list(scene.gateway.deliveries.values()), scene.deaths])
+    days = re.findall(r'"(?:date|found_on)": "(\d{4}-\d\d-\d\d)"', told)
+    assert len(days) >= 12 * 4  # decided, found, enrolled or not, attended
+    assert {*days, *map(str, died)} == {DAY.isoformat()}
 
 
 async def test_without_credentials_a_step_says_what_is_missing(scene: Scene) -> None:

@@ -33,6 +33,7 @@ NIC, OLD_NIC, ACTIVE = "199012304567", "901234567V", "198512304567"
 DAY = date(2026, 10, 31)
 PLACE = {"gn_division": "LK-1103005", "ds_division": "LK-1103", "district": "LK-11"}
 NOTIFY, SUBSCRIBE, CONFIRM = "/registry/notify", "/registry/subscribe", "/registry/on-subscribe"
+ENDED = "/registry/on-unsubscribe"
 SEARCH, CHECK = "/registry/sync/search", "/registry/sync/check-enrollment"
 BOTH = ("enrolment", "enrolment_status_change")
 OPERATIONS: Any = schemas.load("dci/ess.json")["operations"]
@@ -174,7 +175,7 @@ async def test_referral_is_acknowledged_at_once_and_decided_by_an_event_of_its_o
         "event": "enrolment",
         "id": "event:SR000000101:decision",
         "state": "accepted",
-        "date": "2026-11-03",
+        "date": "2026-10-31",
     }
     ((_, envelope),) = place.gateway.told
     jsonschema.Draft4Validator(OPERATIONS[NOTIFY]["request"]).validate(envelope)
@@ -446,6 +447,22 @@ async def test_own_subscription_is_confirmed_by_the_code_with_its_correlation_id
     assert envelope["header"]["sender_uri"] == place.ess.settings.own_callback
     assert await place.ess.subscribe() == "code-1"
     assert len(place.gateway.told) == 1
+
+
+async def test_an_own_subscription_that_is_over_is_no_longer_held(place: Place) -> None:
+    asking = asyncio.create_task(place.ess.subscribe())
+    await asyncio.sleep(0.05)
+    assert (await place.post(CONFIRM, confirmation(place, "c-1"), authorization=""))[0] == 200
+    assert await asking == place.ess.book.own_code(BOTH[0]) == "code-1"
+    ids = {"transaction_id": "t-2", "correlation_id": "c-2", "timestamp": stamp(), "status": "succ"}
+    over = ids | {"subscription_status": [{"code": "code-1", "status": "unsubscribe"}]}
+    told = place.gateway.envelope("on-unsubscribe", ESS, over)
+    jsonschema.Draft4Validator(OPERATIONS[ENDED]["request"]).validate(told)
+    forged = told | {"signature": "a..b"}
+    assert code((await place.post(ENDED, forged, authorization=""))[1]) == "err.signature.invalid"
+    assert place.ess.book.own_code(BOTH[0]) == "code-1"
+    assert (await place.post(ENDED, told, authorization=""))[0] == 200
+    assert place.ess.book.own_code(BOTH[0]) == ""
 
 
 async def test_confirmation_needs_no_token_but_the_gateways_signature(place: Place) -> None:

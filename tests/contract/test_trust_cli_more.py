@@ -94,6 +94,31 @@ def test_a_proposed_member_and_system_wait_to_be_let_in(data: Path) -> None:
     assert [shown(command, "list", "--json")[0]["state"] for command in ("member", "system")] == ["active"] * 2
 
 
+def test_a_suspension_from_the_shell_says_why_and_is_put_before_a_second_person(board: Path) -> None:
+    done("member", "suspend", BOARD, "--reason", "its keys lie in the open")
+    (told,) = recorded("member.suspended")
+    assert (told["by"], told["reason"]) == ("command-line", "its keys lie in the open")
+    assert [each["what"] for each in recorded("approval.proposed")] == ["member.suspension"]
+    refused = run("member", "resume", BOARD, "--reason", "asked by 199012304567")
+    assert (refused.exit_code, "leave it out" in refused.stderr) == (1, True)
+    done("member", "resume", BOARD)
+
+
+def test_in_production_the_shell_stops_a_member_and_does_not_bring_it_back(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider = {"OIDC_ISSUER": "https://id.example", "OIDC_CLIENT_ID": "sandhi", "OIDC_CLIENT_SECRET": "s" * 32}
+    production = {"PRODUCTION": "1", "KEYSTORE_PASSPHRASE": "correct horse battery staple"}
+    for name, value in (provider | production).items():
+        monkeypatch.setenv(f"SANDHI_{name}", value)
+    done("member", "add", BOARD, "--name", "Board")
+    done("member", "suspend", BOARD, "--reason", "its keys lie in the open")
+    for verb in ("resume", "retire"):
+        refused = run("member", verb, BOARD)
+        assert (refused.exit_code, "two people" in refused.stderr) == (1, True)
+    assert shown("member", "show", BOARD)["state"] == "suspended"
+
+
 def test_a_system_is_changed_in_parts(board: Path) -> None:
     done("system", "change", "sr", "--scope", "exchange", "--scope", "consent")
     done("system", "change", "sr", "--name", "social registry")

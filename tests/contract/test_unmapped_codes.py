@@ -21,7 +21,7 @@ from audit import Entry
 from gateway.catalogue import Catalogue, Offer
 from gateway.gate import utc_now
 from gateway.normalising import Asked, ClearingRefused, Unmapped
-from gateway.registration.lived import Lived, Running
+from gateway.registration.versioned import Running, VersionedAdapter
 from gateway.review.reading import entries_between
 from tests.reviewing import House, a_house
 
@@ -154,8 +154,8 @@ async def test_codes_of_every_running_version_of_a_registered_adapter_are_counte
     """Also where the record is refused: what no table knows is met before the record is judged."""
     first, second = opened(), opened()
     active, canary = (Running(1, first, frozenset(), Dialler()), Running(2, second, frozenset(), Dialler()))
-    lived = Lived("grievance", active, canary=canary, clock=utc_now, counted=Counter())
-    linked(small.house, lived)
+    versioned = VersionedAdapter("grievance", active, canary=canary, clock=utc_now, counted=Counter())
+    linked(small.house, versioned)
     queue = Unmapped(small.house.services.db, small.house.services.log, small.house.app.state.services.catalogue)
     for version in (first, second):
         with pytest.raises(AgencyAnswerMalformed):

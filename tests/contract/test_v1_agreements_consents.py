@@ -25,7 +25,7 @@ from agreeing import (
 )
 
 from audit import LogUnavailable
-from consent import register as people
+from consent import register as consent_register
 from gateway.edges.v1 import many
 from gateway.model import Identifier, Subject
 from gateway.trust.caller import Caller
@@ -156,7 +156,7 @@ async def test_every_number_sent_with_a_consent_is_kept_as_a_hash_and_none_in_cl
     reply = await here.call(SR, "POST", "/consents", **lines(line(1, subject=both), line(2)))
     assert [json.loads(each)["outcome"] for each in reply.text.splitlines()] == ["recorded"] * 2
     async with here.db.read() as connection:
-        first, second = await people.list_consents(connection, WBB)
+        first, second = await consent_register.list_consents(connection, WBB)
         rows = (await connection.exec_driver_sql("SELECT * FROM consent_consent")).all()
     sent = Subject((Identifier("NIC", nic(1)), Identifier("TIN", "AB123456C")))
     assert first.numbers == here.person_ref.numbers(sent)

@@ -15,7 +15,7 @@ from agreeing import EPF, FUND, SR, WBB, Here, document, line, nic, opened, ref,
 
 from adapters.kit.contract import Question, RawAnswer, Told
 from consent import FactsSource
-from consent import register as people
+from consent import register as consent_register
 from gateway.catalogue import Catalogue, Offer
 from gateway.delivery import jobs
 from gateway.delivery.batch_values import Line
@@ -276,7 +276,7 @@ async def test_the_sweep_finds_consents_that_expired_and_withdrawals_that_a_cras
     await sweeping.sweep()
     assert await place.duties(SR) == []
     async with place.here.db.write() as connection:
-        await people.withdraw_consent(connection, "C1", utc_now())
+        await consent_register.withdraw_consent(connection, "C1", utc_now())
     await sweeping.sweep()
     await sweeping.sweep()
     (duty,) = await place.duties(SR)

@@ -44,7 +44,7 @@ async def came(client: Client, action: str) -> Envelope:
     ((name, told, envelope, headers, body),) = house.callbacks.received
     house.callbacks.received.clear()
     assert (name, told) == (client.interface, action)
-    place = {"txn-on-status": "on-status", "on-unsubscribe": "on-subscribe"}.get(action, action)
+    place = {"txn-on-status": "on-status"}.get(action, action)
     exchanged = Exchanged("POST", f"{house.callbacks.url}/{name}/{place}", headers, body)
     dialects.prove(client.dialect, exchanged, envelope, PublicKeys(house.services.trust.jwks()))
     return envelope

@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import StaticPool
 
 from consent import Consent, Objection, Relationship, Request, agreement_of, canonical, decide, facts_for
-from consent import register as people
+from consent import register as consent_register
 from consent import store as agreements
 from consent.errors import AgreementConflict
 from consent.signing import SignedAgreement
@@ -217,7 +217,7 @@ class House(RuleBasedStateMachine):
             "sha-256:" + "0" * 64,
             assurance=assurance,
         )
-        self.run(self._do(people.record_consent, given, self.now))
+        self.run(self._do(consent_register.record_consent, given, self.now))
         said = {"id": given.id, "who": who, "to": member(to), "services": services, "purposes": purposes}
         said |= {"assurance": assurance}
         self.model.consents.append(said | {"from": begin, "until": end, "withdrawn": False})
@@ -235,7 +235,7 @@ class House(RuleBasedStateMachine):
         end = begin + timedelta(days=period[1] + 1)
         held_by = member(holder) if whole else holder
         made = Relationship(f"R{self.number}", who, held_by, "case_open", case, begin, end)
-        self.run(self._do(people.declare_relationships, [made], self.now))
+        self.run(self._do(consent_register.declare_relationships, [made], self.now))
         if case is None:  # nobody here asks under a case
             said = {"id": made.id, "who": who, "holder": holder, "from": begin, "until": end, "ended": False}
             self.model.relationships.append(said)
@@ -244,28 +244,28 @@ class House(RuleBasedStateMachine):
     def unrelate(self, place: int) -> None:
         if self.model.relationships:
             said = self.model.relationships[place % len(self.model.relationships)]
-            self.run(self._do(people.end_relationship, said["id"], self.now))
+            self.run(self._do(consent_register.end_relationship, said["id"], self.now))
             said["ended"] = True
 
     @rule(place=st.integers(0, 50))
     def withdraw(self, place: int) -> None:
         if self.model.consents:
             said = self.model.consents[place % len(self.model.consents)]
-            self.run(self._do(people.withdraw_consent, said["id"], self.now))
+            self.run(self._do(consent_register.withdraw_consent, said["id"], self.now))
             said["withdrawn"] = True
 
     @rule(who=st.sampled_from(PERSONS), what=st.frozensets(st.sampled_from(sorted(FIELDS))), purposes=st.just(PURPOSES))
     def object_(self, who: str, what: frozenset[str], purposes: tuple[str, ...]) -> None:
         self.number += 1
         made = Objection(f"O{self.number}", who, purposes=frozenset(purposes), fields=what)
-        self.run(self._do(people.record_objection, made, by="LK/GOV/C", now=self.now))
+        self.run(self._do(consent_register.record_objection, made, by="LK/GOV/C", now=self.now))
         self.model.objections.append({"id": made.id, "who": who, "fields": what, "purposes": purposes, "lifted": False})
 
     @rule(place=st.integers(0, 50))
     def lift(self, place: int) -> None:
         if self.model.objections:
             made = self.model.objections[place % len(self.model.objections)]
-            self.run(self._do(people.lift_objection, made["id"], by="LK/GOV/C", now=self.now))
+            self.run(self._do(consent_register.lift_objection, made["id"], by="LK/GOV/C", now=self.now))
             made["lifted"] = True
 
     @rule(hours=st.integers(1, 24 * 20))

@@ -23,6 +23,7 @@ from adapters.kit.contract import (
 )
 from adapters.kit.dci_wire import CLEAR, Envelope, Sent, Wire
 from adapters.kit.egress import HttpAnswer, HttpClient
+from adapters.kit.fitting import json_answer
 from adapters.kit.nic import new_form
 from adapters.kit.transports.oauth import ClientCredentials
 from adapters.kit.transports.rest import JSON, error_of
@@ -131,7 +132,8 @@ class DciClient:
         if answer.status != 200:
             raise _http_error(answer)
         schema = f"{self._partner.schema}#{self._reply_pointer(path)}"
-        reply = _checked(await self._partner.wire.opened(_checked(_json(answer), schema), answer, sent), schema)
+        told = _checked(json_answer(answer.body, code=str(answer.status)), schema)
+        reply = _checked(await self._partner.wire.opened(told, answer, sent), schema)
         _check_reply(reply, message.get("transaction_id"))
         return reply
 
@@ -202,7 +204,7 @@ def ack_of(answer: HttpAnswer) -> Ack:
     """
     if answer.status >= 300:
         raise _http_error(answer)
-    body = _json(answer)
+    body = json_answer(answer.body, code=str(answer.status))
     message = body.get("message") if isinstance(body, dict) else None
     if not isinstance(message, dict) or message.get("ack_status") not in {"ACK", "NACK", "ERR"}:
         raise AgencyAnswerMalformed("the answer is no acknowledgement")
@@ -281,13 +283,6 @@ def stamp() -> str:
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def _json(answer: HttpAnswer) -> object:
-    try:
-        return strict_json.loads(answer.body)
-    except strict_json.StrictError as error:
-        raise AgencyAnswerMalformed(f"the answer is {error}", code=str(answer.status)) from None
 
 
 def _checked(reply: object, schema: str) -> Envelope:

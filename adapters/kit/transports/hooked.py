@@ -6,7 +6,6 @@ from typing import Any
 from adapters.kit import declared_hook
 from adapters.kit.base import Kit, NotConfigured, as_of
 from adapters.kit.callback import record_schema_of
-from adapters.kit.carrying import carried
 from adapters.kit.contract import (
     AgencyAnswerMalformed,
     AgencyError,
@@ -21,6 +20,7 @@ from adapters.kit.contract import (
 )
 from adapters.kit.declared_hook import DeclaredAnswer, Webhook
 from adapters.kit.declared_request import sent
+from adapters.kit.declared_value import declared_value
 from adapters.kit.fitting import check_fits
 from adapters.kit.manifest import answer_validator
 from adapters.kit.mapping import MappingError
@@ -107,7 +107,7 @@ class LaterRest(HookedRest):
         values = {
             member: reference
             if what == "reference"
-            else carried(question.subject, what, question.as_at, question.period)
+            else declared_value(question.subject, what, question.as_at, question.period)
             for member, what in request.items()
         }
         checked_status(service, await self.called(sent(service, values)))

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from adapters.kit import strict_json
 from adapters.kit.base import BaseAdapter, Kit, as_of
-from adapters.kit.carrying import carried
 from adapters.kit.contract import (
     AgencyAnswerMalformed,
     AgencyError,
@@ -23,8 +22,9 @@ from adapters.kit.contract import (
 )
 from adapters.kit.declared_auth import signed_in
 from adapters.kit.declared_request import Sent, sent
+from adapters.kit.declared_value import declared_value
 from adapters.kit.egress import HttpAnswer
-from adapters.kit.fitting import check_fits
+from adapters.kit.fitting import check_fits, json_answer
 from adapters.kit.manifest import answer_validator
 from adapters.kit.meanings import meant, meant_by_status
 from adapters.kit.transports.xroad_rest import through
@@ -44,10 +44,7 @@ def read_json(answer: HttpAnswer, schema: str = "", folder: Path = Path()) -> ob
     kind = answer.content_type
     if kind != "application/json" and not kind.endswith("+json"):
         raise AgencyAnswerMalformed("the answer is not JSON by its content type", code=str(answer.status))
-    try:
-        value = strict_json.loads(answer.body)
-    except strict_json.StrictError as error:
-        raise AgencyAnswerMalformed(f"the answer is {error}", code=str(answer.status)) from None
+    value = json_answer(answer.body, code=str(answer.status))
     if schema:
         check_fits(value, answer_validator(folder, schema), f"the answer breaks {schema}", code=str(answer.status))
     return value
@@ -86,7 +83,8 @@ class DeclaredRest(BaseAdapter):
         if "path" not in service.extra or not isinstance(request, Mapping):
             return await super().ask(question)
         values = {
-            member: carried(question.subject, what, question.as_at, question.period) for member, what in request.items()
+            member: declared_value(question.subject, what, question.as_at, question.period)
+            for member, what in request.items()
         }
         answer = await self.called(sent(service, values))
         told = meant_by_status(service, answer.status)
@@ -112,7 +110,7 @@ class DeclaredRest(BaseAdapter):
             return await super().deliver(item)
         request, subject = service.extra.get("request"), item.subject or Subject()
         members = request if isinstance(request, Mapping) else {}
-        values = {member: carried(subject, what) for member, what in members.items()}
+        values = {member: declared_value(subject, what) for member, what in members.items()}
         made = sent(service, values, {"item": item.id, "record": dict(item.record)})
         answer = await self.called(made, repeatable=bool(service.extra.get("repeatable", True)))
         checked_status(service, answer)

@@ -24,12 +24,13 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from lxml import etree
 
-from adapters.kit import strict_xml, xml_values
+from adapters.kit import xml_values
 from adapters.kit.base import BaseAdapter, Kit, NotConfigured, as_of
-from adapters.kit.carrying import carried
-from adapters.kit.contract import AgencyAnswerMalformed, AgencyRejectedMessage, Question, RawAnswer
+from adapters.kit.contract import AgencyRejectedMessage, Question, RawAnswer
 from adapters.kit.declared_auth import SignedIn, signed_in
+from adapters.kit.declared_value import declared_value
 from adapters.kit.egress import HttpAnswer, HttpClient
+from adapters.kit.fitting import xml_answer
 from adapters.kit.manifest import operation_of
 from adapters.kit.meanings import meant
 from adapters.kit.transports import xroad
@@ -59,7 +60,10 @@ class DeclaredSoap(BaseAdapter):
         wsdl, operation = self._named[service.id]
         request = service.extra.get("request")
         lines = request if isinstance(request, Mapping) else {}
-        texts = {path: carried(question.subject, what, question.as_at, question.period) for path, what in lines.items()}
+        texts = {
+            path: declared_value(question.subject, what, question.as_at, question.period)
+            for path, what in lines.items()
+        }
         try:
             message = xml_values.built(operation.request, texts, wsdl.shapes)
         except ValueError:
@@ -77,10 +81,7 @@ class DeclaredSoap(BaseAdapter):
         """
         offered = self.service(service)
         wsdl, operation = self._named[service]
-        try:
-            root = strict_xml.parse(body)
-        except strict_xml.StrictError as error:
-            raise AgencyAnswerMalformed(f"the answer is {error}") from None
+        root = xml_answer(body)
         payload = _payload(xroad.checked(root, operation.answer, wsdl.schema), wsdl)
         meant(offered, payload)
         return payload

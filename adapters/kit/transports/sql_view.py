@@ -24,7 +24,6 @@ from tenacity.wait import wait_exponential_jitter
 
 from adapters.kit.base import BaseAdapter, Kit, NotConfigured, as_of
 from adapters.kit.breaker import Breaker
-from adapters.kit.carrying import carried
 from adapters.kit.contract import (
     AgencyError,
     AgencyHasNoSuchPerson,
@@ -35,6 +34,7 @@ from adapters.kit.contract import (
     Service,
 )
 from adapters.kit.declared_query import bound
+from adapters.kit.declared_value import declared_value
 from adapters.kit.fitting import check_fits
 from adapters.kit.manifest import answer_validator
 from adapters.kit.meanings import meant
@@ -64,7 +64,7 @@ class DeclaredSql(BaseAdapter):
         if "query" not in service.extra:
             return await super().ask(question)
         statement, places = bound(str(service.extra["query"]))
-        values = [carried(question.subject, request[each], question.as_at, question.period) for each in places]
+        values = [declared_value(question.subject, request[each], question.as_at, question.period) for each in places]
         payload: dict[str, object] = {"rows": await self._rows(statement, values)}
         self._check(service, payload)
         told = meant(service, payload)

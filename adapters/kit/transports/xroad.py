@@ -12,7 +12,6 @@ from uuid import uuid4
 
 from lxml import etree
 
-from adapters.kit import strict_xml
 from adapters.kit.contract import (
     AgencyAnswerMalformed,
     AgencyError,
@@ -21,6 +20,7 @@ from adapters.kit.contract import (
     AgencyUnavailable,
 )
 from adapters.kit.egress import HttpAnswer, HttpClient
+from adapters.kit.fitting import xml_answer
 from adapters.kit.untrusted import checked_xsd
 
 SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
@@ -243,10 +243,7 @@ def _parsed(answer: HttpAnswer) -> etree._Element:
     charset = _CHARSET.search(answer.headers.get("content-type", ""))
     if charset and charset[1].lower() not in {"utf-8", "us-ascii"}:  # goes before what the document says: RFC 7303, 3
         raise AgencyAnswerMalformed("the answer is not UTF-8 by its content type", code=str(answer.status))
-    try:
-        root = strict_xml.parse(answer.body, limit=len(answer.body))  # the byte cap was the client's
-    except strict_xml.StrictError as error:
-        raise AgencyAnswerMalformed(f"the answer is {error}", code=str(answer.status)) from None
+    root = xml_answer(answer.body, code=str(answer.status), limit=len(answer.body))  # the byte cap was the client's
     if root.tag != f"{{{SOAP}}}Envelope":
         raise AgencyAnswerMalformed("the answer is not a SOAP 1.1 envelope", code=str(answer.status))
     return root

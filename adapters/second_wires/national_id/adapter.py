@@ -9,7 +9,6 @@ from typing import Any
 from lxml import etree
 
 import schemas
-from adapters.kit import strict_xml
 from adapters.kit.base import BaseAdapter, Kit, NotConfigured, as_of
 from adapters.kit.contract import (
     AgencyAnswerMalformed,
@@ -20,6 +19,7 @@ from adapters.kit.contract import (
     RawAnswer,
     Service,
 )
+from adapters.kit.fitting import xml_answer
 from adapters.kit.matching import one_name
 from adapters.kit.transports.xroad import System, XRoad, load_schema
 
@@ -73,10 +73,7 @@ class NationalId(BaseAdapter):
             AgencyAnswerMalformed: not XML, not what the schema allows, or nobody.
         """
         self.service(service)
-        try:
-            root = strict_xml.parse(body)
-        except strict_xml.StrictError as error:
-            raise AgencyAnswerMalformed(f"the answer is {error}") from None
+        root = xml_answer(body)
         if not self._schema.validate(root):
             raise AgencyAnswerMalformed("the answer breaks rr.xsd")
         payload = self._payload(root)

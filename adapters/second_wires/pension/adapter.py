@@ -9,7 +9,7 @@ from typing import Any
 from lxml import etree
 
 import schemas
-from adapters.kit import months, strict_xml
+from adapters.kit import months
 from adapters.kit.base import BaseAdapter, Kit, as_of
 from adapters.kit.contract import (
     AgencyAnswerMalformed,
@@ -19,6 +19,7 @@ from adapters.kit.contract import (
     RawAnswer,
     Service,
 )
+from adapters.kit.fitting import xml_answer
 from adapters.kit.nic import NEW_FORM, new_form
 from adapters.kit.transports.xroad import System, XRoad, load_schema
 
@@ -61,10 +62,7 @@ class Pension(BaseAdapter):
             AgencyAnswerMalformed: not XML, not what the schema allows, or without a row.
         """
         self.service(service)
-        try:
-            root = strict_xml.parse(body)
-        except strict_xml.StrictError as error:
-            raise AgencyAnswerMalformed(f"the answer is {error}") from None
+        root = xml_answer(body)
         if not self._schema.validate(root):
             raise AgencyAnswerMalformed("the answer breaks tsd.xsd")
         return _told(root)

@@ -10,7 +10,7 @@ from typing import Any
 from lxml import etree
 
 import schemas
-from adapters.kit import months, strict_xml
+from adapters.kit import months
 from adapters.kit.base import BaseAdapter, Kit, as_of
 from adapters.kit.claims import LONGEST_WINDOW
 from adapters.kit.contract import (
@@ -22,6 +22,7 @@ from adapters.kit.contract import (
     RawAnswer,
     Service,
 )
+from adapters.kit.fitting import xml_answer
 from adapters.kit.transports.xroad import System, XRoad, load_schema
 
 from . import wire
@@ -66,10 +67,7 @@ class Tax(BaseAdapter):
             AgencyAnswerMalformed: not XML, or not what the schemas allow.
         """
         self.service(service)
-        try:
-            root = strict_xml.parse(body)
-        except strict_xml.StrictError as error:
-            raise AgencyAnswerMalformed(f"the answer is {error}") from None
+        root = xml_answer(body)
         if len(root) != 2:
             raise AgencyAnswerMalformed("a sample holds one answer of each register")
         for answer, schema, name in ((root[0], self._tor, "tor.xsd"), (root[1], self._tsd, "tsd.xsd")):

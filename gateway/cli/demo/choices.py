@@ -47,7 +47,7 @@ class Ports:
 
 
 def choices(environment: Mapping[str, str] | None = None) -> Choices:
-    """Read the variables that architecture section 6 names; empty means default.
+    """Read the variables of `make demo` (`PEOPLE`, `SEED`, `DATE`...); empty means default.
 
     Raises:
         BadParameter: a value cannot be meant like this (exit code 2).

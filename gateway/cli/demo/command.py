@@ -103,7 +103,12 @@ def _summary(chosen: Choices, report: Mapping[str, object], comparison: Comparis
 
 
 def gateway_environment(chosen: Choices, ports: Ports) -> dict[str, str]:
-    """The gateway's settings, those of the linked adapters included once the sandbox has issued them."""
+    """The gateway's settings, those of the linked adapters included once the sandbox has issued them.
+
+    `SANDHI_ALLOWED_HOSTS` of our own environment stays: somebody connects an agency of their own to the demo.
+    """
+    allowed = [f"127.0.0.1:{port}" for port in (ports.sandbox, ports.sftp, ports.registry)]
+    allowed += filter(None, os.environ.get("SANDHI_ALLOWED_HOSTS", "").split(","))
     found = {
         "SANDHI_DATA_DIR": str(chosen.data),
         "SANDHI_DATABASE_URL": chosen.database,
@@ -111,7 +116,7 @@ def gateway_environment(chosen: Choices, ports: Ports) -> dict[str, str]:
         "SANDHI_PORT": str(chosen.port),
         "SANDHI_LOG_PUBLIC": "entries",
         "SANDHI_WITHOUT": ",".join(sorted(chosen.without)),
-        "SANDHI_ALLOWED_HOSTS": ",".join(f"127.0.0.1:{port}" for port in (ports.sandbox, ports.sftp, ports.registry)),
+        "SANDHI_ALLOWED_HOSTS": ",".join(allowed),
         "SANDHI_MESSAGING_CALLBACK_URL": f"{chosen.gateway}/hooks/messaging",
         "SANDHI_PSP_CALLBACK_URL": f"{chosen.gateway}/hooks/psp",
     }
@@ -120,7 +125,7 @@ def gateway_environment(chosen: Choices, ports: Ports) -> dict[str, str]:
         told = json.loads(issued.read_text("utf-8"))
         found |= {f"SANDHI_{name}": value for name, value in told.items()}
         own_ports = sorted(f"127.0.0.1:{value}" for name, value in told.items() if name.endswith("_PORT"))
-        found["SANDHI_ALLOWED_HOSTS"] = ",".join(dict.fromkeys([*found["SANDHI_ALLOWED_HOSTS"].split(","), *own_ports]))
+        found["SANDHI_ALLOWED_HOSTS"] = ",".join(dict.fromkeys([*allowed, *own_ports]))
     return found
 
 

@@ -12,6 +12,7 @@ from consent import sign_agreement, verify_agreement
 from consent import store as agreement_store
 from consent.errors import AgreementUnknown
 
+from ...edges.dci.confirming import CONFIRM, ENDED
 from ...recording import recorded_facts
 from ...settings import Settings
 from ...trust import register
@@ -95,7 +96,7 @@ async def _key(connection: AsyncConnection, services: Services, folder: Path, pa
 
 def callback_of(party: Party, service: str, ports: Ports) -> str:
     """Where a system of the demo takes deliveries, and confirmations of its subscriptions."""
-    action = service if service == "on-subscribe" else "notify"
+    action = service if service in {CONFIRM, ENDED} else "notify"
     if party.client in AT_THE_SANDBOX:  # programmes and ESS take vital events by a path of their own
         action = "vital-events" if service == "vital-event" else action
         return f"http://127.0.0.1:{ports.sandbox}/{party.client}/registry/{action}"

@@ -1,4 +1,4 @@
-"""What the demo found, in the members that architecture section 6 names."""
+"""What the demo found: the parts of the report that `JSON=FILE` writes."""
 
 import asyncio
 import json

@@ -8,7 +8,7 @@ is seen afterwards.
 from collections.abc import Mapping
 from typing import Any
 
-from consent import register as people
+from consent import register as consent_register
 from consent.errors import ConsentUnknown
 
 from ...gate import utc_now
@@ -45,7 +45,7 @@ async def _standing(reference: str, subject: Subject, here: Services) -> str:
         return UNKNOWN
     try:
         async with here.db.read() as connection:
-            consent = await people.read_consent(connection, id_)
+            consent = await consent_register.read_consent(connection, id_)
     except ConsentUnknown:
         return UNKNOWN
     same = consent.subject_ref == here.person_ref(subject)

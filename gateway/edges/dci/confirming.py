@@ -10,7 +10,8 @@ from ...delivery.callbacks import Callbacks
 from ...events.subscriptions import Subscriptions
 from .failure import stamp
 
-CONFIRM = "on-subscribe"  # the service under which a system registers where it takes confirmations
+CONFIRM, ENDED = "on-subscribe", "on-unsubscribe"
+"""The services under which a system registers where it takes confirmations, and that a subscription is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +23,15 @@ class Confirming:
     subscriptions: Subscriptions
 
     async def unsubscribed(self, claimed: jobs.Job) -> None:
-        """Keep the `on-unsubscribe` for where it registered to be told. Safe to run twice."""
+        """Keep the `on-unsubscribe`, for the address of confirmations where it registered none of its own.
+
+        Safe to run twice.
+        """
         each = await self.subscriptions.one(claimed.ref)
+        place = ENDED if await self.callbacks.address_of(each.subscriber, ENDED) else CONFIRM
         async with self.db.write() as connection:
             message = ended(each.code, each.code, [each.code])
-            await self.callbacks.add(connection, (each.subscriber, CONFIRM), "on-unsubscribe", message)
+            await self.callbacks.add(connection, (each.subscriber, place), ENDED, message)
             await jobs.finish(connection, claimed.kind, claimed.ref)
 
     async def confirmed(self, claimed: jobs.Job) -> None:

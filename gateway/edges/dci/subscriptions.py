@@ -14,7 +14,7 @@ from ...events.cron import CronRefused, checked_frequency
 from ...events.subscriptions import Subscription, SubscriptionRefused, wish
 from ...events.types import type_of
 from ...wiring import Services
-from .confirming import CONFIRM, ended
+from .confirming import CONFIRM, ENDED, ended
 from .envelope import Asking
 from .failure import stamp
 from .filtering import filter_of
@@ -70,7 +70,7 @@ class UnsubscribeAnswers:
     """Implements `delivery.transactions.Answerer` for `unsubscribe`: each code on its own."""
 
     here: Services
-    action: str = "on-unsubscribe"
+    action: str = ENDED
 
     async def answer(self, taken: Transaction, place: int, item: Mapping[str, Any]) -> Mapping[str, Any] | Later:
         """How one code stands now; it was ended before the message was acknowledged, or long ago."""

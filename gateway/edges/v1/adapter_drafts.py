@@ -4,13 +4,13 @@ Nothing is kept.
 """
 
 import asyncio
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter
 from pydantic import StringConstraints
 
 import schemas
-from adapters.kit.drafts import DraftRefused, drafted, from_sample, from_wsdl, template
+from adapters.kit.drafts import KINDS, DraftRefused, drafted, from_sample, from_wsdl, template
 
 from ...people import Right
 from ..body import StrictRoute
@@ -19,14 +19,18 @@ from .problems import ProblemError
 from .shapes import Shape
 
 router = APIRouter(tags=["adapters"], route_class=StrictRoute)
+Kind = Annotated[str, StringConstraints(pattern=rf"^({'|'.join(KINDS)})$")]
+READ = frozenset({"rest", "soap"})
+"""The kinds that can begin with what an agency shows; the others begin with an example."""
 Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,39}$")]
 
 
 class DraftIn(Shape):
-    """`source`: an answer in JSON about an invented person (rest), or the agency's WSDL (soap); empty: an example."""
+    """`kind`: as `sandhi adapter new` has them. `source`: an answer in JSON about an invented person (rest), or the
+    agency's WSDL (soap); empty: an example, which other kinds always begin with."""
 
     adapter: Word
-    kind: Literal["rest", "soap", "dci"]
+    kind: Kind
     service: Word = "records"
     record: Annotated[str, StringConstraints(pattern=r"^(?:canonical/[a-z0-9.-]{1,80}\.json)?$")] = ""
     source: Annotated[str, StringConstraints(max_length=256 * 1024)] = ""
@@ -49,8 +53,10 @@ async def post_draft(body: DraftIn, who: Who) -> dict[str, object]:
 
 
 def _drafted(body: DraftIn) -> dict[str, bytes]:
-    if not body.source.strip() or body.kind == "dci":
+    if not body.source.strip():
         return template(body.kind, body.adapter)
+    if body.kind not in READ:
+        raise DraftRefused("of this kind you begin with an example: leave the answer empty")
     text = body.source.encode("utf-8", "replace")
     source = from_sample(text) if body.kind == "rest" else from_wsdl(text, f"{body.adapter}.wsdl")
     return dict(drafted(source, body.adapter, service=body.service, record=body.record).files)

@@ -14,6 +14,7 @@ from .adapters import REFUSED, Inside, Number, changeable, seen
 from .approvals import Who
 from .shapes import Day, Reference, Shape
 from .uses import days, used
+from .why import Because
 
 router = APIRouter(tags=["adapters"], route_class=StrictRoute)
 
@@ -32,26 +33,26 @@ class OutageIn(Shape):
 
 
 @router.post("/adapters/{adapter}/rollback", responses=REFUSED)
-async def post_rollback(adapter: Reference, who: Who, here: Inside) -> dict[str, object]:
+async def post_rollback(adapter: Reference, who: Who, here: Inside, why: Because) -> dict[str, object]:
     """The version that was active before is active again, with the inputs it had."""
     await changeable(here, who, adapter)
-    back = await here.registration.rollback(adapter, by=who.id)
+    back = await here.registration.rollback(adapter, by=who.id, reason=why.of_a_person())
     return {"adapter": adapter, "active": back.number}
 
 
 @router.post("/adapters/{adapter}/versions/{number}/withdraw", responses=REFUSED)
-async def post_withdraw(adapter: Reference, number: Number, who: Who, here: Inside) -> dict[str, object]:
+async def post_withdraw(adapter: Reference, number: Number, who: Who, here: Inside, why: Because) -> dict[str, object]:
     """Take a canary or a shadow off line."""
     await changeable(here, who, adapter)
-    await here.registration.withdraw(adapter, number, by=who.id)
+    await here.registration.withdraw(adapter, number, by=who.id, reason=why.of_a_person())
     return {"adapter": adapter, "version": number, "state": "withdrawn"}
 
 
 @router.post("/adapters/{adapter}/versions/{number}/retire", responses=REFUSED)
-async def post_retire(adapter: Reference, number: Number, who: Who, here: Inside) -> dict[str, object]:
+async def post_retire(adapter: Reference, number: Number, who: Who, here: Inside, why: Because) -> dict[str, object]:
     """This version never runs again. Without an active version, callers get `no_link`."""
     await changeable(here, who, adapter)
-    await here.registration.retire(adapter, number, by=who.id)
+    await here.registration.retire(adapter, number, by=who.id, reason=why.of_a_person())
     return {"adapter": adapter, "version": number, "state": "retired"}
 
 

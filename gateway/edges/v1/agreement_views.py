@@ -15,7 +15,7 @@ from consent.amendment import difference, widens
 from consent.archetypes import disclosed, tried
 from consent.document import agreement_of
 from consent.errors import AgreementUnknown
-from consent.lapse import Notice, notices
+from consent.expiry import Notice, notices
 from consent.sentences import OFFICER, in_words, phrases
 from consent.simulate import Verdict, requests_of, simulate
 from consent.store import RecordedAgreement

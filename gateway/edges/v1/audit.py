@@ -37,12 +37,16 @@ Before = Annotated[str, StringConstraints(pattern=r"^([0-9]{1,9}\.[0-9]{1,18})?$
 Named = Reference | None
 FACTS = ("consumer", "provider", "service", "purpose", "agreement", "outcome")
 SHOWN = (*FACTS, "agreement_version", "action", "basis", "lines", "officer_ref")
+UNENDED = "no_end"
+"""As an outcome that is looked for: there is none so far."""
 OFFICER_REF = re.compile(r"[0-9a-f]{32}", re.ASCII)
 ZIP: dict[int | str, dict[str, Any]] = {200: {"content": {"application/zip": {}}}}
 
 
 class WantedIn(Shape):
     """The filters of `GET /v1/audit/exchanges`. `system` is on either side of the exchange.
+
+    `outcome` is a code, or `no_end`: how it ended is not recorded so far.
 
     `officer` is whom the consumer named as asking, by its own name or by the hash that entries and findings show.
     """
@@ -65,6 +69,9 @@ class WantedIn(Shape):
     def filters(self, here: Services, person_ref: str = "") -> Filters:
         """What is looked for; case and officer as their hashes."""
         facts = [(name, value) for name in FACTS if (value := getattr(self, name))]
+        unended = self.outcome == UNENDED
+        if unended:
+            facts.remove(("outcome", UNENDED))
         if self.case:
             check_case(self.case, here.profile)
             facts.append(("case_ref", here.person_ref.case_ref(self.case)))
@@ -73,7 +80,7 @@ class WantedIn(Shape):
             known = OFFICER_REF.fullmatch(self.officer)
             facts.append(("officer_ref", self.officer if known else here.person_ref.officer_ref(self.officer)))
         window = Wanted(since=self.since, until=self.until, limit=self.limit, **_turned(self))
-        return Filters(tuple(facts), self.system or "", person_ref, window)
+        return Filters(tuple(facts), self.system or "", person_ref, window, unended=unended)
 
 
 class PersonWantedIn(WantedIn):

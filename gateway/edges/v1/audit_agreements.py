@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from consent import Agreement, store
-from consent import register as people
+from consent import register as consent_register
 from consent.amendment import difference, widens
 from consent.document import agreement_of
 from consent.sentences import in_words
@@ -122,7 +122,7 @@ async def post_consents_search(
     check_subject(body.subject.value(), here.profile)
     person = here.person_ref(body.subject.value())
     async with here.db.read() as connection:
-        found = await people.list_consents(connection, subject_ref=person, after=after, limit=AT_ONCE)
+        found = await consent_register.list_consents(connection, subject_ref=person, after=after, limit=AT_ONCE)
     history = await here.log.store.read(lambda connection: of_consents(connection, person))
     await read.note(who, "consents", found=len(found))
     now = here.people.clock()

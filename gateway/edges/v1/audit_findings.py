@@ -13,7 +13,7 @@ from ...errors import NoEvidence
 from ...people import Right, access, officers
 from ...review import findings
 from ...review.errors import ReviewRefused
-from ...review.looking import looker
+from ...review.rule_runner import rule_runner
 from ...review.rules import RULES
 from ..body import StrictRoute
 from .audit import Here
@@ -82,7 +82,7 @@ async def get_finding(finding_id: Reference, _who: Auditor, here: Here) -> dict[
 async def post_run(_who: Acting, here: Here) -> dict[str, object]:
     """Look now, from where the last run ended; gives how many findings are new."""
     try:
-        return {"new": await looker(here).run(here.people.clock())}
+        return {"new": await rule_runner(here).run(here.people.clock())}
     except (LogUnavailable, ConsentError) as error:
         raise NoEvidence("The log or the agreements cannot be read now; try again.") from error
 

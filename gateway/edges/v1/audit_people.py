@@ -63,7 +63,7 @@ async def post_breach(body: BreachIn, who: Acting, read: Read) -> dict[str, obje
             body.criteria(),
             found,
             by=who.id,
-            clock=breach.Clock(body.known_at or now, float(here.settings["BREACH_HOURS"]), now),
+            clock=breach.Clock(body.known_at or now, here.settings.number("BREACH_HOURS"), now),
         )
     return breach.shown(made, now, here.profile.authority)
 

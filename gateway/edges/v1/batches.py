@@ -33,7 +33,7 @@ async def post_batch(
 ) -> Response:
     """Take a batch. It is one exchange; its results can be fetched when its state is `done`."""
     body = shaped(LongBatchIn, await read_json(request, largest=MOST_BYTES))
-    most = int(here.settings["BATCH_LINES"])
+    most = int(here.settings.number("BATCH_LINES"))
     if len(body.lines) > most:
         raise bad("too_many_lines", f"A batch has at most {most} lines; send several.")
     lines = await here.batches.turns.each(lambda each: line_in(*each, here.profile), enumerate(body.lines))

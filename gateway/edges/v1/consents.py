@@ -15,7 +15,7 @@ from pydantic import Field, StringConstraints
 
 from audit import new_id
 from consent import Consent, Objection, member_of
-from consent import register as people
+from consent import register as consent_register
 from consent.document import moment_text
 
 from ...consent_lines import Givers, consent_line
@@ -112,7 +112,7 @@ async def get_consents(
 ) -> dict[str, object]:
     """The caller's own consents by id; the next page begins after `next`."""
     async with db.read() as connection:
-        found = await people.list_consents(connection, member_of(who.system), after=after, limit=limit)
+        found = await consent_register.list_consents(connection, member_of(who.system), after=after, limit=limit)
     now = utc_now()
     return {
         "consents": [shown(each, now) for each in found],
@@ -160,14 +160,14 @@ async def post_objection(
     )
     with refusals():
         receipt = await recordings.objection(objection, by=member_of(who.system))
-    return {"id": objection.id, "outcome": people.RECORDED, "receipt": receipt}
+    return {"id": objection.id, "outcome": consent_register.RECORDED, "receipt": receipt}
 
 
 @router.get("/objections")
 async def get_objections(who: Recorder, db: Annotated[Database, Depends(database)]) -> dict[str, object]:
     """Those that the caller's member upheld."""
     async with db.read() as connection:
-        found = await people.list_objections(connection, member_of(who.system))
+        found = await consent_register.list_objections(connection, member_of(who.system))
     return {"objections": [_shown_objection(each) for each in found]}
 
 
@@ -176,7 +176,7 @@ async def post_lift(objection_id: str, who: Recorder, recordings: Recordings) ->
     """Lift one. Again: `unchanged`."""
     with refusals():
         receipt = await recordings.objection_lifted(objection_id, by=member_of(who.system))
-    return told_members(Told(objection_id, "lifted" if receipt else people.UNCHANGED, receipt))
+    return told_members(Told(objection_id, "lifted" if receipt else consent_register.UNCHANGED, receipt))
 
 
 def shown(consent: Consent, now: datetime) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import orjson
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 
-from consent import register as people
+from consent import register as consent_register
 from consent.errors import ConsentError
 
 from ...recording import LINES_AN_ENTRY, Told
@@ -43,9 +43,9 @@ async def recorded(request: Request, read: Read[T], record: Record[T], *, what: 
         return Response(body, 200, media_type=LINES)
     with refusals():
         (told,) = await record([read(await bodies.read_json(request))])
-    if told.outcome == people.CONFLICT:
+    if told.outcome == consent_register.CONFLICT:
         raise ProblemError("conflict", f"This id stands for another {what}: use a new one.")
-    status = 201 if told.outcome == people.RECORDED else 200
+    status = 201 if told.outcome == consent_register.RECORDED else 200
     return Response(orjson.dumps(told_members(told)), status, media_type="application/json")
 
 

@@ -4,18 +4,21 @@ is a log entry."""
 from dataclasses import asdict, replace
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ...db import Database
+from ...people import membership
 from ...trust import Member, jwks, register
 from ...trust.jose import Key
 from ..body import StrictRoute
-from .changing import Changes, Line, slashed
+from ..people import people
+from .changing import Changes, FourEyes, Line, slashed
 from .deps import database
 from .party import Operator
 from .problems import ProblemError
 from .shapes import Reference, Shape, Text
+from .why import Because
 
 router = APIRouter(tags=["members"], route_class=StrictRoute)
 Db = Annotated[Database, Depends(database)]
@@ -107,10 +110,23 @@ async def patch_member(member: str, body: MemberChangeIn, _: Operator, changes: 
 
 
 @router.post("/members/{member}/state", responses={400: {}, 409: {}})
-async def post_member_state(member: str, body: StateIn, _: Operator, changes: Made) -> dict[str, object]:
-    """Suspend, bring back or retire a member, and with it all its systems: at once."""
+async def post_member_state(
+    member: str, body: StateIn, who: Operator, changes: Made, why: Because, two_people: FourEyes, request: Request
+) -> dict[str, object]:
+    """Suspend a member, and with it all its systems: at once; a second person looks at it afterwards.
+
+    An operator proposes to bring it back or to retire it; a program does that alone outside production only.
+    """
+    id_, now, because = slashed(member), changes.now, who.because(why)
+    if body.state == "suspended":
+        desk = (await people(request)).approvals
+        return await changes.made(
+            lambda connection: membership.suspend(connection, desk, id_, **because, by_member=who.member, now=now)
+        )
+    if who.officer or two_people:
+        raise ProblemError("forbidden", "This takes two people: propose member.resume or member.retire.")
     return await changes.made(
-        lambda connection: register.set_state(connection, changes.log, slashed(member), body.state, changes.now)
+        lambda connection: register.set_state(connection, changes.log, id_, body.state, now, **because)
     )
 
 
@@ -126,10 +142,11 @@ async def post_member_keys(member: str, body: KeysIn, _: Operator, changes: Made
 
 
 @router.delete("/members/{member}/keys/{kid}", responses={409: {}})
-async def delete_member_key(member: str, kid: str, _: Operator, changes: Made) -> dict[str, object]:
+async def delete_member_key(member: str, kid: str, who: Operator, changes: Made, why: Because) -> dict[str, object]:
     """Retire a member's key: what it signs from now on is refused; what it signed stays signed."""
+    because = who.because(why)
     return await changes.made(
-        lambda connection: register.retire_key(connection, changes.log, slashed(member), kid, changes.now)
+        lambda connection: register.retire_key(connection, changes.log, slashed(member), kid, changes.now, **because)
     )
 
 

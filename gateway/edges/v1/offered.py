@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 from consent import Agreement
 from consent.model import Grant, LegalBasis
 
-from ...agreed import IN_FORCE
 from ...catalogue import Catalogue, Offer, UnknownService
+from ...token_agreements import IN_FORCE
 
 CLAIM = "claim:"
 

@@ -20,6 +20,7 @@ from ...people.territory import Territory, level_of
 from ..body import StrictRoute
 from ..people import officer, people
 from .shapes import Reference, Shape
+from .why import Because
 
 router = APIRouter(tags=["officers"], route_class=StrictRoute)
 
@@ -99,11 +100,13 @@ async def get_officer(officer_id: Reference, who: Who, here: Here) -> dict[str, 
 
 
 @router.post("/officers/{officer_id}/state", responses=REFUSED)
-async def post_officer_state(officer_id: Reference, body: OfficerStateIn, who: Who, here: Here) -> dict[str, object]:
+async def post_officer_state(
+    officer_id: Reference, body: OfficerStateIn, who: Who, here: Here, why: Because
+) -> dict[str, object]:
     """Suspend (which ends every session at once), bring back or retire; never oneself."""
-    found = await _changeable(here, who, officer_id)
+    found, because = await _changeable(here, who, officer_id), {"by": who.id, "reason": why.of_a_person()}
     async with here.db.write() as connection:
-        receipt = await officers.set_state(connection, here.log, found.id, body.state, by=who.id, now=here.clock())
+        receipt = await officers.set_state(connection, here.log, found.id, body.state, **because, now=here.clock())
     return {"id": found.id, "state": body.state, "receipt": receipt}
 
 
@@ -119,11 +122,13 @@ async def post_role(officer_id: Reference, body: GrantIn, who: Who, here: Here) 
 
 
 @router.delete("/officers/{officer_id}/roles/{grant_id}", responses=REFUSED)
-async def delete_role(officer_id: Reference, grant_id: Reference, who: Who, here: Here) -> dict[str, object]:
+async def delete_role(
+    officer_id: Reference, grant_id: Reference, who: Who, here: Here, why: Because
+) -> dict[str, object]:
     """Take a role away: counts from the next request on."""
-    found = await _changeable(here, who, officer_id)
+    found, because = await _changeable(here, who, officer_id), {"by": who.id, "reason": why.of_a_person()}
     async with here.db.write() as connection:
-        receipt = await grants.revoke(connection, here.log, found.id, grant_id, by=who.id, now=here.clock())
+        receipt = await grants.revoke(connection, here.log, found.id, grant_id, **because, now=here.clock())
     return {"id": grant_id, "receipt": receipt}
 
 

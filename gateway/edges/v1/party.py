@@ -17,6 +17,7 @@ from ...people import Right, SignedIn
 from ...trust import authenticated
 from ...trust.register import System
 from .problems import ProblemError
+from .why import Why
 
 ADMIN = "admin"
 
@@ -46,6 +47,10 @@ class Party:
         """A person who puts in a credential proves anew who they are; a system just did. Raises NotFresh."""
         if self.officer:
             self.officer.need_fresh(now)
+
+    def because(self, why: Why) -> dict[str, str]:
+        """Who acts and why, for the entry. Raises ProblemError: a person did not say why."""
+        return {"by": self.by, "reason": why.of_a_person() if self.officer else why.reason}
 
 
 def of_officer(who: SignedIn, right: Right) -> Party:

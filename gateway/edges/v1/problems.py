@@ -2,7 +2,7 @@
 
 `docs/errors.md` has an entry and `docs/errors/` a page for each code, which `type` points to; tests compare them.
 
-Source: RFC 9457; architecture, section 6.
+Source: RFC 9457; the codes are those of `docs/errors.md`.
 """
 
 import logging

@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import StringConstraints
 
 from consent import Consent, member_of
-from consent import register as people
+from consent import register as consent_register
 from consent.errors import ConsentUnknown, SignatureRefused
 
 from ...consent_receipts import called, checked, issued, page, policy
@@ -72,7 +72,7 @@ async def post_verify(body: ReceiptIn, who: Reader, keys: Keys, db: Db) -> dict[
 
 async def _kept(db: Database, consent_id: str, controller: str) -> Consent:
     async with db.read() as connection:
-        consent = await people.read_consent(connection, consent_id)
+        consent = await consent_register.read_consent(connection, consent_id)
     if consent.controller != controller:
         raise ConsentUnknown
     return consent

@@ -23,6 +23,7 @@ from .party import Keeper, Operator, kept, own
 from .policies import PolicyIn, published_keys
 from .problems import ProblemError
 from .shapes import Reference, Shape, Text
+from .why import Because
 
 router = APIRouter(tags=["systems"], route_class=StrictRoute)
 
@@ -159,10 +160,11 @@ def hosts(services: Iterable[Offered]) -> set[str]:
 
 
 @router.post("/systems/{system}/state", responses={400: {}, 409: {}})
-async def post_state(system: str, body: StateIn, _: Operator, changes: Made) -> dict[str, object]:
+async def post_state(system: str, body: StateIn, who: Operator, changes: Made, why: Because) -> dict[str, object]:
     """Suspend, bring back or retire a system: at once."""
+    id_, because = slashed(system), who.because(why)
     return await changes.made(
-        lambda connection: register.set_state(connection, changes.log, slashed(system), body.state, changes.now)
+        lambda connection: register.set_state(connection, changes.log, id_, body.state, changes.now, **because)
     )
 
 
@@ -183,11 +185,14 @@ async def post_keys(system: str, body: KeysIn, who: Keeper, changes: Made) -> di
 
 
 @router.delete("/systems/{system}/keys/{kid}", responses={409: {}})
-async def delete_key(system: str, kid: str, who: Keeper, changes: Made) -> dict[str, object]:
-    """Retire a key: the second half of a rotation. A person signs in anew for it."""
+async def delete_key(system: str, kid: str, who: Keeper, changes: Made, why: Because) -> dict[str, object]:
+    """Retire a key: the second half of a rotation. A person signs in anew for it, and says why."""
     owner = own(system, who)
     who.need_fresh(changes.now)
-    return await changes.made(lambda connection: register.retire_key(connection, changes.log, owner, kid, changes.now))
+    because = who.because(why)
+    return await changes.made(
+        lambda connection: register.retire_key(connection, changes.log, owner, kid, changes.now, **because)
+    )
 
 
 def shown(system: System) -> dict[str, object]:

@@ -1,5 +1,6 @@
 """Rules about how much: more than agreed, more than usual, at odd times, about people without a case."""
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -22,10 +23,13 @@ def above_agreement(seen: Seen) -> Iterator[Hit]:
     """Calls by the hour, by the day and lines by the batch, against the quota of the version in force."""
     for agreement in _in_force(seen):
         quota, name = agreement.quota, agreement.id
-        hours = [count for (each, _), count in seen.per_hour.items() if each == name]
+        hours = {hour: count for (each, hour), count in seen.per_hour.items() if each == name}
+        days = Counter[str]()  # of the quota's own clock, see `consent.quota`: one of the country's has parts of two
+        for hour, count in hours.items():
+            days[hour.partition("T")[0]] += count
         for kind, most, found in (
-            ("calls_per_hour", quota.calls_per_hour, max(hours, default=0)),
-            ("calls_per_day", quota.calls_per_day, seen.per_day[name]),
+            ("calls_per_hour", quota.calls_per_hour, max(hours.values(), default=0)),
+            ("calls_per_day", quota.calls_per_day, max(days.values(), default=0)),
             ("bulk_lines", quota.bulk_lines, seen.most_lines[name]),
         ):
             if most is not None and found > most:
@@ -68,7 +72,8 @@ def burst_after_widening(seen: Seen) -> Iterator[Hit]:
     for name, widened in sorted(seen.widened.items()):
         days = seen.before.get(name, ())
         usual = sum(days) / len(days) if days else 0.0
-        soon = widened.date() <= seen.day <= widened.date() + timedelta(days=BURST_DAYS)
+        day = widened.astimezone(seen.hours.zone).date()
+        soon = day <= seen.day <= day + timedelta(days=BURST_DAYS)
         if soon and seen.per_day[name] >= max(LEAST_BURST, BURST * usual):
             agreement = max(
                 (each for (id_, _), each in seen.agreements.items() if id_ == name), key=lambda a: a.version

@@ -1,4 +1,4 @@
-"""One day of the log, counted once for all rules."""
+"""One day of the log by the country's clocks, counted once for all rules."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -51,7 +51,7 @@ class Seen:
         alarms: what the gateway raised by itself: a system that misses too often.
         drifts: likewise: an agency whose answers changed their shape.
         postponed: what the log lacked when its year could not be closed.
-        per_hour: (agreement, hour of the day) -> calls.
+        per_hour: (agreement, hour in UTC as quotas count it, `2026-10-31T18`) -> calls.
         before: agreement -> calls on each of the days before.
     """
 
@@ -72,7 +72,7 @@ class Seen:
     drifts: list[Entry] = field(default_factory=list)
     postponed: list[str] = field(default_factory=list)
     releases: list[Release] = field(default_factory=list)
-    per_hour: Counter[tuple[str, int]] = field(default_factory=Counter)
+    per_hour: Counter[tuple[str, str]] = field(default_factory=Counter)
     per_day: Counter[str] = field(default_factory=Counter)
     most_lines: Counter[str] = field(default_factory=Counter)
     downgrades: Counter[str] = field(default_factory=Counter)
@@ -139,7 +139,7 @@ class Seen:
             self.cut_off[exchange] = consumer
         for name in _agreements(facts):
             self.per_day[name] += _lines(facts)
-            self.per_hour[name, entry.at.hour] += _lines(facts)
+            self.per_hour[name, f"{entry.at:%Y-%m-%dT%H}"] += _lines(facts)
             self.most_lines[name] = max(self.most_lines[name], _lines(facts))
         if facts.get("released"):
             self.releases.append(_release(exchange, entry, facts))

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from sandbox import dci
 from sandbox.dci import Door, Keys, Refused
-from sandbox.dci_agency import DciAgency, asked_number, found, rejected
+from sandbox.dci_agency import CONFIRMED, ENDED, DciAgency, asked_number, found, rejected
 from sandbox.faults import Faults
 from sandbox.gateway_client import Clients
 
@@ -18,7 +18,7 @@ from . import member as members
 from .work import Ess, new_form
 
 CHECK = "/registry/sync/check-enrollment"
-CONFIRMED, VITAL_EVENTS = "/registry/on-subscribe", "/registry/vital-events"
+VITAL_EVENTS = "/registry/vital-events"
 SEARCH = "/registry/sync/search"
 CRITERIA = "rjct.search_criteria.invalid"
 
@@ -30,7 +30,8 @@ def build(ess: Ess, clients: Clients, keys: Keys, faults: Faults) -> Starlette:
     """
     agency = _Agency(ess, clients, keys)
     guarded = {"/registry/notify": agency.notify, CHECK: agency.check, SEARCH: agency.search}
-    return agency.app(faults, guarded, {CONFIRMED: agency.on_subscribe, VITAL_EVENTS: agency.vital_events})
+    told = {CONFIRMED: agency.on_subscribe, ENDED: agency.on_unsubscribe, VITAL_EVENTS: agency.vital_events}
+    return agency.app(faults, guarded, told)
 
 
 class _Agency(DciAgency):
@@ -53,6 +54,12 @@ class _Agency(DciAgency):
         taken = [item for item in message.items if item["status"] == "succ"]
         self._ess.confirmed(correlation_id, [each["code"] for item in taken for each in item.get("subscriptions", [])])
         return dci.acknowledged(correlation_id)
+
+    async def on_unsubscribe(self, request: Request) -> Response:
+        """`POST /registry/on-unsubscribe`: subscriptions of ours that are over, so the next wish asks anew."""
+        message = (await self._crvs.received(request, ENDED)).message
+        self._ess.ended(each["code"] for each in message.get("subscription_status", ()))
+        return dci.acknowledged(str(message["correlation_id"]))
 
     async def vital_events(self, request: Request) -> Response:
         """`POST /registry/vital-events`: civil registration's `notify`, through the gateway."""

@@ -108,6 +108,10 @@ class Book(AgencyBook):
         """A provider confirms a subscription of ours."""
         self.database.execute("insert or replace into confirmed values (?, ?)", (correlation_id, code))
 
+    def forget(self, code: str) -> None:
+        """A subscription of ours is over."""
+        self.database.execute("delete from confirmed where code = ?", (code,))
+
     def own_code(self, event_type: str) -> str:
         """The code of our own subscription; empty until it is confirmed."""
         query = "select code from own_subscription join confirmed using (correlation_id) where event_type = ?"

@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import Container, Iterable, Mapping
 from contextlib import suppress
-from datetime import date, timedelta
+from datetime import date
 from typing import Any, Protocol
 
 from sandbox import dci
@@ -26,7 +26,6 @@ from .subscribing import MOST_WATCHED, PURPOSE, deaths_of, referrals
 REFERRAL, FINDING, PROGRESS = "referral", "finding", "progress"  # kinds of post, beside DCI's two event types
 DEATH, VITAL, VITAL_EVENT = "death", "vital-event", "sandhi:vital-event:v1"
 KINDS = {"Member": "referral", "ProgrammeUpdate": "programme-update", "Finding": "finding"}
-DECIDED, ENROLLED = timedelta(days=3), timedelta(days=21)  # after the list date
 ENROLLED_STATUS = frozenset({"Active", "Reinstated"})
 STATUS = {
     "enrolled": "Active",
@@ -55,7 +54,7 @@ class Ess(AtWork):
 
     Args:
         places: GN divisions that exist.
-        day: the list date; what ESS does is dated after it.
+        day: the list date, which is today: what ESS does is dated on it.
     """
 
     def __init__(
@@ -131,6 +130,12 @@ class Ess(AtWork):
                     await self._confirmed.wait()
         return self.book.own_code(event_type)
 
+    def ended(self, codes: Iterable[str]) -> None:
+        """Subscriptions of ours are over."""
+        with self.book.transaction():
+            for code in codes:
+                self.book.forget(code)
+
     def confirmed(self, correlation_id: str, codes: Iterable[str]) -> None:
         """A provider confirms what we subscribed to."""
         with self.book.transaction():
@@ -157,14 +162,14 @@ class Ess(AtWork):
             return
         with self.book.transaction():
             self.book.became(member.member_id, state, programme=programme)
-            stated = {"state": state, "date": self._on(ENROLLED)}
+            stated = {"state": state, "date": self.day.isoformat()}
             attributes = stated | ({"programme": programme} if programme else {})
             self._tell(dci.STATUS_CHANGE, f"event:{member.member_id}:outcome", member, attributes)
         self._wake.set()
 
-    def progressed(self, member: Member, event: str, after: timedelta) -> None:
+    def progressed(self, member: Member, event: str) -> None:
         """What happened in the programme: `attended`, or one of the ends."""
-        record = {"member_id": member.member_id, "event": event, "date": self._on(after)}
+        record = {"member_id": member.member_id, "event": event, "date": self.day.isoformat()}
         with self.book.transaction():
             if event != "attended":
                 self.book.became(member.member_id, event)
@@ -220,7 +225,7 @@ class Ess(AtWork):
         state = "rejected" if reason else "accepted"
         member = Member(told.member_id, told.nic, place, told.record, state, reason)
         self.book.add(member)
-        attributes = {"state": state, "date": self._on(DECIDED)} | ({"reason": reason} if reason else {})
+        attributes = {"state": state, "date": self.day.isoformat()} | ({"reason": reason} if reason else {})
         self._tell(dci.ENROLMENT, f"event:{member.member_id}:decision", member, attributes)
 
     def _reason_against(self, told: members.Told) -> str:
@@ -263,9 +268,6 @@ class Ess(AtWork):
                 log.warning("post is waiting: %s", type(error).__name__)
                 await asyncio.sleep(AGAIN_S)
                 self._wake.set()
-
-    def _on(self, after: timedelta) -> str:
-        return (self.day + after).isoformat()
 
     @property
     def _client(self) -> Any:

@@ -7,7 +7,7 @@ day: nothing that was sent is taken back, the last word counts (`schemas/canonic
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from datetime import date, timedelta
+from datetime import date
 
 import schemas
 from sandbox.luck import luck
@@ -23,7 +23,6 @@ PURPOSE = "employment-support.referral"
 ROLE = "employment counsellor"
 ROLES = (ROLE, "outreach officer", "head of office")
 FOUND_WORDS = ("confirmed_no_work", "working", "not_found", "declined")
-FOUND = timedelta(days=14)  # after the list date
 MOST_FINDINGS = 99  # about one person: two digits of a letter's key
 ENDED = frozenset({"handed", "refused", "failed", "unknown"})  # states of a letter that is not under way
 DECLINES, AWAY = 20, 25  # one person in so many does not answer questions, is never at home
@@ -117,7 +116,7 @@ class Counsellors:
 
     def _simulated(self, client: Client) -> Letter:
         found = dict.fromkeys(client.record["verify"], self.found(client))
-        return _letter(client, _record(client, found, self._day + FOUND, ROLE))
+        return _letter(client, _record(client, found, self._day, ROLE))
 
 
 def _record(client: Client, found: Mapping[str, str], on: date, role: str) -> dict[str, object]:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from sandbox import dci
 from sandbox.dci import Door, Keys
-from sandbox.dci_agency import DciAgency, asked_number, found, rejected
+from sandbox.dci_agency import DciAgency, asked_number, confirmations, found, rejected
 from sandbox.faults import Faults
 from sandbox.gateway_client import Clients
 
@@ -20,7 +20,7 @@ from . import wire
 from .telling import REG_TYPE
 from .work import Mis, new_form
 
-NOTIFY, SEARCH, CONFIRMED = "/registry/notify", "/registry/sync/search", "/registry/on-subscribe"
+NOTIFY, SEARCH = "/registry/notify", "/registry/sync/search"
 VITAL_EVENTS = "/registry/vital-events"
 CRITERIA = "rjct.search_criteria.invalid"
 ASKED_BY = frozenset({wire.NATIONAL, wire.REGISTRY})
@@ -41,16 +41,12 @@ def build(mis: Mis, clients: Clients, keys: Keys, faults: Faults) -> Starlette:
     async def vital_events(request: Request) -> Response:
         return dci.acknowledged(mis.take(await crvs.received(request, NOTIFY)))
 
-    async def confirmed(request: Request) -> Response:
-        message = await crvs.received(request, CONFIRMED)
-        return dci.acknowledged(str(message.message["correlation_id"]))
-
     async def search(request: Request) -> Response:
         message = await agency.door.received(request, SEARCH)
         return agency.replied(message, [_found(mis, item) for item in message.items])
 
     guarded = {NOTIFY: notify, SEARCH: search}
-    return agency.app(faults, guarded, {VITAL_EVENTS: vital_events, CONFIRMED: confirmed})
+    return agency.app(faults, guarded, {VITAL_EVENTS: vital_events, **confirmations(crvs)})
 
 
 def _found(mis: Mis, item: Mapping[str, Any]) -> dict[str, object]:

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from sandbox import dci
 from sandbox.dci import Door, Keys
-from sandbox.dci_agency import DciAgency, asked_number, found, rejected
+from sandbox.dci_agency import DciAgency, asked_number, confirmations, found, rejected
 from sandbox.faults import Faults
 from sandbox.gateway_client import Clients
 from sandbox.nic import NEW, OLD, normal
@@ -19,7 +19,7 @@ from .records import MEMBER, NATIONAL
 from .work import Registry
 
 SOCIAL = "ns:org:RegistryType:Social"
-NOTIFY, SEARCH, CONFIRMED = "/registry/notify", "/registry/sync/search", "/registry/on-subscribe"
+NOTIFY, SEARCH = "/registry/notify", "/registry/sync/search"
 CRITERIA = "rjct.search_criteria.invalid"
 ASKED_BY = frozenset({NATIONAL, MEMBER})
 
@@ -37,11 +37,7 @@ def build(registry: Registry, clients: Clients, keys: Keys, faults: Faults) -> S
     async def notify(request: Request) -> Response:
         return dci.acknowledged(registry.take(await events.received(request, NOTIFY)))
 
-    async def confirmed(request: Request) -> Response:
-        message = await events.received(request, CONFIRMED)
-        return dci.acknowledged(str(message.message["correlation_id"]))
-
-    return agency.app(faults, {SEARCH: search}, {NOTIFY: notify, CONFIRMED: confirmed})
+    return agency.app(faults, {SEARCH: search}, {NOTIFY: notify, **confirmations(events)})
 
 
 def _found(registry: Registry, item: Mapping[str, Any]) -> dict[str, object]:

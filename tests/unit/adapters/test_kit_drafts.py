@@ -55,7 +55,7 @@ async def broken_promises(folder: Path) -> list[str]:
 @pytest.mark.parametrize("kind", sorted(KINDS))
 async def test_a_new_folder_of_each_kind_keeps_its_promises_under_its_new_name(kind: str, tmp_path: Path) -> None:
     write(template(kind, "my_fund"), tmp_path / "my_fund")
-    assert load(tmp_path / "my_fund").transport.kind == {"file": "rest"}.get(kind, kind)
+    assert load(tmp_path / "my_fund").transport.kind == {"file": "rest", "fhir": "rest"}.get(kind, kind)
     assert await broken_promises(tmp_path / "my_fund") == []
 
 

@@ -134,7 +134,7 @@ async def test_a_newest_year_taken_out_whole_is_found(engine: AsyncEngine, tmp_p
 
     log = await Log.open(engine, signer_of(BASE), signer_of=signer_of)
     await log.append(entry())
-    await log.turn(NEXT, "a new year", entry().at)
+    await log.rotate(NEXT, "a new year", entry().at)
     await log.append(entry())
     await log.checkpoint()
     await log.close()

@@ -8,7 +8,7 @@ import pytest
 
 from consent import Facts, sentences
 from consent.amendment import NARROWED, REWORDED, WIDENED, difference, widens
-from consent.lapse import notices
+from consent.expiry import notices
 from consent.simulate import requests_of, simulate
 
 Made = Callable[..., Any]

@@ -110,7 +110,7 @@ def test_an_agreement_reads_as_plain_sentences(document: Made) -> None:
             "the person's consent, as recorded by LK/GOV/WBB; a public task (Act 1)."
         ),
         "On the basis of a public task only: pension.contributions: months, for employment-support.referral.",
-        "It holds from 01 January 2026 until 01 January 2027.",
+        "It holds from 01 January 2026 until 31 December 2026.",
         "Who asks may learn whether the provider knows the person.",
         "Every request names a case.",
         "A relationship with the person must have been declared before anything is asked.",

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from consent import FactsSource, Request
 from consent.errors import FactsUnavailable
-from consent.kept import MOST_AT_ONCE, Row
+from consent.lookup_connection import MOST_AT_ONCE, Row
 
 Made = Callable[..., Any]
 NOW = datetime(2026, 10, 31, tzinfo=UTC)
@@ -59,7 +59,7 @@ class NoAgreements:
 
 
 def source(database: FakeDatabase) -> FactsSource:
-    return FactsSource(database.connect, clock=lambda: NOW, kept=database)
+    return FactsSource(database.connect, clock=lambda: NOW, lookups=database)
 
 
 async def test_idle_it_asks_at_once_and_says_when_that_was(request_for: Made) -> None:

@@ -41,7 +41,7 @@ def test_every_term_that_differs_is_told_with_its_effect() -> None:
         (NARROWED, "purpose removed: employment-support.eligibility"),
         (WIDENED, "data added: pension.contributions"),
         (NARROWED, "data removed: pension.contributions months"),
-        (NARROWED, "holds until 01 June 2026 instead of 01 January 2027"),
+        (NARROWED, "holds until 31 May 2026 instead of 31 December 2026"),
         (NARROWED, "times per day: 3 instead of no limit"),
         (REWORDED, "given how: self instead of assisted"),
     ]

@@ -57,8 +57,8 @@ class FakeGate:
             raise verdict
         return verdict
 
-    async def drawn(self, opened: Opened, ask: Ask | Handover, permit: Permit) -> None:
-        self.calls.append("drawn")
+    async def charge(self, opened: Opened, ask: Ask | Handover, permit: Permit) -> None:
+        self.calls.append("charge")
         if self.over:
             raise self.over
 
@@ -94,7 +94,7 @@ async def test_an_answer_holds_granted_fields_only_and_is_released_after_the_out
     gate = FakeGate()
     answer = await exchange(ASK, gate)
     assert answer.wire()["record"] == {"a": 1}
-    assert gate.calls == ["opened", "permit", "drawn", "fetch", "normalise", "permit", "closed answered ['a']"]
+    assert gate.calls == ["opened", "permit", "charge", "fetch", "normalise", "permit", "closed answered ['a']"]
     assert answer.receipt == "log:1:x"
 
 
@@ -203,14 +203,14 @@ async def test_a_push_hands_over_granted_members_only() -> None:
     gate = FakeGate()
     await push(Opened("x-1", "ref"), HANDOVER, gate, last_try=False)
     assert gate.handed == {"a": 1}
-    assert gate.calls == ["permit", "drawn", "hand", "closed answered ['a']"]
+    assert gate.calls == ["permit", "charge", "hand", "closed answered ['a']"]
 
 
 async def test_a_push_that_may_heal_stays_open_until_the_last_try() -> None:
     gate = FakeGate(handed=SourceUnavailable("down"))
     with pytest.raises(SourceUnavailable):
         await push(Opened("x-1", "ref"), HANDOVER, gate, last_try=False)
-    assert gate.calls == ["permit", "drawn", "hand"]
+    assert gate.calls == ["permit", "charge", "hand"]
     gate = FakeGate(handed=SourceUnavailable("down"))
     with pytest.raises(SourceUnavailable):
         await push(Opened("x-1", "ref"), HANDOVER, gate, last_try=True)
@@ -229,5 +229,5 @@ async def test_who_is_over_a_budget_is_refused_before_the_agency_is_asked_and_it
     gate = FakeGate(over=RefusedByRules("spent", reasons=("deny agreement A1: quota calls_per_hour",)))
     with pytest.raises(RefusedByRules):
         await exchange(ASK, gate)
-    assert gate.calls == ["opened", "permit", "drawn", "closed refused_by_rules []"]
+    assert gate.calls == ["opened", "permit", "charge", "closed refused_by_rules []"]
     assert gate.closings[0].reasons == ("deny agreement A1: quota calls_per_hour",)

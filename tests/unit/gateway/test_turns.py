@@ -6,7 +6,7 @@ from time import perf_counter
 import pytest
 
 from gateway.delivery.turns import LIVE_SHARE, SLICE_S, Turns
-from gateway.live import Live
+from gateway.in_flight import InFlight
 
 
 def busy(_: object) -> None:
@@ -16,12 +16,12 @@ def busy(_: object) -> None:
 
 
 async def test_everything_is_done_once_and_in_order() -> None:
-    assert await Turns(Live()).each(lambda n: n + 1, range(100)) == list(range(1, 101))
+    assert await Turns(InFlight()).each(lambda n: n + 1, range(100)) == list(range(1, 101))
 
 
 async def test_others_run_between_two_slices() -> None:
     seen: list[int] = []
-    working = asyncio.create_task(Turns(Live()).each(busy, range(20)))
+    working = asyncio.create_task(Turns(InFlight()).each(busy, range(20)))
     while not working.done():
         seen.append(1)
         await asyncio.sleep(0)
@@ -29,9 +29,9 @@ async def test_others_run_between_two_slices() -> None:
 
 
 async def test_while_an_exchange_is_at_work_all_bulk_work_together_has_its_share() -> None:
-    live = Live()
-    turns = Turns(live)
-    with live:
+    in_flight = InFlight()
+    turns = Turns(in_flight)
+    with in_flight:
         begun = perf_counter()
         await asyncio.gather(*(turns.each(busy, range(10)) for _ in range(2)))
         took = perf_counter() - begun
@@ -39,9 +39,9 @@ async def test_while_an_exchange_is_at_work_all_bulk_work_together_has_its_share
 
 
 async def test_alone_bulk_work_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    live, loop, waits = Live(), asyncio.get_running_loop(), list[float]()
+    in_flight, loop, waits = InFlight(), asyncio.get_running_loop(), list[float]()
     monkeypatch.setattr(loop, "call_later", lambda delay, *_: waits.append(delay))
-    with live:
-        assert live.at_work == 1
-    await Turns(live).each(busy, range(10))
+    with in_flight:
+        assert in_flight.count == 1
+    await Turns(in_flight).each(busy, range(10))
     assert waits == []

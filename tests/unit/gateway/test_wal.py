@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from gateway.db import Database
-from gateway.wal import FRAMES, LONGEST_S, SHORTEST_S, Copying, next_pause
+from gateway.wal import FRAMES, LONGEST_S, SHORTEST_S, WalCheckpointer, next_pause
 
 
 @pytest.fixture
@@ -42,37 +42,37 @@ def in_file(folder: Path) -> int:
 async def test_what_was_written_is_in_the_database_and_the_next_writer_begins_the_wal_anew(
     db: Database, tmp_path: Path
 ) -> None:
-    copying, wal = Copying(db), tmp_path / "sandhi.db-wal"
+    checkpointer, wal = WalCheckpointer(db), tmp_path / "sandhi.db-wal"
     await say(db, 300)
     long = wal.stat().st_size
-    assert await copying.turn() >= 300
+    assert await checkpointer.run_once() >= 300
     await say(db, 1)
-    copying.close()
+    checkpointer.close()
     assert wal.stat().st_size == long  # written from its beginning again, not at its end
     assert in_file(tmp_path) == 300
 
 
 async def test_where_nobody_wrote_nothing_is_copied(db: Database) -> None:
-    copying = Copying(db)
+    checkpointer = WalCheckpointer(db)
     await say(db, 1)
-    assert await copying.turn() > 0
-    assert await copying.turn() == 0
-    copying.close()
+    assert await checkpointer.run_once() > 0
+    assert await checkpointer.run_once() == 0
+    checkpointer.close()
 
 
 async def test_it_is_copied_while_somebody_writes(db: Database, tmp_path: Path) -> None:
-    copying = Copying(db)
+    checkpointer = WalCheckpointer(db)
     await say(db, 300)
     async with db.write() as connection:
         await connection.execute(text("INSERT INTO said VALUES ('later')"))
-        turning = asyncio.create_task(copying.turn())
+        turning = asyncio.create_task(checkpointer.run_once())
         async with asyncio.timeout(10):
             while in_file(tmp_path) < 300:
                 await asyncio.sleep(0.01)
         assert not turning.done()  # the last of it waits for the writer
     await turning
     assert in_file(tmp_path) == 301
-    copying.close()
+    checkpointer.close()
 
 
 def test_the_pause_follows_how_fast_the_wal_grows() -> None:

@@ -125,6 +125,20 @@ async def test_a_confirmed_subscription_is_noted(http: httpx.AsyncClient, stage:
     assert await told(http, b"{}", "/registry/on-subscribe") == "err.request.bad"
 
 
+async def test_a_subscription_that_is_over_is_forgotten_where_the_gateway_itself_says_so(
+    http: httpx.AsyncClient, stage: Stage, gateway: Gateway
+) -> None:
+    codes = [{"code": "c1", "status": "subscribe"}, {"code": "c2", "status": "subscribe"}]
+    begun = {"transaction_id": "t", "subscribe_response": [{"subscriptions": codes}]}
+    assert await told(http, gateway.signed("on-subscribe", begun), "/registry/on-subscribe") == "ACK"
+    over = {"transaction_id": "u", "subscription_status": [{"code": "c1", "status": "unsubscribe"}]}
+    forged = Gateway().signed("on-unsubscribe", over)
+    assert await told(http, forged, "/registry/on-unsubscribe") == "err.signature.invalid"
+    for _ in range(2):
+        assert await told(http, gateway.signed("on-unsubscribe", over), "/registry/on-unsubscribe") == "ACK"
+    assert [row["code"] for row in stage.store.rows("SELECT code FROM confirmation")] == ["c2"]
+
+
 async def test_reviewers_need_the_token_that_only_the_owner_can_read(http: httpx.AsyncClient, stage: Stage) -> None:
     path = stage.settings.folder / "review.token"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600

@@ -1,6 +1,6 @@
-"""What one look at the database found about many people, as rows; facts are made of them where they are wanted.
+"""The facts of a batch as the rows of one lookup; values are made of them only where somebody wants them.
 
-Two looks at a batch find the same rows of nearly everybody, and thousands of people say the same in their rows. Both
+Two lookups of a batch find the same rows of nearly everybody, and thousands of people say the same in their rows. Both
 are seen by comparing rows, which costs a tenth of making values of them (decision record 0086).
 """
 
@@ -19,15 +19,15 @@ _NEVER = 1 << 62  # microseconds
 _id = itemgetter(1)
 
 
-class Looked(Sequence[Facts]):
-    """The facts of each request, in order, as they were at one moment."""
+class LazyFacts(Sequence[Facts]):
+    """The facts of each request, in order, as they were at one moment; a place is parsed when it is read."""
 
     def __init__(
         self, requests: Sequence[Request], rows: Iterable[Row], agreed: Callable[[Request], Agreed], now: datetime
     ) -> None:
         """
         Args:
-            rows: of `kept.LOOKUP`, of everybody who is asked about.
+            rows: of `lookup_connection.LOOKUP`, of everybody who is asked about.
             agreed: agreements and controls that concern a request; asked once for all requests that are alike.
             now: UTC; becomes `as_of`.
         """
@@ -76,7 +76,7 @@ class Looked(Sequence[Facts]):
         """Whether `decide` says the same at `now` about the request at a place as it said of that person at `then` on
         what an earlier look found: what it rests on is the same, and nothing of it began or ended in between.
         """
-        if not isinstance(before, Looked) or not before._as_of <= then <= now or before._ends_before(now):
+        if not isinstance(before, LazyFacts) or not before._as_of <= then <= now or before._ends_before(now):
             return _never
         if any(before._agreed.get(flow) != agreed for flow, agreed in self._agreed.items()):
             return _never

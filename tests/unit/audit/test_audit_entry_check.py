@@ -7,8 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from audit import Entry, Log
 from audit.databases import in_database
+from audit.entry_check import in_processes, in_this_process
 from audit.fsck import Report, fsck
-from audit.looking import alone, together
 from audit.merkle import CompactRange, full_root, leaf_hash
 from audit.stored import logs_in
 
@@ -19,10 +19,10 @@ SIZE, PART = 700, 256
 async def reports(engine: AsyncEngine) -> tuple[Report, Report]:
     """What one process says, and what three say."""
     where = engine.url.render_as_string(hide_password=False)
-    with_one, with_three = alone, together(where, 1, 3, PART)
+    with_one, with_three = in_this_process, in_processes(where, 1, 3, PART)
     told = [
-        await in_database(where, lambda connection, looking=looking: fsck(logs_in(connection)[0], looking=looking))
-        for looking in (with_one, with_three)
+        await in_database(where, lambda connection, check=check: fsck(logs_in(connection)[0], entry_check=check))
+        for check in (with_one, with_three)
     ]
     return told[0], told[1]
 

@@ -26,7 +26,7 @@ from adapters.kit.contract import (
 )
 from adapters.kit.egress import Dialler
 
-from ..under_way import EXCHANGE
+from ..current_exchange import CURRENT_EXCHANGE
 from .drift import Drift
 from .store import Window
 
@@ -70,7 +70,7 @@ class PlannedOutage(AgencyUnavailable):
         self.back_in_s = max(1, int((window.ends_at - now).total_seconds()) + 1)
 
 
-class Lived:
+class VersionedAdapter:
     """Implements `Adapter` over the versions of one registered adapter that run now. Replaced whole by every change."""
 
     def __init__(
@@ -93,7 +93,7 @@ class Lived:
     async def ask(self, question: Question) -> RawAnswer:
         """See `Adapter.ask`. Raises PlannedOutage in a planned outage."""
         self._check_open()
-        version = self._chosen(question.service, EXCHANGE.get())
+        version = self._chosen(question.service, CURRENT_EXCHANGE.get())
         raw = self._noted(version, await self._asked(version, question))
         self._shadowed(question, raw)
         return raw
@@ -106,7 +106,7 @@ class Lived:
             for place in range(len(questions)):
                 yield place, outage
             return
-        key = EXCHANGE.get()
+        key = CURRENT_EXCHANGE.get()
         chosen = [self._chosen(each.service, f"{key}:{place}") for place, each in enumerate(questions)]
         for version in (self.active, self.canary):
             places = [place for place, each in enumerate(chosen) if each is version]
@@ -228,7 +228,7 @@ class Lived:
             self._count(shadow, f"differs:{name}")
 
 
-class LivedLater(Lived):
+class VersionedAdapterLater(VersionedAdapter):
     """One whose active version takes questions now and is answered later (`contract.AnswersLater`)."""
 
     async def ask_later(self, question: Question, reference: str) -> None:

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from consent import Agreement, Consent, Facts, Request, decide, decide_many
-from consent.looked import Looked, Row
+from consent.lazy_facts import LazyFacts, Row
 from consent.moments import micros
 from consent.rows import consent_terms, objection_terms, relationship_terms
 from gateway.errors import RefusedByRules
@@ -23,7 +23,7 @@ UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow]
 
 
 def rows_of(facts: Facts) -> list[Row]:
-    """As `kept.LOOKUP` gives them."""
+    """As `lookup_connection.LOOKUP` gives them."""
     rows: list[Row] = []
     for each in facts.consents:
         period = micros(each.valid_from), micros(each.valid_until), _or_none(each.withdrawn_at)
@@ -42,9 +42,9 @@ def _or_none(at: datetime | None) -> int | None:
     return None if at is None else micros(at)
 
 
-def looked_at(some: Sequence[Case], agreements: tuple[Agreement, ...], at: datetime) -> Looked:
+def facts_at(some: Sequence[Case], agreements: tuple[Agreement, ...], at: datetime) -> LazyFacts:
     rows = [row for _, facts in some for row in rows_of(facts)]
-    return Looked(
+    return LazyFacts(
         [request for request, _ in some],
         [("generation", "", "", "", "", 1, 0, None, ""), *rows],
         lambda _: (agreements, ()),
@@ -81,12 +81,12 @@ def sorted_by_id(facts: Facts) -> Facts:
 @given(st.lists(cases, min_size=1, max_size=2))
 def test_facts_are_those_of_the_rows_and_decisions_on_rows_are_those_on_facts(some: list[Case]) -> None:
     agreements, persons = some[0][1].agreements, people(some)
-    looked = looked_at(persons, agreements, NOW)
-    for found, (_, facts) in zip(looked, persons, strict=True):
+    found_facts = facts_at(persons, agreements, NOW)
+    for found, (_, facts) in zip(found_facts, persons, strict=True):
         assert sorted_by_id(found) == sorted_by_id(replace(facts, agreements=agreements, as_of=NOW))
     requests = [request for request, _ in persons]
-    assert decide_many(requests, looked, NOW) == [
-        decide(request, each, NOW) for request, each in zip(requests, looked, strict=True)
+    assert decide_many(requests, found_facts, NOW) == [
+        decide(request, each, NOW) for request, each in zip(requests, found_facts, strict=True)
     ]
 
 
@@ -94,10 +94,10 @@ def test_facts_are_those_of_the_rows_and_decisions_on_rows_are_those_on_facts(so
 @given(st.lists(cases, min_size=1, max_size=2))
 def test_the_permits_of_a_batch_are_those_of_each_line_alone(some: list[Case]) -> None:
     agreements, persons = tuple(map(_for_many, some[0][1].agreements)), people(some)
-    requests, looked = [request for request, _ in persons], looked_at(persons, agreements, NOW)
-    of_batch = permitting(requests, looked, NOW)
+    requests, found_facts = [request for request, _ in persons], facts_at(persons, agreements, NOW)
+    of_batch = permitting(requests, found_facts, NOW)
     for place, request in enumerate(requests):
-        assert _told(of_batch(place)) == _told(permitting([request], [looked[place]], NOW)(0))
+        assert _told(of_batch(place)) == _told(permitting([request], [found_facts[place]], NOW)(0))
 
 
 def _for_many(agreement: Agreement) -> Agreement:
@@ -118,12 +118,12 @@ def test_who_stands_as_before_is_decided_as_before(
     some: list[Case], change: dict[str, Any], then: datetime, now: datetime, changed: bool
 ) -> None:
     agreements, persons = some[0][1].agreements, people(some)
-    before = looked_at(persons, agreements, then)
+    before = facts_at(persons, agreements, then)
     later = [
         (request, _changed(facts, change) if place % 2 else facts) for place, (request, facts) in enumerate(persons)
     ]
     others = tuple(replace(each, purposes=frozenset({"p.two"})) for each in agreements) if changed else agreements
-    again = looked_at(later, others, now)
+    again = facts_at(later, others, now)
     same = again.standing_as(before, then, now)
     for place, (request, _) in enumerate(persons):
         if same(place):
@@ -138,7 +138,7 @@ def _changed(facts: Facts, change: dict[str, Any]) -> Facts:
 @given(cases)
 def test_whoever_is_found_as_before_need_not_be_decided_anew(case: Case) -> None:
     persons = people([case])
-    before, again = (looked_at(persons, case[1].agreements, at) for at in (NOW, NOW + timedelta(seconds=1)))
+    before, again = (facts_at(persons, case[1].agreements, at) for at in (NOW, NOW + timedelta(seconds=1)))
     same = again.standing_as(before, NOW, NOW + timedelta(seconds=1))
     assert all(same(place) for place in range(len(persons)))
 
@@ -147,7 +147,7 @@ def test_whoever_is_found_as_before_need_not_be_decided_anew(case: Case) -> None
 @given(cases)
 def test_an_earlier_look_of_a_later_moment_says_nothing(case: Case) -> None:
     persons = people([case])
-    before, again = (looked_at(persons, case[1].agreements, at) for at in (NOW, NOW))
+    before, again = (facts_at(persons, case[1].agreements, at) for at in (NOW, NOW))
     assert not again.standing_as(before, NOW, NOW - timedelta(seconds=1))(0)
     assert not again.standing_as(list(before), NOW, NOW)(0)
 
@@ -155,10 +155,10 @@ def test_an_earlier_look_of_a_later_moment_says_nothing(case: Case) -> None:
 def test_a_withdrawal_between_two_looks_is_seen_and_concerns_nobody_else() -> None:
     case = _consenting()
     persons = people([case])
-    before = looked_at(persons, case[1].agreements, NOW)
+    before = facts_at(persons, case[1].agreements, NOW)
     request, facts = persons[1]
     withdrawn = request, replace(facts, consents=tuple(replace(each, withdrawn_at=NOW) for each in facts.consents))
-    again = looked_at([persons[0], withdrawn, persons[2]], case[1].agreements, NOW)
+    again = facts_at([persons[0], withdrawn, persons[2]], case[1].agreements, NOW)
     same = again.standing_as(before, NOW, NOW)
     assert [same(place) for place in range(3)] == [True, False, True]
 
@@ -167,7 +167,7 @@ def test_a_consent_that_ends_between_two_looks_is_decided_anew() -> None:
     case = _consenting()
     persons = people([case])
     end = max(each.valid_until for each in case[1].consents)
-    before, again = looked_at(persons, (), NOW), looked_at(persons, (), end)
+    before, again = facts_at(persons, (), NOW), facts_at(persons, (), end)
     assert not again.standing_as(before, NOW, end)(0)
     assert again.standing_as(before, NOW, end - timedelta(microseconds=1))(0)
 

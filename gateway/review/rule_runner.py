@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, delete, func, insert, select
@@ -36,15 +36,15 @@ _FIRST_LOG = select(func.min(log_head.c.log_id)).scalar_subquery()
 _BEGUN = select(func.min(audit_search.c.ts)).where(audit_search.c.log_id == _FIRST_LOG)
 
 
-def looker(here: "Services") -> "Looker":
-    """The looker of a running gateway."""
+def rule_runner(here: "Services") -> "RuleRunner":
+    """The one of a running gateway, with its country's office hours."""
     hours = OfficeHours.of(here.profile.raw, here.profile.zone)
-    return Looker(here.db, here.log, hours, Replaying(here.db, here.gate, here.person_ref))
+    return RuleRunner(here.db, here.log, hours, Replaying(here.db, here.gate, here.person_ref))
 
 
 @dataclass(frozen=True, slots=True)
-class Looker:
-    """Looks for findings in one gateway's log."""
+class RuleRunner:
+    """Runs the rules over one gateway's log, and keeps what they find."""
 
     db: Database
     log: Log
@@ -54,25 +54,34 @@ class Looker:
     async def run(self, now: datetime, *, since: date | None = None) -> int:
         """Look at every day from the last run's (or `since`) until now; gives how many findings are new.
 
+        Days are those of the country's clocks.
+
         Raises:
             LogUnavailable: the log cannot be read or written.
         """
         first = since or await self._first(now)
         new = 0
-        for number in range((now.date() - first).days + 1):
+        for number in range((self._day(now) - first).days + 1):
             day = first + timedelta(days=number)
             new += await self._kept(await self._hits(day), now)
             await self._marked(day)
         return new + await self._kept(await self._standing(now), now)
 
     async def _first(self, now: datetime) -> date:
-        oldest = now.date() - timedelta(days=HISTORY_DAYS)
+        today = self._day(now)
+        oldest = today - timedelta(days=HISTORY_DAYS)
         async with self.db.read() as connection:
             last = await marked(connection, MARK)
             begun = (await connection.execute(_BEGUN)).scalar()
         if last:
-            return max(min(last.date(), now.date()), oldest)
-        return max(time_of(begun).date(), oldest) if begun else now.date()
+            return max(min(self._day(last), today), oldest)
+        return max(self._day(time_of(begun)), oldest) if begun else today
+
+    def _day(self, at: datetime) -> date:
+        return at.astimezone(self.hours.zone).date()
+
+    def _midnight(self, day: date) -> datetime:
+        return datetime.combine(day, time(), self.hours.zone)
 
     async def _hits(self, day: date) -> list[tuple[str, Hit]]:
         async with self.db.read() as connection:
@@ -87,7 +96,7 @@ class Looker:
         seen.states = await events_of(connection)
         seen.widened = widenings(recorded)
         seen.history, seen.before = await connection.run_sync(_history, day)
-        midnight = datetime.combine(day, time(), UTC)
+        midnight = self._midnight(day)
         await connection.run_sync(counted, seen, midnight)
         await connection.run_sync(_people_without_case, seen)
         await self._counts_kept(seen)
@@ -103,8 +112,8 @@ class Looker:
                 await connection.execute(insert(tables.day), rows)
 
     async def _replays(self, day: date) -> list[tuple[str, Hit]]:
-        midnight = datetime.combine(day, time(), UTC)
-        window = Wanted(since=midnight, until=midnight + timedelta(days=1), limit=REPLAYED_A_DAY)
+        midnight = self._midnight(day)
+        window = Wanted(since=midnight, until=self._midnight(day + timedelta(days=1)), limit=REPLAYED_A_DAY)
         page = await self.log.store.read(lambda connection: exchanges(connection, Filters(window=window)))
         replayed = await self.replaying.replayed_all(page)
         return [
@@ -138,7 +147,7 @@ class Looker:
 
     async def _marked(self, day: date) -> None:
         async with self.db.write() as connection:
-            await mark(connection, MARK, datetime.combine(day, time(), UTC))
+            await mark(connection, MARK, self._midnight(day))
 
 
 async def marked(connection: AsyncConnection, name: str) -> datetime | None:

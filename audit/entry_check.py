@@ -1,6 +1,6 @@
-"""fsck's look at the entries themselves: each against its stored hash and id, and the roots of whole tiles.
+"""The part of fsck that checks the entries themselves: each against its stored hash and id, and the roots of tiles.
 
-This is what takes the time, and no tile needs another: so a large log in a database is looked at by several processes.
+This is what takes the time, and no tile needs another: so a large log in a database is checked by several processes.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from .stored import logs_in
 from .tiles import WIDTH
 
 PART = 256 * WIDTH
-"""Entries that a process looks at in one go: about a quarter of a second, and 2 MiB of hashes to hand over."""
+"""Entries that a process checks in one go: about a quarter of a second, and 2 MiB of hashes to hand over."""
 
 EDITED = "its bytes do not have the hash they were logged with: edited"
 MOVED = "it stands under the id of another entry: moved or edited"
@@ -33,17 +33,17 @@ class Block(NamedTuple):
     faults: tuple[tuple[int, str], ...]
 
 
-Looking = Callable[[Source, int], Iterator[Block]]
+EntryCheck = Callable[[Source, int], Iterator[Block]]
 """(source, size) -> its tiles in order, up to the first entry that is missing."""
 
 
-def alone(source: Source, size: int) -> Iterator[Block]:
-    """Look in this process."""
-    return looked_at(source, 0, size)
+def in_this_process(source: Source, size: int) -> Iterator[Block]:
+    """Check all tiles in this process."""
+    return checked_tiles(source, 0, size)
 
 
-def looked_at(source: Source, first: int, stop: int) -> Iterator[Block]:
-    """The tiles of [first, stop)."""
+def checked_tiles(source: Source, first: int, stop: int) -> Iterator[Block]:
+    """The tiles of [first, stop), with what is wrong in each."""
     for page in source.pages(first, stop):
         faults = () if _as_logged(page) else tuple(_faults(page))
         for at in range(0, len(page.bodies), WIDTH):
@@ -53,10 +53,10 @@ def looked_at(source: Source, first: int, stop: int) -> Iterator[Block]:
             yield Block(low, leaves, root, tuple(each for each in faults if low <= each[0] < low + WIDTH))
 
 
-def together(where: str, log_id: int, processes: int, part: int = PART) -> Looking:
-    """Look at one log of a database in several processes; each opens the database itself. `part`: of whole tiles."""
+def in_processes(where: str, log_id: int, processes: int, part: int = PART) -> EntryCheck:
+    """Check one log of a database in several processes; each opens the database itself. `part`: of whole tiles."""
 
-    def looking(_source: Source, size: int) -> Iterator[Block]:
+    def check(_source: Source, size: int) -> Iterator[Block]:
         with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
             waiting = deque((first, min(first + part, size)) for first in range(0, size, part))
             under_way: deque[Future[list[Block]]] = deque()
@@ -70,7 +70,7 @@ def together(where: str, log_id: int, processes: int, part: int = PART) -> Looki
                     following += len(block.leaves)
                     yield block
 
-    return looking
+    return check
 
 
 def _part(where: str, log_id: int, first: int, stop: int) -> list[Block]:
@@ -79,14 +79,14 @@ def _part(where: str, log_id: int, first: int, stop: int) -> list[Block]:
         in_database(
             where,
             lambda connection: next(
-                [*looked_at(log, first, stop)] for log in logs_in(connection) if log.log_id == log_id
+                [*checked_tiles(log, first, stop)] for log in logs_in(connection) if log.log_id == log_id
             ),
         )
     )
 
 
 def _as_logged(page: Page) -> bool:
-    """Whether all of them have their hash and carry their id: looked at together, for that is the common case."""
+    """Whether all of them have their hash and carry their id: compared together, for that is the common case."""
     if [sha256(b"\x00" + body).digest() for body in page.bodies] != list(page.leaves):
         return False
     return not page.ids or _carry(b"".join([_id_in(body) for body in page.bodies]), b"".join(page.ids))

@@ -12,8 +12,8 @@ from .store import Store
 T = TypeVar("T")
 
 
-class Asking:
-    """The tables of the log `log_id`."""
+class LogTables:
+    """Reads the tables of the log `log_id`."""
 
     def __init__(self, store: Store, log_id: int) -> None:
         self.store = store

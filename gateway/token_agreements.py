@@ -1,6 +1,6 @@
-"""What agreements say about a token that shall be narrowed: one for something that is not agreed is told early.
+"""Whether an agreement covers what a token asks to be narrowed to (`authorization_details`, RFC 9396).
 
-The decision on each call is made as ever; this keeps `authorization_details` from promising what no agreement holds.
+The decision on each call is made as ever; this tells early about a token for something that nobody agreed.
 """
 
 from datetime import datetime
@@ -14,7 +14,7 @@ from .trust.reach import Detail
 IN_FORCE = "in force"
 
 
-class AgreedInForce:
+class TokenAgreements:
     """Implements `trust.token_endpoint.Agreed`."""
 
     def __init__(self, db: Database, profile: Profile) -> None:

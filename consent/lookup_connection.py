@@ -1,6 +1,6 @@
-"""The one hot question, asked over a connection that is kept for the life of the process, in the driver's own words.
+"""The lookup that every decision needs, over a connection of its own that stays open, in the driver's own interface.
 
-The layers between cost ten times what the question costs (decision record 0081). PostgreSQL: a prepared statement on
+The layers between cost ten times what the statement costs (decision record 0081). PostgreSQL: a prepared statement on
 one connection, which is opened anew when it was lost. SQLite: a connection of its own, asked on the event loop: some
 microseconds a person, for a reader of a WAL waits for nobody; in a thread each row would wait for its turn with Python.
 """
@@ -61,7 +61,7 @@ LOOKUP = """
 TABLES = ("consent", "objection", "relationship")
 
 
-def lookup(dialect: str, refs: Sequence[str]) -> tuple[str, tuple[object, ...]]:
+def lookup_statement(dialect: str, refs: Sequence[str]) -> tuple[str, tuple[object, ...]]:
     """The statement that reads everything about these people, and its parameters.
 
     SQLite: lengths of powers of two only, so that the database prepares nine statements and not 256.
@@ -86,25 +86,25 @@ _POSTGRESQL = LOOKUP.format(
 _SQLITE = {length: _sqlite(length) for length in (1 << power for power in range(9))}
 
 
-class Kept(Protocol):
-    """Somebody who can be asked about at most `MOST_AT_ONCE` people, as often as wanted, one question at a time."""
+class LookupConnection(Protocol):
+    """Answers one lookup at a time, each about at most `MOST_AT_ONCE` people."""
 
     async def rows(self, refs: Sequence[str]) -> Sequence[Row]:
         """The rows of `LOOKUP`; what is committed when the question is asked. Raises one of FAILURES."""
 
     async def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
 
 
-async def kept_by(connect: Connect) -> Kept:
-    """Of the database behind `connect`, which gives connections that see what is committed."""
+async def lookup_connection(connect: Connect) -> LookupConnection:
+    """To the database behind `connect`, which gives connections that see what is committed."""
     async with connect() as connection:
         if connection.dialect.name == "sqlite":
-            return KeptSqlite(Path(connection.engine.url.database or ""))
-    return KeptPostgres(connect)
+            return SqliteLookup(Path(connection.engine.url.database or ""))
+    return PostgresLookup(connect)
 
 
-class KeptSqlite:
+class SqliteLookup:
     """A file in WAL mode. See the module."""
 
     def __init__(self, path: Path) -> None:
@@ -112,7 +112,7 @@ class KeptSqlite:
         self._connection: sqlite3.Connection | None = None
 
     async def rows(self, refs: Sequence[str]) -> Sequence[Row]:
-        """See `Kept`."""
+        """See `LookupConnection`."""
         for pause in BUSY_PAUSES_S:
             try:
                 return self._asked(refs)
@@ -122,7 +122,7 @@ class KeptSqlite:
         return self._asked(refs)
 
     async def close(self) -> None:
-        """See `Kept`."""
+        """See `LookupConnection`."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -132,10 +132,10 @@ class KeptSqlite:
             self._connection = sqlite3.connect(self._address, uri=True, timeout=0, isolation_level=None)
             for pragma in PRAGMAS:
                 self._connection.execute(f"PRAGMA {pragma}")
-        return self._connection.execute(*lookup("sqlite", refs)).fetchall()
+        return self._connection.execute(*lookup_statement("sqlite", refs)).fetchall()
 
 
-class KeptPostgres:
+class PostgresLookup:
     """A connection of asyncpg, outside any transaction."""
 
     def __init__(self, connect: Connect) -> None:
@@ -144,10 +144,10 @@ class KeptPostgres:
         self._driver: Any = None
 
     async def rows(self, refs: Sequence[str]) -> Sequence[Row]:
-        """See `Kept`. A connection that was lost while nobody asked is opened anew."""
+        """See `LookupConnection`. A connection that was lost while nobody asked is opened anew."""
         if self._driver is None or self._driver.is_closed():
             await self._open()
-        statement, parameters = lookup("postgresql", refs)
+        statement, parameters = lookup_statement("postgresql", refs)
         try:
             rows: Sequence[Row] = await self._driver.fetch(statement, *parameters, timeout=WAIT_S)
         except BaseException:
@@ -156,7 +156,7 @@ class KeptPostgres:
         return rows
 
     async def close(self) -> None:
-        """See `Kept`."""
+        """See `LookupConnection`."""
         driver, self._driver = self._driver, None
         if driver is not None:
             driver.terminate()

@@ -1,4 +1,4 @@
-"""What a declared request carries: one value of the question for each member, as the manifest says.
+"""The values of a declared request: for each of its members one value of the question, as the manifest says.
 
 A day may have a notation (`as_at:YYYYMM`, `birth_date:DD/MM/YYYY`; else ISO 8601), and `text:` may hold others in
 braces (`text:https://ids.example/nic|{identifier:NIC}`).
@@ -18,7 +18,7 @@ _VALUE = re.compile(
 )
 
 
-def carried(subject: Subject, what: str, as_at: date | None = None, period: Period | None = None) -> str:
+def declared_value(subject: Subject, what: str, as_at: date | None = None, period: Period | None = None) -> str:
     """The value that one member of a request carries.
 
     Args:
@@ -30,7 +30,7 @@ def carried(subject: Subject, what: str, as_at: date | None = None, period: Peri
     """
     kind, _, key = what.partition(":")
     if kind == "text":
-        return _INSIDE.sub(lambda found: carried(subject, found[1], as_at, period), key)
+        return _INSIDE.sub(lambda found: declared_value(subject, found[1], as_at, period), key)
     value = _of_the_person(subject, kind, key) if kind in PERSON else _day(kind, key, as_at, period)
     if value is None:
         raise AgencyRejectedMessage(
@@ -39,7 +39,7 @@ def carried(subject: Subject, what: str, as_at: date | None = None, period: Peri
     return value
 
 
-def told_of_the_person(what: str) -> Iterator[str]:
+def disclosed_by(what: str) -> Iterator[str]:
     """What the agency learns of the person by it, as `sends` names it: `NIC`, `names`, `birth_date`.
 
     Raises:
@@ -52,7 +52,7 @@ def told_of_the_person(what: str) -> Iterator[str]:
                 raise ValueError(
                     f"{{{inside}}} is nothing that a request carries; write {{identifier:NIC}}, {{as_at}}..."
                 )
-            yield from told_of_the_person(inside)
+            yield from disclosed_by(inside)
     elif kind in PERSON:
         yield {"identifier": key, "name": "names"}.get(kind, kind)
 

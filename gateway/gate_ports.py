@@ -1,7 +1,11 @@
-"""What the gate reports beside an exchange: what it costs, a use in an emergency, and what was found of whom.
+"""The optional services of a gate, as protocols, each with what stands in for it where a deployment has none.
 
-The implementations are `spending`, `oversight.emergencies` and `oversight.misses`; a gate without one of them refuses
-what would have needed it. What agencies let themselves be asked is counted by `agency_quota`.
+port           asked                           implemented by           without it
+Spend          before the agency               `spending`               a permit with a budget is refused
+BreakGlass     before the agency               `oversight.emergencies`  a use in an emergency is refused
+Meter          at each call of an agency       `agency_quota`           calls are not limited
+AnswerCache    before the agency, and after 6  `kept_answers`           the agency is always asked
+CountMisses    at step 6                       `oversight.misses`       nobody counts
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -11,7 +15,7 @@ from .catalogue import Offer
 from .errors import NoEvidence, RefusedByRules, SourceUnavailable
 from .model import Ask, Opened, Permit, RawAnswer
 
-Break = Callable[[Opened, Ask, Permit], Awaitable[None]]
+BreakGlass = Callable[[Opened, Ask, Permit], Awaitable[None]]
 """Report a use of a basis for emergencies, durably, before anything is asked. Raises NoEvidence."""
 
 
@@ -32,10 +36,10 @@ class Spend(Protocol):
         """
 
 
-async def uncounted(
+async def no_budgets(
     once: str, lines: Sequence[tuple[Permit, str]], *, size: int = 1
 ) -> Sequence[RefusedByRules | None]:
-    """A gate that counts no budgets. Raises NoEvidence."""
+    """In place of a `Spend`: refuses, for what is not counted has no limit. Raises NoEvidence."""
     del once, lines, size
     raise NoEvidence("Budgets are not counted here, so nothing was exchanged.")
 
@@ -61,7 +65,7 @@ class Room(NamedTuple):
 
 
 class Meter(Protocol):
-    """Counts what agencies are asked, where they allow only so much; implemented by `agency_quota`."""
+    """Counts what agencies are asked, where they allow only so much."""
 
     async def __call__(self, offer: Offer, calls: int) -> Room:
         """Count so many calls, or as many as there is room for.
@@ -78,7 +82,7 @@ class Meter(Protocol):
 
 
 class Unmetered:
-    """Nothing is counted: every agency takes everything."""
+    """In place of a `Meter`: every agency takes everything."""
 
     async def __call__(self, offer: Offer, calls: int) -> Room:
         """Room for all."""
@@ -94,8 +98,8 @@ class Unmetered:
         return {}
 
 
-class Kept(Protocol):
-    """Answers that are given again, where an agreement allows it; implemented by `kept_answers`."""
+class AnswerCache(Protocol):
+    """Answers that are given again, where an agreement allows it."""
 
     async def found(self, ask: Ask, permit: Permit) -> RawAnswer | None:
         """The kept answer to this question; None: ask the agency."""
@@ -104,8 +108,8 @@ class Kept(Protocol):
         """Keep what was released."""
 
 
-class NothingKept:
-    """Every question goes to its agency."""
+class NoAnswerCache:
+    """In place of an `AnswerCache`: every question goes to its agency."""
 
     async def found(self, ask: Ask, permit: Permit) -> RawAnswer | None:
         """Never."""
@@ -127,14 +131,14 @@ async def metered(meter: Meter, offer: Offer) -> None:
         raise over
 
 
-Looked = Callable[[str, int, int], None]
+CountMisses = Callable[[str, int, int], None]
 """A consumer asked about so many people, and so many of them were misses (`is_miss`)."""
 
 
-def unwatched(_consumer: str, _asked: int, _missed: int) -> None:
-    """Nobody counts."""
+def no_miss_count(_consumer: str, _asked: int, _missed: int) -> None:
+    """In place of a `CountMisses`: nobody counts."""
 
 
-async def unreported(_opened: Opened, _ask: Ask, _permit: Permit) -> None:
-    """A gate that reports no emergencies. Raises NoEvidence."""
+async def no_break_glass(_opened: Opened, _ask: Ask, _permit: Permit) -> None:
+    """In place of a `BreakGlass`: refuses, for a use that nobody reviews must not happen. Raises NoEvidence."""
     raise NoEvidence("Emergencies are not reported here, so nothing was exchanged.")

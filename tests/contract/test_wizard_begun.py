@@ -1,0 +1,112 @@
+"""The wizard's first two pages as a browser sends them: each kind begins green, and each fault stands at its field."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import cast
+
+import pytest
+from lxml.html import HtmlElement, fromstring
+
+from adapters.kit.drafts import KINDS
+from gateway.app import build_app
+from gateway.settings import Settings
+from tests.contract.test_officers_speak import ORIGIN, WBB, House
+from tests.migrated import services_on_tables
+from tests.people_place import Browser
+
+AT = "/console/agency/adapters"
+ABOUT = {"name": "Levy Fund", "owner": "integration@levy.example", "summary": "Members of the levy fund."}
+
+
+@pytest.fixture
+async def clerk(tmp_path: Path) -> AsyncIterator[Browser]:
+    """An agency's administrator in front of the whole application."""
+    settings = Settings.read({"SANDHI_DATA_DIR": str(tmp_path / "data"), "SANDHI_PUBLIC_URL": ORIGIN})
+    async with services_on_tables(settings) as services:
+        house = House(services, build_app(services))
+        await house.member(WBB)
+        yield await house.officer("amara", "agency_administrator")
+
+
+def form_at(page: HtmlElement, action: str) -> dict[str, str]:
+    """What a browser would send of a form, as it stands."""
+    (form,) = [each for each in page.forms if each.action == action]
+    return {name: value.replace("\n", "\r\n") for name, value in form.form_values()}
+
+
+async def sent(clerk: Browser, page: HtmlElement, action: str, typed: dict[str, str]) -> HtmlElement:
+    return fromstring((await clerk.submit(action, form_at(page, action) | typed)).text)
+
+
+async def begun(clerk: Browser, kind: str, **typed: str) -> HtmlElement:
+    page = fromstring((await clerk.get(f"{AT}/new")).text)
+    return await sent(clerk, page, f"{AT}/draft", {"kind": kind, "adapter": "levy"} | typed)
+
+
+def nodes(page: HtmlElement, path: str, **words: str) -> list[HtmlElement]:
+    return cast("list[HtmlElement]", page.xpath(path, **words))
+
+
+def faults(page: HtmlElement) -> dict[str, str]:
+    """The summary: what each line leads to, and says."""
+    links = nodes(page, "//ul[contains(@class, 'govuk-error-summary__list')]//a")
+    return {each.get("href", ""): each.text_content() for each in links}
+
+
+async def test_every_kind_of_the_command_can_be_chosen(clerk: Browser) -> None:
+    page = fromstring((await clerk.get(f"{AT}/new")).text)
+    assert [each.get("value") for each in nodes(page, "//select[@id='kind']/option")] == list(KINDS)
+
+
+@pytest.mark.parametrize(
+    "kind", [each if each in {"fhir", "file"} else pytest.param(each, marks=pytest.mark.nightly) for each in KINDS]
+)
+async def test_what_is_begun_with_an_example_is_tested_green(clerk: Browser, kind: str) -> None:
+    page = await sent(clerk, await begun(clerk, kind), f"{AT}/check", ABOUT)
+    assert faults(page) == {}
+    grade = page.xpath("string(//section[@aria-labelledby='tested']//strong)")
+    assert grade in {"Bronze", "Silver"}
+    assert len(nodes(page, "//section[@aria-labelledby='tested']//pre")) >= 6  # two samples, three columns
+
+
+async def test_the_kind_stays_what_was_begun_and_another_begins_anew(clerk: Browser) -> None:
+    page = await begun(clerk, "dci")
+    assert page.xpath("//input[@name='transport.kind']/@type") == ["hidden"]
+    (kind,) = nodes(page, "//p[@id='transport.kind']")
+    assert "DCI, the standard" in kind.text_content()
+    assert [each.get("href") for each in nodes(kind, "./a")] == [f"{AT}/new"]
+
+
+async def test_all_faults_of_the_first_page_stand_at_their_fields_at_once(clerk: Browser) -> None:
+    page = await begun(clerk, "rest", adapter="", service="Much Too Long", source="")
+    assert faults(page) == {
+        "#adapter": "Fill in: Short name of the adapter.",
+        "#service": "Correct: Short name of what it answers.",
+    }
+    assert_each_is_beside_its_field(page)
+
+
+async def test_a_pasted_answer_that_nothing_would_read_is_not_passed_over(clerk: Browser) -> None:
+    page = await begun(clerk, "file", source="{}")
+    assert faults(page) == {"#source": "Of this kind you begin with an example: leave the answer empty."}
+
+
+async def test_all_faults_of_the_second_page_stand_at_their_fields_at_once(clerk: Browser) -> None:
+    wrong = {"owner": "<b>nobody</b>", "transport.attempts": "9", "service.path": "", "file:codes.toml": "="}
+    page = await sent(clerk, await begun(clerk, "rest"), f"{AT}/check", wrong)
+    assert list(faults(page)) == ["#name", "#owner", "#summary", "#transport.attempts", "#file:codes.toml"]
+    assert faults(page)["#transport.attempts"].startswith("At most 5: ")
+    assert_each_is_beside_its_field(page)
+    kept = await clerk.submit(AT, form_at(page, f"{AT}/check"))
+    assert faults(fromstring(kept.text)) == faults(page)
+
+
+def assert_each_is_beside_its_field(page: HtmlElement) -> None:
+    for href, text in faults(page).items():
+        (field,) = nodes(page, "//*[@id=$id]", id=href[1:])
+        error = f"{href[1:]}-error"
+        assert error in field.get("aria-describedby", "").split(), href
+        assert [text in each.text_content() for each in nodes(page, "//p[@id=$id]", id=error)] == [True], href
+        (group,) = nodes(field, "./..")
+        assert "govuk-form-group--error" in group.get("class", ""), href
+        assert nodes(field, "ancestor::details") == [], f"{href} is folded away"
