@@ -68,7 +68,7 @@ def test_both_sides_sign_until_it_is_in_force_and_so_they_change_it(either: Visi
     rows = [" | ".join(row.locator("th, td").all_inner_texts()) for row in either.page.locator("tbody tr").all()]
     assert [row for row in rows if "Narrowed" in row] == rows
     assert any("Refer a person to employment support" in row for row in rows), rows
-    assert any("30 June 2027" in row for row in rows), rows
+    assert any("29 June 2027" in row for row in rows), rows
     either.looked_at("proposal-changed")
     signed(either, "wbb-admin", changed, keys["wbb-admin"], tmp_path)
     signed(either, "dme-admin", changed, keys["dme-admin"], tmp_path)

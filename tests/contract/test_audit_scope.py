@@ -23,7 +23,7 @@ async def log(database_url: str, tmp_path: Path) -> AsyncIterator[Log]:
     async with db.write() as connection:
         await connection.run_sync(metadata.create_all)
     signer = Signer("gw.example/log", Ed25519PrivateKey.generate(), FileMemory(tmp_path / "signed"))
-    made = await Log.open(db.engine, signer, db.write_lock)
+    made = await Log.open(db.engine, signer, db.write_lock, deadline_s=60)
     entries = []
     for n in range(60):
         at = NOW + timedelta(hours=n)
@@ -75,7 +75,7 @@ async def test_scope_of_a_large_log_takes_less_than_a_minute(sqlite_url: str, tm
     async with db.write() as connection:
         await connection.run_sync(metadata.create_all)
     signer = Signer("large.example/log", Ed25519PrivateKey.generate(), FileMemory(tmp_path / "large"))
-    made = await Log.open(db.engine, signer, db.write_lock)
+    made = await Log.open(db.engine, signer, db.write_lock, deadline_s=60)
     for first in range(0, count, 10_000):
         entries = []
         for n in range(first, min(first + 10_000, count)):

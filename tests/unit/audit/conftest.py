@@ -42,7 +42,7 @@ def signer(tmp_path: Path) -> Signer:
 @pytest.fixture
 async def log(engine: AsyncEngine, signer: Signer) -> AsyncIterator[Log]:
     """An open log, closed afterwards."""
-    opened = await Log.open(engine, signer)
+    opened = await Log.open(engine, signer, deadline_s=60)
     yield opened
     await opened.close()
 

@@ -33,7 +33,7 @@ async def log(tmp_path: Path, signer: Signer) -> AsyncIterator[Log]:
     db = Database(f"sqlite+aiosqlite:///{tmp_path / 'log.db'}")
     async with db.write() as connection:
         await connection.run_sync(metadata.create_all)
-    opened = await Log.open(db.engine, signer, db.write_lock)
+    opened = await Log.open(db.engine, signer, db.write_lock, deadline_s=60)
     await asyncio.gather(*map(opened.append, ENTRIES))
     await opened.checkpoint()
     yield opened
