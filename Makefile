@@ -13,6 +13,8 @@ DATE   ?= 2026-10-31
 WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 PORT   ?= 8080
 export PEOPLE SEED DATE PORT DATA DB JSON WITHOUT KEEP SCALE
+# what is started again and again is compiled once, whatever the shell says
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup setup-dev demo test test-nightly check bench format lock clean
 

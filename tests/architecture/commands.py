@@ -82,4 +82,5 @@ def _command(words: list[str]) -> tuple[Any, list[str]]:
     command: Any = typer.main.get_command(import_module(PROGRAMS[program]).app)
     while rest and hasattr(command, "commands") and not rest[0].startswith("-"):
         command, rest = command.commands[rest[0]], rest[1:]
+        command = command.real() if hasattr(command, "real") else command  # imported when it is wanted
     return command, rest
