@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP as CRLF
+from importlib import import_module
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
@@ -15,7 +16,6 @@ from adapters.kit.transports.filebox import FileBox
 from adapters.kit.transports.sftp import account
 from adapters.kit.transports.smtp import Relay, Smtp
 
-from .paper import drawn
 from .signature import KeyUnusable, Seal, signed
 
 SUBJECTS = {"sin": "ලිපියක්", "tam": "ஒரு கடிதம்", "eng": "A letter"}
@@ -61,7 +61,8 @@ class Letters(BaseAdapter):
     def _sheet(self, letter: Mapping[str, Any]) -> bytes:
         """The day stands for the time: the same letter gives the same bytes to whoever prints it."""
         day = datetime.fromisoformat(f"{letter['dated']}T00:00:00+00:00").astimezone(UTC)
-        return signed(drawn(letter, self._fonts), self._seal, day)
+        drawing = import_module(".paper", __package__)  # what it draws with takes 20 MB: only for who sends letters
+        return signed(drawing.drawn(letter, self._fonts), self._seal, day)
 
     async def _mailed(self, item: Item, sheet: bytes) -> Handed:
         record: Mapping[str, Any] = item.record
