@@ -7,6 +7,7 @@ takes out a line there hides an exchange from everybody who looks, though each o
 
 import asyncio
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -17,12 +18,12 @@ from uuid import UUID
 from sqlalchemy import Connection, select
 
 from .databases import in_database
-from .entry import INDEXED, INTENT, OUTCOME
+from .entry import INDEXED, INTENT, OUTCOME, of_many
 from .fsck import Finding, Report
 from .rows import MOST_ROWS
 from .sources import Page
 from .stored import StoredLog, logs_in
-from .tables import audit_open, audit_search
+from .tables import audit_batch, audit_open, audit_search
 from .writing import microseconds
 
 MOST_FINDINGS = 20
@@ -34,7 +35,9 @@ ANOTHER = f"searches find another thing than it says, for its line of the search
 OPEN = f"nobody is told that its exchange has no outcome: its line among the open ones was taken out; {MEND}"
 
 _Said = tuple[Any, ...]
-"""Of an entry: its id as 16 bytes, microseconds since 1970, its kind, and its `INDEXED` facts, the exchange first."""
+"""Of an entry: its id as 16 bytes, microseconds since 1970, its kind, its `INDEXED` facts, the exchange first, and what
+the outcome of a batch says of many (`of_many`).
+"""
 
 _LINE = (audit_search.c.seq, audit_search.c.entry_id, audit_search.c.ts, audit_search.c.kind)
 _LINES = select(*_LINE, *(audit_search.c[name] for name in INDEXED))
@@ -77,8 +80,10 @@ def _said(page: Page) -> Iterator[tuple[int, _Said]]:
     for seq, body in enumerate(page.bodies, page.first):
         try:
             read = json.loads(body.decode())
-            key, at = bytes.fromhex(read["id"].replace("-", "")), datetime.fromisoformat(read["at"])
-            yield seq, (key, microseconds(at), read["kind"], *map(read["facts"].get, INDEXED))
+            key = bytes.fromhex(read["id"].replace("-", ""))
+            at = microseconds(datetime.fromisoformat(read["at"]))
+            many = [(*each, at) for each in of_many(read["facts"])] if read["kind"] == OUTCOME else []
+            yield seq, (key, at, read["kind"], *map(read["facts"].get, INDEXED), many)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             continue
 
@@ -96,12 +101,23 @@ def _of_page(
 ) -> Iterator[Finding]:
     table, stop = audit_search.c, page.first + len(page.bodies)
     query = _LINES.where(table.log_id == log_id, table.seq >= page.first, table.seq < stop)
-    lines = {seq: (bytes(key), *line) for seq, key, *line in connection.execute(query)}
+    many = _of_batches(connection, log_id, page.first, stop)
+    lines = {seq: (bytes(key), *line, sorted(many[seq])) for seq, key, *line in connection.execute(query)}
     for seq, said in entries:
         if seq not in lines:
             yield Finding(HIDDEN, seq)
         elif lines[seq] != said:
             yield Finding(ANOTHER, seq)
+
+
+def _of_batches(connection: Connection, log_id: int, first: int, stop: int) -> Mapping[int, list[tuple[str, str, int]]]:
+    table, found = audit_batch.c, defaultdict[int, list[tuple[str, str, int]]](list)
+    query = select(table.seq, table.name, table.value, table.ts)
+    for seq, name, value, at in connection.execute(
+        query.where(table.log_id == log_id, table.seq.between(first, stop - 1))
+    ):
+        found[seq].append((name, value, at))
+    return found
 
 
 def _unlisted(connection: Connection, opened: dict[str, tuple[str, int]]) -> Iterator[tuple[str, int]]:

@@ -30,12 +30,23 @@ INDEXED = (
 )
 """Facts that the search table holds as well; each is a text."""
 
+MANY = ("agreement", "outcome")
+"""Indexed facts of which a batch has several: the facts `agreements` (`DSA-1 v2`), `outcomes` (code -> people)."""
+
 MAX_TEXT = 512
 """Characters of an indexed text: a longer one would not fit into a database's index and fail the whole batch."""
 
 INTENT, OUTCOME = "exchange.intent", "exchange.outcome"
 _BLOCK = 64
 _INNER, _OUTER = (bytes(each ^ pad for each in range(256)) for pad in (0x36, 0x5C))
+
+
+def of_many(facts: Mapping[str, object]) -> list[tuple[str, str]]:
+    """What the outcome of a batch says of `MANY`: each with one text, e.g. (`agreement`, `DSA-1`), each pair once."""
+    agreements, outcomes = facts.get("agreements"), facts.get("outcomes")
+    names = map(str, agreements) if isinstance(agreements, list) else ()
+    found = {("agreement", name.rpartition(" v")[0] or name) for name in names}
+    return sorted(found | ({("outcome", str(code)) for code in outcomes} if isinstance(outcomes, dict) else set()))
 
 
 def new_nonce() -> str:
@@ -98,7 +109,8 @@ class Entry:
         return body
 
     def _check_indexed(self) -> None:
-        values = (self.kind, *self.subject_refs, *map(self.facts.get, INDEXED))
+        many = [text for _, text in of_many(self.facts)] if self.kind == OUTCOME else ()
+        values = (self.kind, *self.subject_refs, *map(self.facts.get, INDEXED), *many)
         texts = [value for value in values if isinstance(value, str)]
         absent = values.count(None)
         together = "".join(texts)

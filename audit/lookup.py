@@ -1,20 +1,23 @@
 """Finding entries through the derived tables. For people and for start-up; a verifier never reads them."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, asc, desc, select, tuple_
+from sqlalchemy import Column, ColumnElement, Connection, Row, Select, asc, desc, exists, or_, select, tuple_
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
-from .entry import INDEXED, Entry
+from .entry import INDEXED, MANY, Entry
 from .rows import MOST_ROWS, among
-from .tables import audit_open, audit_search, audit_subject, log_entry, log_head
+from .tables import audit_batch, audit_open, audit_search, audit_subject, log_entry, log_head
 from .writing import microseconds, time_of
 
 _FOUND = "SELECT entry_id, seq, body FROM log_entry WHERE entry_id"
 PAGE = 50
+Columns = ReadOnlyColumnCollection[str, Column[Any]]
+_QueryOf = Callable[[int, "Wanted"], Select[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ class Wanted:
     """What to search for. All given conditions hold at once; a condition is an exact text.
 
     Attributes:
-        facts: key of `INDEXED` -> text.
+        facts: key of `INDEXED` -> text. Of `MANY`, a batch says several texts, and any of them will do.
         kind: kind of entry.
         subject_ref: entries that concern this person.
         since, until: claimed time, `until` excluded.
@@ -86,10 +89,21 @@ class OpenIntent:
 
 
 def search(connection: Connection, wanted: Wanted) -> list[Found]:
-    """One page, newest first (`Wanted.order`): shard after shard, so that each question finds its index."""
+    """One page, newest first (`Wanted.order`). What batches have several of stands apart (`audit_batch`)."""
+    names = {name for name, _ in wanted.facts}
+    found = _paged(connection, wanted, _query, audit_search.c)
+    if not names & set(MANY) or "exchange_id" in names:
+        return found
+    both = {each.place: each for each in (*found, *_paged(connection, wanted, _query_of_batches, audit_batch.c))}
+    lines = sorted(both.values(), key=wanted.order, reverse=True)
+    return lines[-wanted.limit :] if wanted.after else lines[: wanted.limit]
+
+
+def _paged(connection: Connection, wanted: Wanted, query_of: _QueryOf, columns: Columns) -> list[Found]:
+    """Shard after shard, so that each question finds its index; `columns` has the place and time to page by."""
     found: list[Found] = []
     for log_id in connection.execute(_shards(wanted)).scalars().all():
-        query = _query(log_id, wanted).where(*_beyond(connection, log_id, wanted))
+        query = query_of(log_id, wanted).where(*_beyond(connection, columns, log_id, wanted))
         found += map(_found, connection.execute(query.limit(wanted.limit - len(found))))
         if len(found) >= wanted.limit:
             break
@@ -117,8 +131,28 @@ def open_intents(connection: Connection, before: datetime | None) -> list[OpenIn
 
 
 def _query(log_id: int, wanted: Wanted) -> Select[Any]:
-    table = audit_search.c
-    query = select(audit_search).where(*conditions(log_id, wanted))
+    return _in_order(select(audit_search).where(*conditions(log_id, wanted)), audit_search.c, log_id, wanted)
+
+
+def _query_of_batches(log_id: int, wanted: Wanted) -> Select[Any]:
+    """Those whose facts of `MANY` stand in `audit_batch`, in the order of its index."""
+    table, line = audit_search.c, audit_batch.c
+    (name, text), *more = [each for each in wanted.facts if each[0] in MANY]
+    # + 0: else SQLite, without statistics, takes the log for the best way in, and reads all of it
+    query = select(audit_search).join(audit_batch, (table.log_id == line.log_id + 0) & (table.seq == line.seq))
+    query = query.where(line.name == name, line.value == text, *(_of_batch(*each) for each in more))
+    others = tuple(each for each in wanted.facts if each[0] not in MANY)
+    query = query.where(*conditions(log_id, replace(wanted, facts=others, since=None, until=None)))
+    return _in_order(query.where(*_between(line, wanted)), line, log_id, wanted)
+
+
+def _of_batch(name: str, text: str) -> ColumnElement[bool]:
+    other = audit_batch.alias()
+    place = (other.c.log_id == audit_search.c.log_id) & (other.c.seq == audit_search.c.seq)
+    return exists().where(other.c.name == name, other.c.value == text, place)
+
+
+def _in_order(query: Select[Any], table: Columns, log_id: int, wanted: Wanted) -> Select[Any]:
     order = asc if wanted.after else desc
     if wanted.of_times:
         return query.where(table.log_id == log_id).order_by(order(table.ts), order(table.seq))
@@ -126,13 +160,13 @@ def _query(log_id: int, wanted: Wanted) -> Select[Any]:
     return query.where(table.log_id.between(log_id, log_id)).order_by(order(table.log_id), order(table.seq))
 
 
-def _beyond(connection: Connection, log_id: int, wanted: Wanted) -> Iterator[ColumnElement[bool]]:
+def _beyond(connection: Connection, table: Columns, log_id: int, wanted: Wanted) -> Iterator[ColumnElement[bool]]:
     """That a line comes after the last one of the page before; going back, before its first one."""
-    table, place = audit_search.c, wanted.after or wanted.before
+    place, lines = wanted.after or wanted.before, audit_search.c
     if place is None or place[0] != log_id:
         return
     seq = place[1]
-    last = select(table.ts).where(table.log_id == log_id, table.seq == seq)
+    last = select(lines.ts).where(lines.log_id == log_id, lines.seq == seq)
     at = connection.execute(last).scalar() if wanted.of_times else None
     column, value = (table.log_id, log_id) if at is None else (table.ts, at)
     line, edge = tuple_(column, table.seq), tuple_(value, seq)
@@ -149,16 +183,24 @@ def _shards(wanted: Wanted) -> Select[Any]:
 
 
 def conditions(log_id: int, wanted: Wanted) -> Iterator[ColumnElement[bool]]:
-    """What a search demands of a line of `audit_search` of one shard, but for its page."""
+    """What a search demands of a line of `audit_search` of one shard, but for its page.
+
+    Only of one exchange by its id, this includes what a batch says in `audit_batch`.
+    """
     table = audit_search.c
+    one = any(key == "exchange_id" for key, _ in wanted.facts)
     for key, text in wanted.facts:
-        yield table[key] == text
+        yield or_(table[key] == text, _of_batch(key, text)) if one and key in MANY else table[key] == text
     if wanted.kind is not None:
         yield table.kind == wanted.kind
     if wanted.subject_ref is not None:
         concerned = select(log_entry.c.seq).join(audit_subject, audit_subject.c.entry_id == log_entry.c.entry_id)
         concerned = concerned.where(audit_subject.c.subject_ref == wanted.subject_ref)
         yield table.seq.in_(concerned.where(log_entry.c.log_id + 0 == log_id))  # not by the log: that is all of it
+    yield from _between(table, wanted)
+
+
+def _between(table: Columns, wanted: Wanted) -> Iterator[ColumnElement[bool]]:
     if wanted.since is not None:
         yield table.ts >= microseconds(wanted.since)
     if wanted.until is not None:

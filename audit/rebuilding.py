@@ -12,19 +12,19 @@ from .note import Checkpoint, Verifier, unverified
 from .rows import MOST_ROWS, insert_rows
 from .sources import Page, directory
 from .stored import StoredLog
-from .tables import audit_open, audit_search, log_checkpoint, log_entry, log_head
+from .tables import audit_batch, audit_open, audit_search, log_checkpoint, log_entry, log_head
 from .writing import Pending, appended, first_use, indexing, microseconds
 
 
 def rebuilt(connection: Connection, log: StoredLog, progress: Progress = silent) -> int:
-    """Make `audit_search` and `audit_open` of one log anew from its entries; gives their number.
+    """Make `audit_search`, `audit_batch` and `audit_open` of one log anew from its entries; gives their number.
 
     In one transaction: searches see the old lines until it commits. `audit_subject` cannot be made again, for no entry
     says whom it is about.
     """
     size = log.size()
-    old = (audit_search.c.log_id == log.log_id) & (audit_search.c.seq < size)
-    connection.execute(delete(audit_search).where(old))
+    for table in (audit_search, audit_batch):
+        connection.execute(delete(table).where(table.c.log_id == log.log_id, table.c.seq < size))
     exchanges = select(audit_open.c.exchange_id).join(log_entry, log_entry.c.entry_id == audit_open.c.entry_id)
     mine = exchanges.where(log_entry.c.log_id == log.log_id)
     connection.execute(delete(audit_open).where(audit_open.c.exchange_id.in_(mine)))

@@ -188,6 +188,21 @@ for _name, _leading in (("event", ()), ("event_kind", (audit_search.c.kind,))):
     Index(f"audit_search_{_name}", *_leading, *_PLACE, sqlite_where=NO_EXCHANGE, postgresql_where=NO_EXCHANGE)
 Index("audit_search_ts", audit_search.c.log_id, audit_search.c.ts, audit_search.c.seq)
 
+audit_batch = Table(
+    "audit_batch",
+    metadata,
+    Column("name", Text, primary_key=True, comment="`agreement` or `outcome`"),
+    Column("value", Text, primary_key=True),
+    Column("log_id", Integer, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("ts", BigInteger, nullable=False, comment="as in `audit_search`"),
+    sqlite_with_rowid=False,
+    comment="Derived: the agreements and outcomes of a batch, which may be several; can be rebuilt.",
+)
+_line = audit_batch.c
+Index("audit_batch_ts", _line.name, _line.value, _line.log_id, _line.ts, _line.seq)
+Index("audit_batch_place", _line.log_id, _line.seq)
+
 audit_subject = Table(
     "audit_subject",
     metadata,

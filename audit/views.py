@@ -5,7 +5,7 @@ import io
 import json
 from collections.abc import Iterable, Mapping
 
-from .entry import INDEXED, Entry
+from .entry import INDEXED, Entry, of_many
 from .lookup import Logged
 from .wording import sentence
 
@@ -32,9 +32,14 @@ def spreadsheet(origin: str, entries: Iterable[Logged]) -> str:
     for each in entries:
         facts = each.entry.facts
         row = [origin, each.seq, each.entry.id, each.entry.at.isoformat(), each.entry.kind]
-        row += [facts.get(name, "") for name in INDEXED]
+        row += [_indexed(facts, name) for name in INDEXED]
         writer.writerow([safe(str(value)) for value in (*row, sentence(each.entry))])
     return out.getvalue()
+
+
+def _indexed(facts: Mapping[str, object], name: str) -> object:
+    """An indexed fact; of a batch, which has several, all of them."""
+    return facts.get(name) or ", ".join(text for key, text in of_many(facts) if key == name)
 
 
 def safe(cell: str) -> str:

@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Dialect, bindparam, func, select, update
 
-from .entry import INDEXED, INTENT, OUTCOME, Entry
+from .entry import INDEXED, INTENT, OUTCOME, Entry, of_many
 from .errors import EntryConflict, LogUnavailable
 from .merkle import CompactRange, leaf_hash
 from .rows import Script, Statement, at_once, at_once_if, compiled, insert_rows, inserting, played_over, where_among
-from .tables import audit_open, audit_search, audit_subject, log_entry, log_head, log_key, log_node
+from .tables import audit_batch, audit_open, audit_search, audit_subject, log_entry, log_head, log_key, log_node
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _THIS = log_head.c.log_id == bindparam("this")
@@ -179,7 +179,7 @@ def _inserting(
 
 def indexing(dialect: Dialect, log_id: int, first: int, fresh: Sequence[Pending]) -> Iterator[Statement]:
     """The lines of the derived tables for entries that stand in a row from `first`."""
-    rows, opened, closed = [], [], []
+    rows, many, opened, closed = [], [], [], []
     for seq, (entry, _body, key) in enumerate(fresh, first):
         at = microseconds(entry.at)
         rows.append((log_id, seq, key, at, entry.kind, *map(entry.facts.get, INDEXED)))
@@ -187,7 +187,9 @@ def indexing(dialect: Dialect, log_id: int, first: int, fresh: Sequence[Pending]
             opened.append((exchange_of(entry), key, at))
         elif entry.kind == OUTCOME:
             closed.append(exchange_of(entry))
+            many += [(*each, log_id, seq, at) for each in of_many(entry.facts)]
     yield from inserting(dialect, audit_search, rows)
+    yield from inserting(dialect, audit_batch, many)
     still_open = [row for row in opened if row[0] not in closed]  # the two statements do not see one another
     yield from inserting(dialect, audit_open, still_open, skip=True)
     if closed:

@@ -12,7 +12,6 @@ from pydantic import ValidationError
 
 import pages
 from audit.wording import OUTCOMES
-from consent.store import list_agreements
 
 from ..edges.refusal import ProblemError
 from ..edges.v1 import audit, audit_lines, audit_queries
@@ -24,6 +23,7 @@ from ..wiring import Services
 from .forms import posted, shaped
 from .labels import LABELS
 from .names import by_id, names_of
+from .offered import meant, suggestions
 from .page import A_PAGE, done, officer_of, page
 from .reason import fault_in, keep, looking, reading, stated
 
@@ -76,6 +76,8 @@ async def listed(request: Request) -> Response:
     shown["kept"] = [each | {"address": f"?{urlencode(each['filters'])}"} for each in kept["queries"]]
     shown |= {"names": names, "labels": LABELS}
     shown["keepable"] = {name: value for name, value in query.items() if name in audit_queries.KeptIn.model_fields}
+    shown |= {"suggested": await suggestions(request), "unknown": {}}
+    shown["filtered"] = bool(shown["keepable"]) or bool({"case", "system"} & query.keys())
     try:
         wanted = audit.WantedIn.model_validate(as_api(query, read.here.profile.zone), strict=False)
     except ValidationError as error:
@@ -83,38 +85,8 @@ async def listed(request: Request) -> Response:
         return page(request, who, "console/exchanges.html", status=400, faults=faults, exchanges=[], **shown)
     found: Mapping[str, Any] = await audit.get_exchanges(wanted, reviewer, read)
     shown |= {"exchanges": found["exchanges"], "older": found["next"], "newer": found["previous"]}
+    shown["unknown"] = await meant(read.here, {name: query[name] for name in found["unknown"]})
     return page(request, who, "console/exchanges.html", faults=[], **shown)
-
-
-@router.get("/exchanges/offers")
-async def offers(request: Request) -> Response:
-    """What the filters may be, for the browser to offer while somebody types: asked for once somebody begins.
-
-    A country has some thousand systems: a list must not carry all of them each time.
-    """
-    who = await officer_of(request)
-    who.need(Right.EVIDENCE_READ)
-    offered = await _offered(request.app.state.services)
-    return page(request, who, "console/offers.html", offered=offered)
-
-
-async def _offered(here: Services) -> dict[str, list[dict[str, str]]]:
-    """Filter -> ids with their names."""
-    known = await here.trust.register()
-    async with here.db.read() as connection:
-        recorded = await list_agreements(connection)
-    titles = {each.agreement.id: each.agreement.title for each in recorded}
-    systems = [{"value": each.id, "text": each.name} for each in known.systems.values()]
-    agreements = [{"value": id_, "text": title} for id_, title in titles.items()]
-    keys = [
-        {"value": key.kid, "text": each.name} for each in known.systems.values() for key in known.keys.get(each.id, ())
-    ]
-    purposes = [{"value": code, "text": pages.said(name)} for code, name in here.profile.purposes.items()]
-    services = [
-        {"value": each.service.id, "text": pages.said(each.service.title or each.service.summary)}
-        for each in here.catalogue
-    ]
-    return {"system": systems, "purpose": purposes, "service": services, "agreement": agreements, "key": keys}
 
 
 def outcomes_offered() -> list[dict[str, str]]:
@@ -178,7 +150,7 @@ async def _one(
 ) -> Response:
     told: dict[str, Any] = {"replayed": None, "details": None, "fault": "", "acting": who.giving(Right.REVIEW_ACT)}
     told["names"] = await names_of(request.app.state.services, who)
-    told["refused_under"] = [] if found.get("agreement") else _refused_under(found["timeline"])
+    told["refused_under"] = [] if found["agreements"] else _refused_under(found["timeline"])
     return page(request, who, "console/exchange.html", status=status, found=found, **(told | values))
 
 

@@ -6,11 +6,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection
+import orjson
+from sqlalchemy import Connection, select
 
 from audit.entry import OUTCOME
 
+from ..delivery.tables import batch_decision
 from .reading import entries_between
+
+AT_ONCE = 5_000
 
 
 class Line(NamedTuple):
@@ -31,19 +35,28 @@ class Figures:
     Attributes:
         exchanges: line -> how many.
         people: line -> outcome -> about how many people, each counted as often as asked.
-        fields: line -> names of fields that were released.
+        fields: agreement -> names of fields that were released under it.
         days: agreement -> day by the clocks of the period -> exchanges.
     """
 
     exchanges: Counter[Line] = field(default_factory=Counter)
     people: dict[Line, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
-    fields: dict[Line, set[str]] = field(default_factory=lambda: defaultdict(set))
+    fields: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     days: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
 
 
-def figures(connection: Connection, since: datetime, until: datetime, *, system: str = "") -> Figures:
-    """Count the exchanges that ended in a period; of one system, as either side, if named."""
-    found = Figures()
+def figures(
+    connection: Connection, since: datetime, until: datetime, *, system: str = "", of_lines: bool = False
+) -> Figures:
+    """Count the exchanges that ended in a period.
+
+    Args:
+        connection: to the gateway's own database.
+        since, until: the period, `until` excluded; its days are those of their zone.
+        system: only of this one, as either side.
+        of_lines: `fields` has those of batches too, which takes reading what was decided for each of their people.
+    """
+    found, batches = Figures(), list[str]()
     for entry in entries_between(connection, since, until, OUTCOME):
         facts = entry.facts
         if system and system not in {facts.get("consumer"), facts.get("provider")}:
@@ -59,9 +72,24 @@ def figures(connection: Connection, since: datetime, until: datetime, *, system:
         found.exchanges[line] += 1
         found.people[line].update(_outcomes(facts))
         released = facts.get("released")
-        found.fields[line].update(map(str, released) if isinstance(released, list) else ())
+        found.fields[line.agreement].update(map(str, released) if isinstance(released, list) else ())
         found.days[line.agreement][entry.at.astimezone(since.tzinfo).date().isoformat()] += 1
+        batches += [str(facts.get("exchange_id"))] if facts.get("agreements") else []
+    for exchange_id in batches if of_lines else ():
+        _add_lines(connection, exchange_id, found)
     return found
+
+
+def _add_lines(connection: Connection, exchange_id: str, found: Figures) -> None:
+    """What the lines of a batch released: it stands beside the log, for the entry of a batch only commits to it."""
+    of, last = batch_decision.c, -1
+    query = select(of.line, of.decision).where(of.exchange_id == exchange_id).order_by(of.line).limit(AT_ONCE)
+    while page := connection.execute(query.where(of.line > last)).all():
+        for row in page:
+            said = orjson.loads(row.decision)
+            if released := said.get("released"):
+                found.fields[_agreement(said)].update(map(str, released))
+        last = page[-1].line
 
 
 def _agreement(facts: Mapping[str, object]) -> str:

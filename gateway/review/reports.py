@@ -8,6 +8,7 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta, tzinfo
+from functools import partial
 from importlib import import_module
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -56,6 +57,7 @@ class Report:
     title: str
     head: Sequence[str]
     rows: Making
+    of_lines: bool = False  # whether it tells what the lines of batches released
 
 
 async def made(connection: AsyncConnection, name: str, since: datetime, until: datetime, zone: tzinfo) -> Sheet:
@@ -64,7 +66,7 @@ async def made(connection: AsyncConnection, name: str, since: datetime, until: d
     if report is None:
         raise NothingFound("report")
     since, until = since.astimezone(zone), until.astimezone(zone)
-    counted = await connection.run_sync(figures, since, until)
+    counted = await connection.run_sync(partial(figures, since=since, until=until, of_lines=report.of_lines))
     rows = report.rows(counted, await list_agreements(connection))
     return Sheet(report.title, _period(since, until), report.head, rows)
 
@@ -113,7 +115,7 @@ def _usage(found: Figures, recorded: Sequence[RecordedAgreement]) -> list[list[s
         lines = [line for line in found.exchanges if name in line.agreement.split(", ")]
         days = [day for agreement, counted in found.days.items() if name in agreement.split(", ") for day in counted]
         people = [count for line in lines for count in found.people[line].values()]
-        released = sorted(set().union(*(found.fields[line] for line in lines)))
+        released = sorted(found.fields[name])
         counts = (sum(found.exchanges[line] for line in lines), sum(people), len(set(days)))
         rows.append([name, kept.agreement.title, *map(str, counts), max(days, default=""), ", ".join(released)])
     return rows
@@ -157,6 +159,7 @@ REPORTS = {
             "Use of agreements",
             ("agreement", "title", "exchanges", "people", "days used", "last day", "released"),
             _usage,
+            of_lines=True,
         ),
         Report(
             "refusals",

@@ -23,6 +23,8 @@ from .sentences import Step, delivered, one_sentence, steps
 
 AT_ONCE = 500
 """Lines looked through at a time for what one officer did: only their bodies say who."""
+SIDES = ("consumer", "provider")
+Facts = tuple[tuple[str, str], ...]
 OF_OUTCOMES = frozenset({"agreement", "outcome"})
 """Facts that only outcomes have; everything else is asked of intents, so that open exchanges are found too."""
 
@@ -31,15 +33,17 @@ OF_OUTCOMES = frozenset({"agreement", "outcome"})
 class Filters:
     """What exchanges are wanted. `system` is either side; `person_ref` the keyed pseudonym of a person.
 
+    A batch is found by each of its agreements, and by how any of its lines ended.
+
     `any_of`: facts that a line has as well, all of at least one of these; each is looked for by itself, so by its
     index. None: no such condition. Empty: nothing is wanted. `unended`: only those without an outcome so far.
     """
 
-    facts: tuple[tuple[str, str], ...] = ()
+    facts: Facts = ()
     system: str = ""
     person_ref: str = ""
     window: Wanted = field(default_factory=Wanted)
-    any_of: tuple[tuple[tuple[str, str], ...], ...] | None = None
+    any_of: tuple[Facts, ...] | None = None
     unended: bool = False
 
     @property
@@ -87,9 +91,10 @@ def exchanges(connection: Connection, filters: Filters) -> list[Exchange]:
 
 def _unended(connection: Connection, filters: Filters) -> Filters:
     """The same, of every exchange that is open by itself: they are few, and no column of the index says it."""
-    sides = [((side, filters.system),) for side in ("consumer", "provider")] if filters.system else [()]
+    either: Iterable[Facts] = [((side, filters.system),) for side in SIDES] if filters.system else [()]
     ids = [each.exchange_id for each in open_intents(connection, None)]
-    any_of = tuple((("exchange_id", each), *side) for each in ids for side in sides)
+    ways = either if filters.any_of is None else filters.any_of
+    any_of = tuple((("exchange_id", each), *way) for each in ids for way in ways)
     return replace(filters, any_of=any_of)
 
 
@@ -188,11 +193,7 @@ def _of_either_side(connection: Connection, filters: Filters, wanted: Wanted) ->
         return [each for one in filters.any_of for each in search(connection, _and(wanted, one))]
     if not filters.system:
         return search(connection, wanted)
-    return [
-        each
-        for side in ("consumer", "provider")
-        for each in search(connection, _and(wanted, ((side, filters.system),)))
-    ]
+    return [each for side in SIDES for each in search(connection, _and(wanted, ((side, filters.system),)))]
 
 
 def _and(wanted: Wanted, facts: Iterable[tuple[str, str]]) -> Wanted:
@@ -208,8 +209,12 @@ def _in_batches(connection: Connection, filters: Filters, wanted: Wanted) -> Ite
         ids &= {facts[0][1] for facts in filters.any_of or ()}
     for exchange_id in ids:
         for each in search(connection, _and(wanted, (("exchange_id", exchange_id),))):
-            if filters.system in {"", each.facts.get("consumer"), each.facts.get("provider")}:
+            if filters.system in {"", *map(each.facts.get, SIDES)} and _any(filters.any_of, each):
                 yield each
+
+
+def _any(ways: tuple[Facts, ...] | None, found: Found) -> bool:
+    return ways is None or any(set(way) <= set(found.facts.items()) for way in ways)
 
 
 def _whole(connection: Connection, page: Sequence[Found]) -> list[Exchange]:

@@ -62,6 +62,7 @@ NO_RULE = {
     "log_witnessed": "what we cosigned of others",
     "log_alarm": "raised against the log itself; clearing it is an entry in its transaction (audit.watching.cleared)",
     "audit_search": "derived from entries",
+    "audit_batch": "derived from entries",
     "audit_subject": "derived from entries, and erased with one (audit.erasure)",
     "audit_open": "derived from entries",
     "audit_key": "of details beside entries; destroyed with one (audit.erasure)",

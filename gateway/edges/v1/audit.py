@@ -5,7 +5,7 @@ Filters stand in the address, but a person's numbers only ever in a body. Every 
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any, TypedDict
@@ -24,6 +24,7 @@ from ...review.search import Exchange, Filters, events, exchanges, one_exchange,
 from ...wiring import Services
 from ..body import StrictRoute
 from .asking import check_case, check_subject
+from .audit_named import nobody_has, of_members
 from .deps import services
 from .problems import ProblemError
 from .reviewing import REFUSED, Acting, Auditor, Reading
@@ -36,7 +37,7 @@ Read = Annotated[Reading, Depends()]
 Before = Annotated[str, StringConstraints(pattern=r"^([0-9]{1,9}\.[0-9]{1,18})?$")]
 Named = Reference | None
 FACTS = ("consumer", "provider", "service", "purpose", "agreement", "outcome")
-SHOWN = (*FACTS, "agreement_version", "action", "basis", "lines", "officer_ref")
+SHOWN = (*FACTS, "agreement_version", "action", "basis", "lines", "case_ref", "officer_ref")
 UNENDED = "no_end"
 """As an outcome that is looked for: there is none so far."""
 OFFICER_REF = re.compile(r"[0-9a-f]{32}", re.ASCII)
@@ -46,7 +47,10 @@ ZIP: dict[int | str, dict[str, Any]] = {200: {"content": {"application/zip": {}}
 class WantedIn(Shape):
     """The filters of `GET /v1/audit/exchanges`. `system` is on either side of the exchange.
 
-    `outcome` is a code, or `no_end`: how it ended is not recorded so far.
+    `system`, `consumer` and `provider` are ids of systems; the id of a member stands for all its systems.
+
+    `outcome` is a code, or `no_end`: how it ended is not recorded so far. A batch is found by each of its agreements,
+    and by how any of its lines ended.
 
     `officer` is whom the consumer named as asking, by its own name or by the hash that entries and findings show.
     """
@@ -93,7 +97,8 @@ class PersonWantedIn(WantedIn):
 async def get_exchanges(wanted: Annotated[WantedIn, Query()], who: Auditor, read: Read) -> dict[str, object]:
     """Exchanges, the newest first, one sentence each.
 
-    `next` is the `before` of the page after this one, `previous` the `after` of the one before it.
+    `next` is the `before` of the page after this one, `previous` the `after` of the one before it. Where nothing was
+    found, `unknown` has the filters whose id nobody has here.
     """
     return await _found(wanted.filters(read.here), who, read)
 
@@ -106,9 +111,11 @@ async def post_search(body: PersonWantedIn, who: Auditor, read: Read) -> dict[st
 
 
 async def _found(filters: Filters, who: Auditor, read: Reading) -> dict[str, object]:
-    window, page = await page_of(read.here, filters)
+    window, page = await page_of(read.here, await of_members(read.here, filters))
     await read.note(who, "search", filters=filters.names, found=len(page))
-    return {"exchanges": [line(each) for each in page]} | turns(window, [each.place for each in page])
+    unknown = [] if page else await nobody_has(read.here, filters)
+    told = {"exchanges": [line(each) for each in page], "unknown": unknown}
+    return told | turns(window, [each.place for each in page])
 
 
 async def page_of(here: Services, filters: Filters) -> tuple[Wanted, list[Exchange]]:
@@ -262,8 +269,19 @@ def line(found: Exchange) -> dict[str, object]:
         "at": found.entries[0].at.isoformat(),
         "ended_at": found.outcome.at.isoformat() if found.outcome else None,
         "released": list(_texts(facts.get("released"))),
+        "agreements": list(_agreements(facts)),
+        "outcomes": facts.get("outcomes"),
         "entries": [str(each.id) for each in found.entries],
     } | {name: facts.get(name) for name in SHOWN}
+
+
+def _agreements(facts: Mapping[str, object]) -> Iterator[dict[str, object]]:
+    """What it was decided by: of a batch, all that its lines rest on (`DSA-1 v2`)."""
+    if facts.get("agreement"):
+        yield {"id": facts["agreement"], "version": facts.get("agreement_version")}
+    for each in _texts(facts.get("agreements")):
+        id_, _, version = each.rpartition(" v")
+        yield {"id": id_, "version": int(version)} if version.isdecimal() else {"id": each, "version": None}
 
 
 def place_of(before: str) -> tuple[int, int] | None:

@@ -50,9 +50,16 @@ async def an_exchange(log: Log, entry: Make, name: str, *, ended: bool = True) -
         await log.append(entry(OUTCOME, exchange_id=name, outcome="answered"))
 
 
+async def a_batch(log: Log, entry: Make, name: str) -> None:
+    await log.append(entry(INTENT, exchange_id=name, consumer="LK/GOV/WBB/SRIS"))
+    said = {"agreements": ["A1 v1", "A1 v2", "A2 v1"], "outcomes": {"answered": 3, "no_data": 1}}
+    await log.append(entry(OUTCOME, exchange_id=name, outcome="answered", **said))
+
+
 async def test_search_tables_as_they_were_derived_are_no_finding(engine: AsyncEngine, log: Log, entry: Make) -> None:
     await an_exchange(log, entry, "E1")
     await an_exchange(log, entry, "E2", ended=False)
+    await a_batch(log, entry, "E3")
     assert await found(engine) == []
 
 
@@ -65,6 +72,10 @@ async def test_search_tables_as_they_were_derived_are_no_finding(engine: AsyncEn
         ("UPDATE audit_search SET ts = ts - 1 WHERE seq = 1", "entry 1: searches find another thing"),
         ("UPDATE audit_search SET kind = 'log.noise' WHERE seq = 1", "entry 1: searches find another thing"),
         ("UPDATE audit_search SET outcome = 'no_data' WHERE seq = 1", "entry 1: searches find another thing"),
+        ("DELETE FROM audit_batch WHERE value = 'A2'", "entry 4: searches find another thing"),
+        ("UPDATE audit_batch SET value = 'A3' WHERE value = 'A2'", "entry 4: searches find another thing"),
+        ("UPDATE audit_batch SET ts = ts - 1 WHERE value = 'no_data'", "entry 4: searches find another thing"),
+        ("INSERT INTO audit_batch VALUES ('agreement', 'A9', 1, 1, 7)", "entry 1: searches find another thing"),
         ("DELETE FROM audit_open", "entry 2: nobody is told that its exchange has no outcome"),
     ],
 )
@@ -73,6 +84,7 @@ async def test_an_exchange_hidden_from_searches_alone_is_found(
 ) -> None:
     await an_exchange(log, entry, "E1")
     await an_exchange(log, entry, "E2", ended=False)
+    await a_batch(log, entry, "E3")
     await changed(engine, edit)
     [finding] = await found(engine)
     assert finding.startswith(told)
@@ -139,7 +151,7 @@ async def test_a_newest_year_taken_out_whole_is_found(engine: AsyncEngine, tmp_p
     await log.checkpoint()
     await log.close()
     assert [each.ok for each in await checked_database(place(engine))] == [True, True]
-    tables = ("log_entry", "log_node", "log_checkpoint", "log_key", "log_head", "audit_search")
+    tables = ("log_entry", "log_node", "log_checkpoint", "log_key", "log_head", "audit_search", "audit_batch")
     await changed(engine, *(f"DELETE FROM {table} WHERE log_id = 2" for table in tables), "DELETE FROM log_shard")
     [report] = await checked_database(place(engine))
     assert [each.text for each in report.findings] == [

@@ -18,7 +18,7 @@ Fill = Callable[[int], Awaitable[list[Entry]]]
 
 
 def rows(path: str) -> dict[str, list[tuple[object, ...]]]:
-    tables = ("audit_search", "audit_open", "log_entry", "log_node", "log_head")
+    tables = ("audit_search", "audit_batch", "audit_open", "log_entry", "log_node", "log_head")
     with sqlite3.connect(path) as connection:
         return {name: connection.execute(f"SELECT * FROM {name} ORDER BY 1, 2").fetchall() for name in tables}
 
@@ -28,7 +28,8 @@ async def exchanges(log: Log, count: int) -> None:
         facts = {"exchange_id": f"x{n}", "consumer": "LK/GOV/X", "n": n}
         await log.append(Entry(new_id(NOW), "exchange.intent", NOW, facts))
         if n % 3:
-            await log.append(Entry(new_id(NOW), "exchange.outcome", NOW, facts | {"outcome": "answered"}))
+            many = {"agreements": ["A1 v1", "A2 v3"], "outcomes": {"answered": 2}} if n % 2 else {}
+            await log.append(Entry(new_id(NOW), "exchange.outcome", NOW, facts | {"outcome": "answered"} | many))
 
 
 async def test_search_tables_are_made_again_as_they_were(engine: AsyncEngine, log: Log, filled: Fill) -> None:
@@ -40,6 +41,7 @@ async def test_search_tables_are_made_again_as_they_were(engine: AsyncEngine, lo
         connection.execute("DELETE FROM audit_search WHERE seq % 2")
         connection.execute("UPDATE audit_search SET kind = 'forged'")
         connection.execute("DELETE FROM audit_open")
+        connection.execute("DELETE FROM audit_batch WHERE value = 'A2'")
     assert await asyncio.to_thread(main, ["rebuild", path]) == 0
     assert rows(path) == before
     assert len(await log.open_intents()) == 3
