@@ -163,19 +163,28 @@ async def control(stage: Stage, knowing: int = 0) -> None:
             f"nothing was signed: {len(unexplained)} differences are unexplained. Look into each; to sign knowing of "
             f"them, run it with --knowing {len(unexplained)}"
         )
-    released(stage, stage.settings.officer)
+    released(stage, stage.settings.officer, knowing=str(knowing))
     stage.tell(f"{len(unexplained)} unexplained differences; released and signed by {stage.settings.officer}")
 
 
-def released(stage: Stage, by: str) -> tuple[Numbers, list[str]]:
-    """Draw up the report, sign it for the person who releases it, and keep it; gives what it says."""
+def released(stage: Stage, by: str, *, knowing: str) -> dict[str, Any]:
+    """Draw up the report, sign it for the person who releases it, and keep it; gives what it says.
+
+    Args:
+        knowing: how many unexplained differences the person signs knowingly, as a number; may be empty for none.
+
+    Raises:
+        StepFailed: there are others; nothing is signed then.
+    """
     found = numbers(stage.store)
     unexplained = list(differences(stage.store, found))
+    if (knowing or "0") != str(len(unexplained)):
+        raise StepFailed(f"{len(unexplained)} differences are unexplained; sign knowing of so many, or look into each")
     document = report(stage, found, unexplained, by)
     signed = signature(stage, document)
     stage.store.put("INSERT INTO control VALUES (?, ?)", [(json.dumps(document), signed)])
     (stage.settings.folder / "control.jws").write_text(signed + "\n", encoding="ascii")
-    return found, unexplained
+    return document
 
 
 def told(found: Numbers) -> Iterator[str]:

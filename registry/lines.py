@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .errors import NotThere, StepFailed
-from .progress import ENDS
+from .progress import ENDS, STANDINGS
 from .store import Row, Store, unpacked
 
 OUTCOMES = ("listed", "to_verify")
@@ -29,6 +29,8 @@ MATCHING = (
     "AND (:decision = '' OR decision = :decided) "
     "AND (:reason = '' OR EXISTS (SELECT 1 FROM json_each(line.reasons) WHERE value = :reason)) "
     "AND (:since = '' OR ended.why = :since) "
+    "AND (:standing = '' OR EXISTS "
+    "(SELECT 1 FROM standing WHERE standing.member = line.member AND standing.state = :standing)) "
 )
 FOUND = SELECT + MATCHING + "AND line.member > :after ORDER BY line.member LIMIT :limit"
 COUNT = "SELECT count(*) " + LINES + MATCHING
@@ -52,7 +54,8 @@ DISTRICTS = (
 class Wanted:
     """What is looked for; an empty filter takes everything. `after` is a member id, `limit` 1 to `MOST`.
 
-    `since` is what ended the eligibility of the person since the list date, one of `ENDS`.
+    `since` is what ended the eligibility of the person since the list date, one of `ENDS`; `standing` is what
+    employment support said last about who was pushed, one of `STANDINGS`; of the dead only that it said nothing.
     """
 
     outcome: str = ""
@@ -60,6 +63,7 @@ class Wanted:
     district: str = ""
     decision: str = ""
     since: str = ""
+    standing: str = ""
     after: str = ""
     limit: int = 100
 
@@ -68,7 +72,7 @@ def found(store: Store, wanted: Wanted) -> list[Row]:
     """The lines that match, with `number` and the columns of their members, by member id.
 
     Raises:
-        StepFailed: an outcome, a decision or an end that does not exist.
+        StepFailed: an outcome, a decision, an end or a standing that does not exist.
     """
     return store.named_rows(FOUND, _values(wanted))
 
@@ -158,6 +162,8 @@ def _values(wanted: Wanted) -> dict[str, object]:
         raise StepFailed(f"decision is one of {', '.join(DECISIONS)}")
     if wanted.since not in {"", *ENDS}:
         raise StepFailed(f"since is one of {', '.join(ENDS)}")
+    if wanted.standing not in {"", *STANDINGS}:
+        raise StepFailed(f"standing is one of {', '.join(STANDINGS)}")
     decided = "" if wanted.decision == "waiting" else wanted.decision
     return {
         "outcome": wanted.outcome,
@@ -166,6 +172,7 @@ def _values(wanted: Wanted) -> dict[str, object]:
         "decision": wanted.decision,
         "decided": decided,
         "since": wanted.since,
+        "standing": wanted.standing,
         "after": wanted.after,
         "limit": min(max(wanted.limit, 1), MOST),
     }

@@ -7,6 +7,8 @@ from .store import Store, unpacked
 
 RANKS = ("accepted", "not_reached", "declined", "enrolled", "confirmed", "rejected")
 ENROLLED = frozenset({"enrolled", "confirmed"})
+SILENT = "silent"
+STANDINGS = (SILENT, *RANKS)  # what a pushed line may be looked for by
 ENDS = ("died", "job_found", "withdrew")  # the words of the view `ended`, see `store`
 ANSWERED = ENROLLED | {"declined", "rejected"}  # not reached is no answer: somebody visits
 BY_EVENT = "SELECT member, state, day FROM event WHERE name = 'enrolment' AND member IS NOT NULL"

@@ -73,6 +73,6 @@ def _check(stage: Stage, action: str, member: str, reason: str) -> None:
     if not rows or rows[0]["outcome"] not in {"listed", "to_verify"}:
         raise StepFailed("there is no line of this id to review; see `registry review list`")
     if not reason.strip():
-        raise StepFailed("say why, with --reason")
+        raise StepFailed("say why: --reason, or `reason` of the body")
     if action in DECISIONS and stage.store.count("SELECT count(*) FROM handover WHERE member = ?", member):
         raise StepFailed("this line is pushed already; send an update instead")

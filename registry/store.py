@@ -5,6 +5,8 @@ looks here for what is done already, so any step may be run again at any time.
 
 The view `ended` holds who is eligible no more since the list date, and why, a death before all else: civil registration
 tells deaths, household visits jobs and withdrawals. Who moved, or left employment support, may be eligible still.
+The view `standing` holds what employment support said last about who was pushed, as `progress.standing` reads it:
+`silent` where it said nothing, and no line for the dead of whom it had said something.
 """
 
 import json
@@ -61,6 +63,13 @@ CREATE VIEW IF NOT EXISTS ended AS
         SELECT member, 'died' AS why FROM event WHERE name = 'vital-event' AND state = 'death'
         UNION ALL SELECT member, kind FROM handover WHERE kind IN ('job_found', 'withdrew'))
     WHERE member IS NOT NULL GROUP BY member;
+CREATE VIEW IF NOT EXISTS standing AS
+    SELECT member, state FROM (SELECT handover.member, coalesce((
+        SELECT event.state FROM event WHERE event.member = handover.member AND name = 'enrolment'
+        ORDER BY day DESC, instr('accepted not_reached declined enrolled confirmed rejected', event.state) DESC LIMIT 1
+        ), 'silent') AS state FROM handover WHERE kind = 'referral' AND handover.state = 'sent') AS said
+    WHERE state = 'silent' OR NOT EXISTS (SELECT 1 FROM event AS death
+        WHERE death.member = said.member AND name = 'vital-event' AND death.state = 'death');
 CREATE TABLE IF NOT EXISTS control (report TEXT NOT NULL, signed TEXT NOT NULL);
 """
 

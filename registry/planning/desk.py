@@ -40,12 +40,11 @@ def accounts(folder: Path) -> Accounts:
     return Accounts(folder / "accounts.json")
 
 
-def routes(stage: Stage) -> tuple[list[BaseRoute], Mapping[Any, Any]]:
+def routes(stage: Stage, places: Places) -> tuple[list[BaseRoute], Mapping[Any, Any]]:
     """(routes, exception handlers) of all pages over one registry."""
     front = Front(
         accounts(stage.settings.folder), area=AREA, origin=stage.settings.public_url, sections=SECTIONS, done=DONE
     )
-    places = Places(stage.settings.places, stage.settings.divisions)
     reviews, overviews = Reviews(stage, front, places), Overviews(stage, front, places)
     found: list[BaseRoute] = [
         Route("/", _home),

@@ -1,6 +1,10 @@
 """Names of people as a page shows them."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from pages.desk import SignedIn
+from pages.languages import NOW
 
 from ..member import member_of
 from ..store import Row
@@ -8,7 +12,7 @@ from ..store import Row
 TAGS = {"eng": "en", "sin": "si", "tam": "ta"}  # ISO 639-3 -> the shortest tag (BCP 47), as HTML wants it
 
 
-def names_of(row: Row) -> list[tuple[str, str]]:
+def names_of(row: Row | Mapping[str, Any]) -> list[tuple[str, str]]:
     """(language tag, name) for every spelling; `row` has a column `record`, which may be empty."""
     found = member_of(row).names if row["record"] else ()
     return [(TAGS.get(name.language, "und"), name.value) for name in found]
@@ -24,6 +28,7 @@ def by(who: SignedIn) -> str:
     return f"{who.account.login} ({who.account.name})"
 
 
-def spelled(row: Row) -> str:
-    """The first spelling; empty where the member's record is no longer held."""
-    return next((name for _, name in names_of(row)), "")
+def spelled(row: Row | Mapping[str, Any]) -> str:
+    """The name in the page's language, else the first spelling; empty where the member's record is no longer held."""
+    found, wanted = names_of(row), NOW.get().language.code
+    return next((name for language, name in found if language == wanted), found[0][1] if found else "")

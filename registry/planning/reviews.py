@@ -12,28 +12,20 @@ from starlette.responses import RedirectResponse, Response
 import pages
 from pages.desk import Front, SignedIn
 
-from .. import downloads, lines, review
+from .. import downloads, lines, overview, review
 from ..errors import NotThere, StepFailed
-from ..evidence import Heard, heard
-from ..facts import answers_about, facts_of
 from ..lines import Wanted
-from ..member import member_of
-from ..progress import ENDS, died, standing
-from ..rule import Case
+from ..progress import ENDS, STANDINGS
 from ..stage import Stage
 from ..store import Row, Store, unpacked
 from .people import by, lives_in, names_of, spelled
 from .places import Places
 from .table import spreadsheet
 
-FILTERS = ("outcome", "reason", "district", "decision", "since")
+FILTERS = ("outcome", "reason", "district", "decision", "since", "standing")
 A_PAGE = 40  # a form has at most 50 fields, see `pages.desk.forms`
 LONGEST_REASON = 500
 DONE = {"approve": "approved", "reject": "rejected", "comment": "commented"}
-HANDOVER = "SELECT state FROM handover WHERE member = ? AND kind = 'referral'"
-EVENTS = (  # but for findings, which the page tells by themselves
-    "SELECT name, state, day FROM event WHERE member = ? AND name != 'finding' ORDER BY day, received"
-)
 
 
 class Reviews:
@@ -123,6 +115,7 @@ class Reviews:
             "districts": [{"value": each, "text": self._places(each)} for each in districts],
             "decisions": lines.DECISIONS,
             "ends": ENDS,
+            "standings": STANDINGS,
             "lines": [self._shown(row) for row in shown],
             "waiting": [row["number"] for row in shown if not row["decision"]],
             "total": lines.count(store, wanted),
@@ -156,26 +149,13 @@ class Reviews:
             "form": form,
             "number": row["number"],
             "kept": kept(request),
-            "line": lines.wire(store, row),
             "places": [(word, self._places(code)) for word, code in _whereabouts(row)],
             "names": names_of(row),
             "seen": self._seen(member),
-            "heard": self._heard(row),
-            "handover": next((each["state"] for each in store.rows(HANDOVER, member)), ""),
-            "standing": standing(store).get(member, ""),
-            "died": died(store).get(member, ""),
-            "events": store.rows(EVENTS, member),
             "next_waiting": _next_waiting(store, member, _asked(request)),
         }
+        values |= overview.line(self._stage, row)
         return self._front.page(request, who, "desk/line.html", status=400 if fault else 200, **values)
-
-    def _heard(self, row: Row) -> list[Heard]:
-        """What each source said; nothing where the member's record, by which it is judged, is no longer held."""
-        if not row["record"]:
-            return []
-        store, settings = self._stage.store, self._stage.settings
-        case = Case(facts_of(store, member_of(row)), settings.day, settings.limits)
-        return heard(case, answers_about(store, row["member"]), unpacked(row["reasons"]))
 
     def _shown(self, row: Row) -> dict[str, Any]:
         """A line of the list: no more than a reviewer needs to choose one."""
@@ -199,8 +179,7 @@ def _next_waiting(store: Store, member: str, query: Mapping[str, str]) -> int | 
 
 
 def _wanted(query: Mapping[str, str]) -> Wanted:
-    outcome, reason, district, decision, since = (query.get(name, "") for name in FILTERS)
-    return Wanted(outcome=outcome, reason=reason, district=district, decision=decision, since=since)
+    return Wanted(**{name: query.get(name, "") for name in FILTERS})
 
 
 def _asked(request: Request) -> dict[str, str]:

@@ -16,8 +16,10 @@ from pages.desk import Account
 from registry import planning, review
 from registry.cli import STEPS
 from registry.errors import StepFailed
+from registry.planning.places import Places
 from registry.planning.reviews import A_PAGE
 from registry.practice import copied
+from registry.reviewing import ReviewApi
 from registry.server import app
 from registry.stage import Stage
 from tests.desk_access import lets_in_whom_the_table_says
@@ -64,7 +66,7 @@ async def desk(stage: Stage) -> AsyncIterator[Desk]:
 
 
 async def test_without_an_account_there_is_only_the_sign_in(desk: Desk) -> None:
-    routes, _ = planning.routes(desk.stage)
+    routes, _ = planning.routes(desk.stage, Places())
     inside = [each for each in routes if isinstance(each, Route) and each.path.startswith("/desk/")]
     asked = [(method, each.path.replace("{number:int}", "1")) for each in inside for method in each.methods or ()]
     assert {path for method, path in asked if method == "GET"} > set(PAGES)
@@ -78,7 +80,7 @@ async def test_without_an_account_there_is_only_the_sign_in(desk: Desk) -> None:
 
 
 async def test_every_route_is_in_the_table_of_who_may_ask(desk: Desk) -> None:
-    routes, _ = planning.routes(desk.stage)
+    routes, _ = planning.routes(desk.stage, Places())
     await lets_in_whom_the_table_says("/desk", routes, desk.http)
 
 
@@ -252,3 +254,29 @@ async def test_a_copy_to_practise_on_waits_for_review_and_leaves_the_registry_as
     assert desk.decisions() == before
     with pytest.raises(StepFailed):
         copied(desk.stage.settings.folder, tmp_path / "practice")
+
+
+SAME = {
+    "GET /desk/lines": "GET /review/lines",
+    "GET /desk/lines/table": "POST /review/table",
+    "POST /desk/lines/find": "POST /review/line",
+    "POST /desk/lines/approve": "POST /review/approve",
+    "POST /desk/lines/reject": "POST /review/reject",
+    "GET /desk/lines/{number:int}": "POST /review/line",
+    "POST /desk/lines/{number:int}": "POST /review/approve, POST /review/reject, POST /review/comment",
+    "GET /desk/lines/{number:int}/household": "POST /review/household",
+    "GET /desk/enrolment": "GET /review/enrolment",
+    "GET /desk/control": "GET /review/control",
+    "POST /desk/control": "POST /review/release",
+    "GET /desk/control/signed": "GET /review/signed",
+}
+"""Page or form of the desk -> what does the same for a program."""
+
+
+async def test_what_a_page_can_do_a_program_can(desk: Desk) -> None:
+    routes = [each for each in planning.routes(desk.stage, Places())[0] if isinstance(each, Route)]
+    pages = {f"{method} {each.path}" for each in routes for method in (each.methods or set()) - {"HEAD"}}
+    assert {each for each in pages if "/desk/" in each and "/sign-" not in each} == SAME.keys()
+    offered = ReviewApi(desk.stage, "", Places()).routes()
+    names = {f"{method} {each.path}" for each in offered for method in (each.methods or set()) - {"HEAD"}}
+    assert {each for told in SAME.values() for each in told.split(", ")} == names

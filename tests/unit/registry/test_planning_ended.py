@@ -6,6 +6,7 @@ import io
 import pytest
 
 from registry import control
+from registry.progress import RANKS, standing
 from registry.stage import Stage
 from tests.unit.registry.test_planning_desk import Desk, desk
 
@@ -145,3 +146,38 @@ async def test_lines_decided_meanwhile_are_said_on_the_list_with_its_filters(des
     answer = await desk.post("/desk/lines/approve?district=LK-11", lines="2", back="/desk/lines?district=LK-11")
     assert (answer.status_code, "2 lines" in answer.text) == (400, True)
     assert "decided meanwhile" in answer.text
+
+
+async def test_the_list_is_narrowed_by_what_employment_support_says_and_the_numbers_lead_there(desk: Desk) -> None:
+    await desk.sign_in()
+    refer(desk.stage, "SR0000", "SR0001", "SR0002")
+    enrol(desk.stage, "SR0000", "not_reached")
+    enrol(desk.stage, "SR0001", "not_reached")
+    desk.stage.store.put(EVENT, [("later", "enrolment", "SR0000", "enrolled", "2026-10-31")])
+    for state, number in (("enrolled", 1), ("not_reached", 2), ("silent", 3)):
+        page = (await desk.http.get(f"/desk/lines?standing={state}")).text
+        assert "1 line" in page, state
+        assert f"/desk/lines/{number}?standing={state}" in page
+    assert 'href="/desk/lines?standing=silent"' in (await desk.http.get("/desk/enrolment")).text
+    assert 'href="/desk/lines?standing=not_reached"' in (await desk.http.get("/desk/control")).text
+    bury(desk.stage, "SR0001")
+    bury(desk.stage, "SR0002")
+    assert "No line is like this." in (await desk.http.get("/desk/lines?standing=not_reached")).text
+    assert "1 line" in (await desk.http.get("/desk/lines?standing=silent")).text  # nothing was said of who died, too
+    assert (await desk.http.get("/desk/lines?standing=asleep")).status_code == 400
+
+
+async def test_what_employment_support_said_last_is_the_same_to_the_filter_as_to_the_numbers(desk: Desk) -> None:
+    members = [f"SR000{n}" for n in range(5)]
+    refer(desk.stage, *members)
+    days = ("2026-10-30", "2026-10-31", "2026-11-01")
+    told = [
+        (f"{member}-{n}", "enrolment", member, RANKS[(place * 5 + n * 3) % len(RANKS)], days[(place + n) % 3])
+        for place, member in enumerate(members)
+        for n in range(place)
+    ]
+    desk.stage.store.put(EVENT, told)
+    rows = desk.stage.store.rows("SELECT member, state FROM standing")
+    assert {row["member"]: row["state"] for row in rows} == dict.fromkeys(members, "silent") | standing(
+        desk.stage.store
+    )

@@ -1,5 +1,6 @@
 """The registry's HTTP side: only the gateway's word counts, each event once, reviewers only with their token."""
 
+import base64
 import json
 import stat
 from collections.abc import AsyncIterator
@@ -9,8 +10,9 @@ import httpx
 import pytest
 
 from registry.cli import STEPS
-from registry.server import LARGEST, app
+from registry.server import app
 from registry.stage import Stage
+from registry.wire import LARGEST
 from tests.unit.registry.scripted import Gateway
 
 TO_LIST = ("load", "extract", "identity", "civil", "pension", "tax", "education", "enrolled", "list")
@@ -162,3 +164,78 @@ async def test_a_reviewer_decides_through_the_api(http: httpx.AsyncClient, stage
     assert (await http.post("/review/approve", json=said | {"id": "SR9999"})).status_code == 400
     assert (await http.post("/review/approve", json={"id": 1})).status_code == 400
     assert (await http.get("/review/lines", params={"limit": "many"})).status_code == 400
+
+
+@pytest.fixture
+async def program(http: httpx.AsyncClient, stage: Stage) -> httpx.AsyncClient:
+    """Before a list that is drawn up, with the token."""
+    for step in TO_LIST:
+        await STEPS[step](stage)
+    http.headers["authorization"] = f"Bearer {(stage.settings.folder / 'review.token').read_text('ascii')}"
+    return http
+
+
+async def test_a_program_decides_on_several_lines_all_or_none(program: httpx.AsyncClient, stage: Stage) -> None:
+    said = {"by": "a reviewer", "reason": "as discussed"}
+    answer = await program.post("/review/approve", json=said | {"ids": ["SR0000", "SR9999"]})
+    assert (answer.status_code, stage.store.count("SELECT count(*) FROM review")) == (400, 0)
+    answer = await program.post("/review/approve", json=said | {"ids": ["SR0000", "SR0001"]})
+    assert answer.json() == {"outcome": "approve", "lines": 2}
+    counts = (await program.get("/review/lines")).json()["counts"]
+    assert counts == {"waiting": 3, "approved": 2, "rejected": 0}
+    for wrong in ({}, {"id": "SR0002", "ids": ["SR0003"]}, {"ids": []}, {"ids": [1]}, {"ids": "SR0002"}):
+        assert (await program.post("/review/approve", json=said | wrong)).status_code == 400, wrong
+
+
+async def test_a_program_sees_a_line_and_its_household_as_the_pages_do(
+    program: httpx.AsyncClient, stage: Stage
+) -> None:
+    found = (await program.post("/review/line", json={"id": "SR0000"})).json()
+    assert found["line"]["id"] == "SR0000"
+    assert [each["name"] for each in found["heard"]]
+    assert (found["handover"], found["standing"], found["died"], found["events"]) == ("", "", "", [])
+    home = (await program.post("/review/household", json={"id": "SR0000"})).json()
+    assert home["household"] == found["household"]
+    assert "SR0000" in {each["id"] for each in home["people"]}
+    assert not any("record" in each for each in home["people"])
+    for path in ("/review/line", "/review/household"):
+        assert (await program.post(path, json={"id": "SR9999"})).status_code == 404
+        assert (await program.post(path, json=["SR0000"])).status_code == 400
+        assert (await program.post(path, content=b"[" * 100_000)).status_code == 400
+
+
+async def test_a_program_reads_the_enrolment_and_releases_the_control_report(
+    program: httpx.AsyncClient, stage: Stage
+) -> None:
+    assert (await program.get("/review/enrolment")).json()["pushed"] == 0
+    assert (await program.get("/review/signed")).status_code == 404
+    report = (await program.get("/review/control")).json()
+    assert (report["unexplained"], report["last"], report["found"]["potentially_unemployed"]) == (0, None, 5)
+    assert (await program.post("/review/release", json={"by": " ", "knowing": ""})).status_code == 400
+    assert (await program.post("/review/release", json={"by": "Amara", "knowing": "1"})).status_code == 400
+    document = (await program.post("/review/release", json={"by": "Amara", "knowing": ""})).json()
+    assert (document["released_by"], document["unexplained"]) == ("Amara", [])
+    signed = await program.get("/review/signed")
+    assert signed.headers["content-type"].startswith("application/jose")
+    payload = signed.text.split(".")[1]
+    assert json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))) == document
+    assert (await program.get("/review/control")).json()["last"] == document
+
+
+async def test_a_program_that_takes_the_table_away_is_written_down(program: httpx.AsyncClient, stage: Stage) -> None:
+    table = await program.post("/review/table", json={"by": "a program", "district": "LK-11"})
+    assert table.text.count("\r\n") == 3  # a head and two lines
+    taken = (await program.get("/review/control")).json()["downloads"]
+    assert [(each["by"], each["lines"], each["filters"]) for each in taken] == [("a program", 2, {"district": "LK-11"})]
+    assert (await program.post("/review/table", json={"by": "a program", "path": "/etc"})).status_code == 400
+
+
+@pytest.mark.parametrize("path", ["line", "household", "table", "release", "approve", "reject", "comment"])
+async def test_nothing_of_the_review_is_open_without_the_token(http: httpx.AsyncClient, path: str) -> None:
+    assert (await http.post(f"/review/{path}", json={})).status_code == 401
+
+
+@pytest.mark.parametrize("path", ["lines", "enrolment", "control", "signed"])
+async def test_nothing_of_the_review_is_read_without_the_token(http: httpx.AsyncClient, path: str) -> None:
+    answer = await http.get(f"/review/{path}")
+    assert (answer.status_code, answer.headers["content-type"]) == (401, "application/problem+json")
