@@ -1,7 +1,7 @@
 """`sandhi adapter new` and `import`: a folder to begin with. Needs no database, no server, no network."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -27,6 +27,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{1,39}", re.ASCII)
 _ID = "a-z, digits and _, as it shall be called everywhere"
 _Folder = Annotated[Path, typer.Argument(help=f"The new folder; its name is the id everywhere: {_ID}.")]
 _File = Path | None
+MOST_SAMPLES = 2  # about somebody known, and about somebody unknown
 NEXT = "Next: mend the lines that say CHANGE, then `sandhi adapter check {folder}`."
 
 
@@ -46,7 +47,10 @@ def import_(
     folder: _Folder,
     openapi: Annotated[_File, typer.Option(help="An OpenAPI 3 document in JSON.")] = None,
     wsdl: Annotated[_File, typer.Option(help="A WSDL 1.1 with its schemas in it.")] = None,
-    sample: Annotated[_File, typer.Option(help="One answer in JSON, about an invented person.")] = None,
+    sample: Annotated[
+        list[Path] | None,
+        typer.Option(help="One answer in JSON, about an invented person; a second one about somebody unknown to it."),
+    ] = None,
     operation: Annotated[str, typer.Option(help="Which operation, where the document has several.")] = "",
     service: Annotated[str, typer.Option(help="What the service shall be called here.")] = "record",
     record: Annotated[str, typer.Option(help="Our record, e.g. canonical/contributions.v1.json; else the best.")] = "",
@@ -58,7 +62,7 @@ def import_(
     """
     _check_name(folder, service)
     try:
-        source = _source(openapi, wsdl, sample, operation)
+        source = _source(openapi, wsdl, sample or [], operation)
         draft = drafted(source, folder.name, service=service, record=record, number=number)
     except DraftRefused as error:
         raise _refused(str(error)) from None
@@ -66,17 +70,21 @@ def import_(
     _written(draft.files, folder)
 
 
-def _source(openapi: _File, wsdl: _File, sample: _File, operation: str) -> Source:
-    given = [each for each in (openapi, wsdl, sample) if each]
-    if len(given) != 1:
-        raise DraftRefused("give one of --openapi, --wsdl and --sample")
-    try:
-        text = given[0].read_bytes()
-    except OSError as error:
-        raise DraftRefused(f"{given[0]} cannot be read: {error.strerror}") from None
+def _source(openapi: _File, wsdl: _File, samples: Sequence[Path], operation: str) -> Source:
+    given = [each for each in (openapi, wsdl, *samples[:1]) if each]
+    if len(given) != 1 or len(samples) > MOST_SAMPLES:
+        raise DraftRefused("give one of --openapi, --wsdl and --sample; --sample once or twice")
+    text, *further = map(_read, [*given, *samples[1:]])
     if wsdl:
         return from_wsdl(text, _plain(wsdl.name), operation)
-    return from_openapi(text, operation) if openapi else from_sample(text)
+    return from_openapi(text, operation) if openapi else from_sample(text, *further)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DraftRefused(f"{path} cannot be read: {error.strerror}") from None
 
 
 def _plain(name: str) -> str:

@@ -249,16 +249,19 @@ def _conformance(source: Source, adapter: str, number: str) -> str:
 
 
 def _samples(files: Mapping[str, bytes], adapter: str, source: Source) -> dict[str, bytes]:
-    """Two golden samples with what comes of them now, found by running the folder."""
+    """Golden samples with what comes of them now, found by running the folder."""
     stories = {
         "an_answer": ("CHANGE: an answer as the agency sends it, about an invented person.", source.answer),
         "broken": ("An answer that has nothing of what it should: refused, not guessed.", source.broken),
+        "nobody": ("CHANGE: an answer about somebody whom the agency does not know; see `means`.", source.unknown),
     }
     with tempfile.TemporaryDirectory() as parent:
         folder = Path(parent) / adapter
         write(files, folder)
         found = {}
         for name, (story, answer) in stories.items():
+            if not answer:
+                continue
             sample = golden.Sample(name, story, "agency", "", answer.encode(), "record", "")
             result, told = conformance.outcome_of(folder, sample)
             text = json.dumps(told, ensure_ascii=False, indent=1) if result == "record" else str(told)

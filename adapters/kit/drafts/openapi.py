@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 from adapters.kit import strict_json
 from adapters.kit.declared_request import PLACE
 from adapters.kit.drafts.sample import at, in_schema
+from adapters.kit.drafts.shape import ANSWER
 from adapters.kit.drafts.source import MOST_TOLD, DraftRefused, Source, Told
 from adapters.kit.untrusted import ProgramRefused, checked_schema
 
 LIMIT = 2 * 1024 * 1024
-ANSWER = "answer.json"
 _JSON = re.compile(r"application/(.*\+)?json|\*/\*", re.IGNORECASE)
 _METHODS = frozenset({"get", "post", "put", "patch", "delete"})
 SHOWN = 3  # operations that cannot be used, of many

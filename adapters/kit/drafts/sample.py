@@ -1,4 +1,4 @@
-"""A draft's source from one JSON answer of the agency, and from a JSON Schema of it (which OpenAPI documents hold)."""
+"""A draft's source from JSON answers of the agency, and from a JSON Schema of them (which OpenAPI documents hold)."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -7,17 +7,42 @@ from typing import Any
 
 from adapters.kit import codes, strict_json
 from adapters.kit.drafts import notations
+from adapters.kit.drafts.shape import ANSWER, schema_of
 from adapters.kit.drafts.source import MOST_TOLD, DraftRefused, Source, Told
 
 LIMIT = 256 * 1024
 
 
-def from_sample(text: bytes) -> Source:
+def from_sample(text: bytes, unknown: bytes = b"") -> Source:
     """What one answer says. It becomes the first golden sample, so it must be about an invented person.
 
+    Args:
+        unknown: the answer about somebody whom the agency does not know, if it is one with a body. From both together
+            the schema of its answers is drafted, with their shape and none of their values.
+
     Raises:
-        DraftRefused: not a JSON object, or too large.
+        DraftRefused: one is not a JSON object, or too large.
     """
+    value, *further = [_read(each) for each in (text, unknown) if each.strip() or each is text]
+    told = tuple(islice(in_value(value), MOST_TOLD))
+    schema = schema_of([value, *further])
+    return Source(
+        "rest",
+        "sample",
+        told,
+        service={"answer_schema": f"./{ANSWER}"} if schema else {},
+        files={ANSWER: schema} if schema else {},
+        answer=_written(value),
+        broken="{}",
+        unknown=_written(further[0]) if further else "",
+    )
+
+
+def _written(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=1)
+
+
+def _read(text: bytes) -> dict[str, Any]:
     if len(text) > LIMIT:
         raise DraftRefused(f"a sample has at most {LIMIT} bytes; cut its lists short")
     try:
@@ -26,8 +51,7 @@ def from_sample(text: bytes) -> Source:
         raise DraftRefused(f"the sample is {error}; bring one answer in JSON") from None
     if not isinstance(value, dict):
         raise DraftRefused("the sample is not a JSON object")
-    told = tuple(islice(in_value(value), MOST_TOLD))
-    return Source("rest", "sample", told, answer=json.dumps(value, ensure_ascii=False, indent=1), broken="{}")
+    return value
 
 
 def in_value(value: object, pointer: str = "", lists: tuple[str, ...] = ()) -> Iterator[Told]:

@@ -27,13 +27,15 @@ Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,39}$")]
 
 class DraftIn(Shape):
     """`kind`: as `sandhi adapter new` has them. `source`: an answer in JSON about an invented person (rest), or the
-    agency's WSDL (soap); empty: an example, which other kinds always begin with."""
+    agency's WSDL (soap); empty: an example, which other kinds always begin with. `unknown`: its answer about somebody
+    whom it does not know (rest), so that the schema of its answers knows what may be left out."""
 
     adapter: Word
     kind: Kind
     service: Word = "records"
     record: Annotated[str, StringConstraints(pattern=r"^(?:canonical/[a-z0-9.-]{1,80}\.json)?$")] = ""
     source: Annotated[str, StringConstraints(max_length=256 * 1024)] = ""
+    unknown: Annotated[str, StringConstraints(max_length=256 * 1024)] = ""
 
 
 def records() -> list[str]:
@@ -57,6 +59,6 @@ def _drafted(body: DraftIn) -> dict[str, bytes]:
         return template(body.kind, body.adapter)
     if body.kind not in READ:
         raise DraftRefused("of this kind you begin with an example: leave the answer empty")
-    text = body.source.encode("utf-8", "replace")
-    source = from_sample(text) if body.kind == "rest" else from_wsdl(text, f"{body.adapter}.wsdl")
+    text, unknown = (each.encode("utf-8", "replace") for each in (body.source, body.unknown))
+    source = from_sample(text, unknown) if body.kind == "rest" else from_wsdl(text, f"{body.adapter}.wsdl")
     return dict(drafted(source, body.adapter, service=body.service, record=body.record).files)
