@@ -33,6 +33,11 @@ def phrase(text: str, **values: object) -> Phrase:
     return Phrase(text, values)
 
 
+def counted(one: str, many: str, n: int, **values: object) -> Phrase:
+    """The text for this number, which stands in it as `n`."""
+    return Phrase(one if n == 1 else many, {"n": n} | values)
+
+
 def wired(phrases: Iterable[Phrase]) -> list[dict[str, object]]:
     """Many, as JSON."""
     return [each.wire() for each in phrases]

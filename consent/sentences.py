@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterable
 
 from .model import HANDED_OVER, Agreement, Grant, LegalBasis, Quota
-from .phrase import Phrase, last_day, phrase, wired
+from .phrase import Phrase, counted, last_day, phrase, wired
 
 BASIS_WORDS = {
     "consent": "the person's consent",
@@ -154,23 +154,35 @@ def _conditions(agreement: Agreement) -> list[Phrase]:
     if agreement.requires_relationship:
         conditions.append(Phrase("A relationship with the person must have been declared before anything is asked."))
     if agreement.max_age_months is not None:
-        conditions.append(phrase("Data older than %(n)s months is not used.", n=agreement.max_age_months))
+        conditions.append(counted(*AGE, agreement.max_age_months))
     if agreement.answers_kept_minutes:
-        text = "The gateway may keep an answer for %(n)s minutes and give it again."
-        conditions.append(phrase(text, n=agreement.answers_kept_minutes))
+        conditions.append(counted(*KEPT, agreement.answers_kept_minutes))
     if agreement.data_life_days is not None:
-        text = "The receiver erases what it received after %(n)s days."
-        conditions.append(phrase(text, n=agreement.data_life_days))
+        conditions.append(counted(*LIFE, agreement.data_life_days))
     return conditions
 
 
+AGE = ("Data older than %(n)s month is not used.", "Data older than %(n)s months is not used.")
+KEPT = (
+    "The gateway may keep an answer for %(n)s minute and give it again.",
+    "The gateway may keep an answer for %(n)s minutes and give it again.",
+)
+LIFE = (
+    "The receiver erases what it received after %(n)s day.",
+    "The receiver erases what it received after %(n)s days.",
+)
+DELAY = (
+    "People see an exchange about them %(n)s day after it happened, because: %(why)s.",
+    "People see an exchange about them %(n)s days after it happened, because: %(why)s.",
+)
 QUOTA_WORDS = {
-    "calls_per_hour": "%(n)s calls an hour",
-    "calls_per_day": "%(n)s calls a day",
-    "subjects_per_hour": "%(n)s different people an hour",
-    "subjects_per_day": "%(n)s different people a day",
-    "bulk_lines": "%(n)s people in one batch",
+    "calls_per_hour": ("%(n)s call an hour", "%(n)s calls an hour"),
+    "calls_per_day": ("%(n)s call a day", "%(n)s calls a day"),
+    "subjects_per_hour": ("%(n)s person an hour", "%(n)s different people an hour"),
+    "subjects_per_day": ("%(n)s person a day", "%(n)s different people a day"),
+    "bulk_lines": ("%(n)s person in one batch", "%(n)s people in one batch"),
 }
+"""Of one, and of more."""
 
 
 def _quota(quota: Quota) -> list[Phrase]:
@@ -178,9 +190,9 @@ def _quota(quota: Quota) -> list[Phrase]:
     return [phrase("At most %(limits)s.", limits=_limits(limits))] if limits else []
 
 
-def _limits(limits: list[tuple[int, str]]) -> Phrase:
+def _limits(limits: list[tuple[int, tuple[str, str]]]) -> Phrase:
     (number, words), *rest = limits
-    one = phrase(words, n=number)
+    one = counted(*words, number)
     return phrase("%(first)s, %(rest)s", first=one, rest=_limits(rest)) if rest else one
 
 
@@ -193,8 +205,7 @@ def _care(agreement: Agreement) -> list[Phrase]:
     if agreement.review_at is not None:
         said.append(phrase("Both members look at it again by %(day)s.", day=agreement.review_at))
     if agreement.disclosure_delay_days:
-        text = "People see an exchange about them %(n)s days after it happened, because: %(why)s."
-        said.append(phrase(text, n=agreement.disclosure_delay_days, why=agreement.disclosure_delay_reason))
+        said.append(counted(*DELAY, agreement.disclosure_delay_days, why=agreement.disclosure_delay_reason))
     return said
 
 

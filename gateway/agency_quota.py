@@ -23,6 +23,7 @@ from .db import Database, DatabaseBusy
 from .delivery.tables import agency_minute, agency_use
 from .errors import NoEvidence, SourceUnavailable
 from .gate_ports import Limits, Room, declared
+from .registration.planned import Planned
 from .settings import SettingError
 
 LOTS = 100  # a quota is drawn in hundredths
@@ -43,18 +44,27 @@ class Window(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class AgencyQuota:
-    """Implements `gate_ports.Meter`. `zone` says when a day begins; `setting` reads a deployment's own number."""
+    """Implements `gate_ports.Meter`.
+
+    Attributes:
+        zone: says when a day begins.
+        setting: reads a deployment's own number.
+        planned: outages of the adapters that this installation brings.
+    """
 
     db: Database
     zone: tzinfo
     clock: Callable[[], datetime]
     setting: Callable[[str], str]
+    planned: Planned = field(default_factory=Planned)
     _own: dict[str, int | None] = field(default_factory=dict, repr=False)
     _drawn: dict[tuple[object, ...], int] = field(default_factory=dict, repr=False)
     _turn: dict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock), repr=False)
 
     async def __call__(self, offer: Offer, calls: int) -> Room:
-        """Count so many calls, or as many as there is room for; see `gate_ports.Meter`."""
+        """Count so many calls, or as many as there is room for: none in a planned outage. See `gate_ports.Meter`."""
+        if (outage := self.planned.outage(offer.service.id.partition(".")[0], self.clock())) is not None:
+            return Room(0, outage)
         limits = self.limits(offer)
         if limits == Limits(None, None):
             return Room(calls, None)

@@ -119,6 +119,7 @@ def _publish(app: FastAPI, services: Services) -> None:
     app.state.people = services.people
     app.state.citizens = Citizens.of(services)
     app.state.counting = Counting(services.profile.zone)
+    app.state.suggested = {}
     app.state.shares = services.shares
     app.state.gate = services.gate
     app.state.person_ref = services.person_ref

@@ -27,6 +27,8 @@ from .trust.directory import Snapshot
 from .trust.trust import Trust
 
 MOST_IN_A_CODE = 2300  # bytes a printed code holds with some of its redundancy left, ISO/IEC 18004 version 40-M
+GATEWAY = "Sandhi, the data-exchange gateway"
+"""What it is called, where nobody registered it as a system of its own."""
 NOBODY: Mapping[str, str] = MappingProxyType({})
 STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
 
@@ -73,7 +75,8 @@ def checked_with(jws: str, keys: Iterable[Mapping[str, str]]) -> dict[str, objec
 
 def called(catalogue: Catalogue, register: Snapshot) -> Mapping[str, str]:
     """What the members, systems and services of receipts are called: id -> words."""
-    return {each.service.id: each.service.summary or each.service.id for each in catalogue} | dict(register.names)
+    called = {each.service.id: each.service.title or each.service.summary or each.service.id for each in catalogue}
+    return called | dict(register.names)
 
 
 def _kid(jws: str) -> str:
@@ -97,7 +100,7 @@ def page(made: Issued, profile: Profile, known: Mapping[str, str] = NOBODY, *, s
     """
     whole = len(made.jws) <= MOST_IN_A_CODE
     code = _code(made.jws if whole else _short(made))
-    names = {**pages.FIELDS, **profile.purposes, **known}
+    names = {profile.gateway: GATEWAY, **pages.FIELDS, **profile.purposes, **known}
     values = {"receipt": made.document, "names": names, "code": code, "whole": whole, "jws": made.jws}
     style = pages.ASSETS["receipt.css"].content.decode()
     return pages.rendered("receipt.html", served=served, style=style, **values)

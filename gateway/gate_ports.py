@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from .catalogue import Offer
-from .errors import NoEvidence, RefusedByRules, SourceUnavailable
+from .errors import ExchangeError, NoEvidence, RefusedByRules
 from .model import Ask, Opened, Permit, RawAnswer
 
 BreakGlass = Callable[[Opened, Ask, Permit], Awaitable[None]]
@@ -61,7 +61,7 @@ class Room(NamedTuple):
     """How many calls an agency takes now, and what is said about those that it does not."""
 
     calls: int
-    over: SourceUnavailable | None
+    over: ExchangeError | None
 
 
 class Meter(Protocol):
@@ -124,7 +124,7 @@ async def metered(meter: Meter, offer: Offer) -> None:
     """Count one call.
 
     Raises:
-        SourceUnavailable: over the agency's quota; `after_s` says when it takes questions again.
+        SourceUnavailable: over the agency's quota, or off line by plan; `after_s` says when it takes questions again.
         NoEvidence: it cannot be counted now.
     """
     if (over := (await meter(offer, 1)).over) is not None:

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from audit import Entry, Log, LogUnavailable, Receipt, new_id
 from audit.details import FACT, Beside, Detail, Vault, commitments, detailed, exchange
@@ -59,6 +60,12 @@ class KeptDetails:
                 found[each] = details
         return found
 
+    async def until(self, entry: Entry) -> datetime:
+        """Until when the details of an entry may be kept; longer only while a legal hold stands."""
+        async with self.db.read() as connection:
+            lives = await _lives(connection)
+        return entry.at + lives.get(str(entry.facts.get("agreement")), self.kept)
+
     async def expire(self, now: datetime, default: timedelta | None = None, named: Words | None = None) -> Erased:
         """Destroy what has been kept as long as it may be; an entry says how much, if it was anything.
 
@@ -68,8 +75,7 @@ class KeptDetails:
             named: agreement -> days, instead of what the agreements say.
         """
         async with self.db.write() as connection:
-            recorded = [each.agreement for each in await list_agreements(connection)]
-            lives = {each.id: timedelta(days=each.data_life_days) for each in recorded if each.data_life_days}
+            lives = await _lives(connection)
             lives |= {agreement: timedelta(days=int(days)) for agreement, days in (named or {}).items()}
             found = await connection.run_sync(expired, now, lives, default or self.kept)
             if found.keys or found.details:
@@ -85,6 +91,12 @@ class KeptDetails:
             raise
         except (SQLAlchemyError, DatabaseBusy) as error:
             raise LogUnavailable("the log's database refused the entry; try again") from error
+
+
+async def _lives(connection: AsyncConnection) -> dict[str, timedelta]:
+    """Agreement -> how long its receivers may hold what they got, where it says so."""
+    recorded = [each.agreement for each in await list_agreements(connection)]
+    return {each.id: timedelta(days=each.data_life_days) for each in recorded if each.data_life_days}
 
 
 def _beside(entry: Entry, details: Sequence[Detail]) -> Beside:

@@ -48,6 +48,7 @@ from .profile import Profile, load_profile
 from .receivers import Receivers
 from .registration import releasing
 from .registration.live import LiveAdapters
+from .registration.planned import Planned
 from .registration.registration import Registration
 from .settings import SettingError, Settings
 from .spending import Spending
@@ -238,7 +239,8 @@ async def _joined(
     oversight = overseeing(settings, db, log, vault, catalogue)
     kept = timedelta(days=settings.number("DETAILS_KEPT_DAYS", 36500))
     details = KeptDetails(db, log, vault, kept)
-    meter = AgencyQuota(db, profile.zone, utc_now, settings.adapter)
+    planned = Planned()
+    meter = AgencyQuota(db, profile.zone, utc_now, settings.adapter, planned)
     for offer in catalogue:
         meter.limits(offer)  # a number that is none is found at the start
     gate = Gate(
@@ -280,16 +282,23 @@ async def _joined(
         oversight=oversight,
         details=details,
         durable=durable,
-        registration=await _registered(settings, db, log, trust, catalogue, dialler, hub),
+        registration=await _registered(settings, db, log, trust, catalogue, dialler, hub, planned),
         hub=hub,
         connected={name: profile.providers[name] for name in settings.names("CONNECTORS") if name in profile.providers},
     )
 
 
 async def _registered(
-    settings: Settings, db: Database, log: Log, trust: Trust, catalogue: Catalogue, dialler: Dialler, hub: Hub
+    settings: Settings,
+    db: Database,
+    log: Log,
+    trust: Trust,
+    catalogue: Catalogue,
+    dialler: Dialler,
+    hub: Hub,
+    planned: Planned,
 ) -> Registration:
-    live = LiveAdapters(db, log, catalogue, dialler, trust, settings.data_dir / "adapters", hub)
+    live = LiveAdapters(db, log, catalogue, dialler, trust, settings.data_dir / "adapters", hub, planned)
     await live.renewed()
     return Registration(db, log, trust, live, dialler, frozenset(adapter_folders(settings)))
 

@@ -32,7 +32,6 @@ logger = logging.getLogger("sandhi")
 HOUSEKEEPING_S = 300.0
 USES_S = 30.0
 FETCH_S = 15.0
-JOBS_KEPT = timedelta(days=7)
 
 
 @asynccontextmanager
@@ -127,7 +126,7 @@ async def _forget_expired(services: Services) -> None:
     await services.trust.messages.forget_expired()
     await seen.forget_expired(services.db, now)
     async with services.db.write() as connection:
-        await jobs.forget_done(connection, before=(now - JOBS_KEPT).timestamp())
+        await jobs.forget_done(connection, before=(now - jobs.KEPT).timestamp())
     await services.details.expire(now)
     await pushing_of(services).expire(now)
 

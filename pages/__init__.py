@@ -6,6 +6,7 @@ another host, and every form works without the scripts. Components are GOV.UK Fr
 
 from .assets import ASSETS, Asset, address_of
 from .languages import LANGUAGES, Language, Speaking
+from .mending import Refused, Wrong
 from .rendering import FIELDS, day, rendered, said, words_of
 
 # What a browser may do with a page: our own scripts and styles, nothing inline, nothing of another host.
@@ -21,7 +22,9 @@ __all__ = [
     "POLICY",
     "Asset",
     "Language",
+    "Refused",
     "Speaking",
+    "Wrong",
     "address_of",
     "day",
     "rendered",

@@ -24,6 +24,7 @@ from markupsafe import Markup
 from . import moments
 from .assets import address_of
 from .languages import LANGUAGES, NOW, Language
+from .mending import IN_TEMPLATES
 
 TEMPLATES = Path(__file__).parent / "templates"
 COMPONENTS = "govuk_frontend_jinja"
@@ -31,6 +32,7 @@ WORDS_OF = {
     "canary": "Trial share (canary)",
     "ess": "Employment support",
     "shadow": "Silent comparison (shadow)",
+    "silent": "No word yet",
     "todo": "Still to do",
     "rule_declared": "The description, the mapping and the settings are complete",
     "rule_samples": "Each sample gives the record, or the error, that it names",
@@ -46,8 +48,13 @@ WORDS_OF = {
     "rule_encrypted": "Your test endpoint is asked over an encrypted connection",
 }
 """Codes whose own word says nothing to most people: plain words, with the term in brackets for who looks it up."""
-FIELDS: Mapping[str, str] = json.loads((Path(__file__).parent / "fields.json").read_text("utf-8"))
+FIELDS: dict[str, str] = json.loads((Path(__file__).parent / "fields.json").read_text("utf-8"))
 """What the fields of canonical records are called: id -> words, each a key of `words/`."""
+ANSWER = "answer:"
+GIVEN = FIELDS | {id_.removeprefix(ANSWER): words for id_, words in FIELDS.items() if id_.startswith(ANSWER)}
+"""The same with what claims answer, for lists of fields alone: elsewhere `paid` is a state of a payment."""
+FACTS: Mapping[str, str] = json.loads((Path(__file__).parent / "facts.json").read_text("utf-8"))
+"""What the facts of the log's entries are called: name -> words, each a key of `words/`."""
 LENIENT = (None, "caller")  # what an `if` without `else` gives, and a macro that nobody calls around a text
 
 
@@ -88,7 +95,8 @@ def environment(code: str) -> Environment:
     made.globals |= {"asset": address_of, "languages": list(LANGUAGES.values()), "language": language}
     made.globals |= {"undefined": Unknown(), "null": None}  # names that the components' own templates compare with
     made.globals |= {"_": speaker(language), "ngettext": counter(language), "_said": worded(language)}
-    made.globals |= {"field_names": FIELDS}
+    made.globals |= {"field_names": GIVEN, "fact_names": FACTS}
+    made.globals |= IN_TEMPLATES
     made.globals["choices"] = choices(language)
     made.globals["_text"] = language.said  # of a text that is no constant: escaped like any other value
     made.globals |= {"_phrase": phrased(language), "_moment": clocked(language)}
@@ -134,7 +142,7 @@ def counter(language: Language) -> Callable[..., Markup]:
     say = speaker(language)
 
     def counted(one: str, many: str, *, n: int, **values: object) -> Markup:
-        return say(one if n == 1 else many, n=n, **values)
+        return say(one if n == 1 else many, n=grouped(n), **values)
 
     return counted
 

@@ -20,6 +20,8 @@ need node nodejs
 need /usr/bin/chromium chromium
 need /usr/share/fonts/truetype/noto/NotoSansSinhala-Regular.ttf fonts-noto-core
 need /usr/share/fonts/truetype/liberation/LiberationSans-Regular.ttf fonts-liberation
+need zbarimg zbar-tools
+need pdftoppm poppler-utils
 case "${1:-}" in
   bench) need /usr/sbin/nginx nginx-light; need wrk wrk ;;
   nightly) need npm npm ;;

@@ -33,7 +33,11 @@ FORGOTTEN = ""
 class Wish:
     """What a person contests: a service's record, or all that a member tells (`service` empty); all fields if none.
 
-    `identifiers` are (type, value), so that the agency finds the record; they were checked to be the person's.
+    Attributes:
+        provider: the member that shall look, or a system of it.
+        services: whose answers are marked; the member itself stands for what it hands over.
+        identifiers: (type, value), so that the agency finds the record; they were checked to be the person's.
+        marks_all: `fields` say what is wrong in an exchange, and the mark is on more than those.
     """
 
     provider: str
@@ -43,6 +47,7 @@ class Wish:
     statement: str
     identifiers: Sequence[tuple[str, str]]
     exchange_id: str = ""
+    marks_all: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +99,8 @@ class Contests:
         """
         now = self.services.gate.clock()
         id_ = str(new_id(now))
-        mark = Objection(id_, person_ref, "contest", services=wish.services, fields=wish.fields)
+        marked = frozenset() if wish.marks_all else wish.fields
+        mark = Objection(id_, person_ref, "contest", services=wish.services, fields=marked)
         async with self.services.db.write() as connection:
             if await self._open_ones(connection, person_ref) >= MOST_OPEN:
                 raise Conflict(f"{MOST_OPEN} records are contested already; wait for an agency, or withdraw one")

@@ -135,6 +135,7 @@ class Reading:
             members={each.id: each.name for each in known.members.values()},
             purposes=here.profile.purposes,
             services=taken | {offer.service.id: offer.service.summary or offer.service.id for offer in here.catalogue},
+            titles=here.catalogue.titles,
         )
 
     async def consents(self, person_ref: str) -> list[Consent]:

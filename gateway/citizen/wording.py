@@ -42,17 +42,19 @@ class Words:
         systems, members: id -> name.
         purposes: code -> what it is for.
         services: id -> what it tells.
+        titles: id -> what people call it, of those that have a title.
     """
 
     systems: Mapping[str, str] = field(default_factory=dict)
     members: Mapping[str, str] = field(default_factory=dict)
     purposes: Mapping[str, str] = field(default_factory=dict)
     services: Mapping[str, str] = field(default_factory=dict)
+    titles: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def all(self) -> Mapping[str, str]:
         """Id -> name or words, of everything."""
-        return {**self.purposes, **self.services, **self.systems, **self.members}
+        return {**self.purposes, **self.services, **self.titles, **self.systems, **self.members}
 
     def member(self, system: str) -> str:
         """The name of the organisation that a system belongs to."""
@@ -109,6 +111,22 @@ class Told:
         """Whether the one who asked gave data, and did not get it."""
         return self.use.says("action") in HANDED_OVER
 
+    @property
+    def giver(self) -> str:
+        """The member that gave, or was asked to."""
+        return member_of(self.use.says("consumer" if self.is_handed_over else "provider"))
+
+    @property
+    def sides(self) -> tuple[str, ...]:
+        """The members that had a part: who gave, and who received; one where it stayed within."""
+        receiver = member_of(self.use.says("provider" if self.is_handed_over else "consumer"))
+        return tuple(dict.fromkeys((self.giver, receiver)))
+
+    @property
+    def given(self) -> list[str]:
+        """The fields that were given; none where nothing was, or nobody was found."""
+        return self.use.names("released") if self.use.outcome in GIVEN else []
+
     def _came_of_it(self) -> str:
         if self.use.began.kind == WITHHELD:
             return "Before it was fetched it was looked at again, and what is no longer allowed was taken out."
@@ -128,12 +146,13 @@ class Told:
         if self.is_look:
             return told | {"what": "looked_at_for_you", "officer": use.says("consumer"), "seen": use.says("what")}
         purpose, service = use.says("purpose"), use.says("service")
+        words = self.words.services.get(service, service)
         told |= {
             "what": "handed_over" if self.is_handed_over else "asked",
             "exchange_id": use.says("exchange_id"),
             "by": self.words.party(use.says("consumer")),
             "at_agency": self.words.party(use.says("provider")),
-            "service": {"id": service, "words": self.words.services.get(service, service)},
+            "service": {"id": service, "words": words, "title": self.words.titles.get(service, words)},
             "purpose": {"code": purpose, "words": self.words.purposes.get(purpose, purpose)},
             "outcome": use.outcome or "under_way",
             "outcome_words": OUTCOMES[use.outcome],

@@ -7,13 +7,15 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from pages import Refused, Wrong
+
 from ..edges.refusal import ProblemError
 from ..edges.v1 import adapters, adapters_running
 from ..people import Right, SignedIn
 from ..registration.errors import AdapterRefused
 from ..wiring import Services
 from .adapters import AT, show
-from .doing import fault_of, form_of, party_with
+from .doing import form_of, party_with, refusal
 from .forms import shaped
 from .page import done
 from .surely import Asked, Sure, asked_first
@@ -74,8 +76,10 @@ STEPS: dict[str, Step] = {
     "outage": _plan,
     "outage-over": _back,
 }
-
-
+PLACES = {"inputs": "stage", "test": "test", "release": "way", "outage": "starts_at"}
+"""Step -> the field, or the form, that a refusal is about which names none."""
+SHOWN_AGAIN = frozenset({"stage", "way", "share", "reason", "starts_at", "ends_at"})
+"""Of a form that was not taken; never an address or a secret."""
 SURE: Mapping[str, Sure] = {
     "rollback": (
         "Go back to the version of %(adapter)s before?",
@@ -119,12 +123,13 @@ async def act(adapter: str, verb: str, request: Request) -> Response:
         found = await STEPS[verb](adapter, form, who, here)
         told.update(found if isinstance(found, dict) else {})
 
+    kept = {name: text for name, text in form.items() if name in SHOWN_AGAIN}
     try:
-        fault = await fault_of(taken())
+        refused = await refusal(taken(), kept, PLACES.get(verb, "doing"))
     except AdapterRefused as error:
-        fault = "; ".join(map(str, error.faults))
-    if fault or told.get("overheard"):  # what is not kept is shown at once
-        return await show(adapter, request, fault, told.get("overheard", ()))
+        refused = Refused([Wrong(PLACES.get(verb, "doing"), "; ".join(map(str, error.faults)))], kept)
+    if refused or told.get("overheard"):  # what is not kept is shown at once
+        return await show(adapter, request, refused, told.get("overheard", ()))
     return done(f"{AT}/{adapter}", _code(verb))
 
 

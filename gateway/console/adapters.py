@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import Response
+from fastapi.responses import RedirectResponse, Response
 
 import pages
 from adapters.kit.drafts import KINDS
+from pages import Refused, Wrong
+from pages.drafts import BACK
 
 from ..edges.refusal import ProblemError
 from ..edges.v1 import adapter_drafts, adapters, approvals, systems
@@ -21,7 +23,8 @@ from ..registration.errors import AdapterRefused
 from ..wiring import Services
 from . import manifest_faults, manifest_form
 from .doing import officer_with, party_with
-from .forms import FieldsRefused, Wrong, posted, shaped
+from .drafts import waiting_here
+from .forms import FieldsRefused, posted, shaped
 from .names import names_of
 from .page import done, page
 
@@ -63,6 +66,18 @@ async def draft(request: Request) -> Response:
         return await _begin(request, form, [Wrong("source", pages.said(error.detail))])
     values = _example(manifest_form.filled(found["files"][MANIFEST]), body.source) | {"system": form.get("system", "")}
     return await _edit(request, values, found["files"])
+
+
+@router.get("/draft")
+@router.get("/check")
+async def again(request: Request) -> Response:
+    """The form of a folder, filled in, for whom a sign-in interrupted; nothing of it is kept anywhere else."""
+    await party_with(request, Right.AGENCY_RUN)
+    draft = waiting_here(request)
+    if draft is None:
+        return RedirectResponse(f"{AT}/new", 303)
+    request.state.draft = None  # it is put back here: the manifest is made of the fields anew
+    return await _edit(request, draft.fields, _files(draft.fields), come_back=pages.said(BACK))
 
 
 @router.post("/check")
@@ -127,15 +142,15 @@ async def taken_away(adapter: str, number: str, request: Request) -> Response:
 
 
 async def show(
-    adapter: str, request: Request, fault: str = "", overheard: Sequence[Mapping[str, str]] = ()
+    adapter: str, request: Request, refused: Refused | None = None, overheard: Sequence[Mapping[str, str]] = ()
 ) -> Response:
     """The page of one adapter, with what stood in the way of a step beside the forms, or what a test just overheard."""
     who, _, here = await party_with(request, Right.AGENCY_RUN)
     found: dict[str, Any] = await adapters.get_adapter(adapter, who, here)
     needed = sorted({each for version in found["versions"][:1] for each in version["needed"]})
-    values: dict[str, Any] = {"found": found, "needed": needed, "fault": fault, "overheard": overheard}
+    values: dict[str, Any] = {"found": found, "needed": needed, "overheard": overheard}
     values["waiting"] = await _waiting(adapter, request)
-    return page(request, who, "console/adapter.html", status=400 if fault else 200, **values)
+    return page(request, who, "console/adapter.html", refused=refused, **values)
 
 
 async def _waiting(adapter: str, request: Request) -> list[dict[str, Any]]:
@@ -153,9 +168,9 @@ async def _begin(request: Request, form: Mapping[str, str] | None = None, faults
         "systems": await _systems(party, here),
         "records": adapter_drafts.records(),
         "kinds": {kind: manifest_form.CHOICES[kind] for kind in KINDS},
-        "faults": faults,
     }
-    return page(request, who, "console/adapter-begin.html", status=400 if faults else 200, **values)
+    refused = Refused(faults) if faults else None
+    return page(request, who, "console/adapter-begin.html", refused=refused, **values)
 
 
 async def _edit(
@@ -165,6 +180,7 @@ async def _edit(
     *,
     found: Any = None,
     faults: Sequence[Wrong] = (),
+    come_back: str = "",
 ) -> Response:
     who, party, here = await party_with(request, Right.AGENCY_RUN)
     values: dict[str, Any] = {
@@ -175,9 +191,10 @@ async def _edit(
         "files": files,
         "systems": await _systems(party, here),
         "found": found,
-        "faults": faults,
+        "come_back": come_back,
     }
-    return page(request, who, "console/adapter-edit.html", status=400 if faults else 200, **values)
+    refused = Refused(faults) if faults else None
+    return page(request, who, "console/adapter-edit.html", refused=refused, **values)
 
 
 async def _form(request: Request, who: SignedIn) -> dict[str, str]:

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from adapters.kit import strict_json
+from pages import Refused
 
 from ..edges.refusal import ProblemError
 from ..edges.v1 import approvals, posture, proposals, systems, unmapped
@@ -19,7 +20,7 @@ from ..edges.v1.party import own
 from ..people import Right
 from ..trust import held_keys
 from ..wiring import Services
-from .doing import changes_of, fault_of, form_of, party_with
+from .doing import changes_of, form_of, party_with, refusal
 from .forms import shaped
 from .names import names_of
 from .page import done, page
@@ -100,8 +101,9 @@ async def add_keys(system: str, request: Request) -> Response:
     """The first half of a rotation."""
     who, party, here = await party_with(request, Right.AGENCY_RUN)
     form = await form_of(request, who)
-    fault = await fault_of(_added(system, str(form.get("jwks", "")), party, here))
-    return await _one(system, request, fault, "jwks") if fault else done(f"/console/agency/systems/{system}", "saved")
+    party.need_fresh(here.people.clock())
+    refused = await refusal(_added(system, str(form.get("jwks", "")), party, here), {}, "jwks")  # it may hold a secret
+    return await _one(system, request, refused) if refused else done(f"/console/agency/systems/{system}", "saved")
 
 
 @router.post("/systems/{system}/retire")
@@ -110,11 +112,12 @@ async def retire_key(system: str, request: Request) -> Response:
     who, party, here = await party_with(request, Right.AGENCY_RUN)
     form = await form_of(request, who)
     kid = str(form.get("kid", ""))
+    party.need_fresh(here.people.clock())  # before the reason is typed, not after
     why = asked_first(request, who, form, await _retiring(system, kid, party, here))
     if isinstance(why, Response):
         return why
-    fault = await fault_of(systems.delete_key(system, kid, party, changes_of(here), why))
-    return await _one(system, request, fault, "keys") if fault else done(f"/console/agency/systems/{system}", "saved")
+    refused = await refusal(systems.delete_key(system, kid, party, changes_of(here), why), {}, "keys")
+    return await _one(system, request, refused) if refused else done(f"/console/agency/systems/{system}", "saved")
 
 
 @router.post("/systems/{system}/callback")
@@ -133,8 +136,8 @@ async def propose_callback(system: str, request: Request) -> Response:
         }
         await approvals.post_approval(shaped(approvals.ApprovalIn, body), who, here.people, here.trust)
 
-    fault = await fault_of(work())
-    return await _one(system, request, fault, "url") if fault else done(f"/console/agency/systems/{system}", "proposed")
+    refused = await refusal(work(), form, "url")
+    return await _one(system, request, refused) if refused else done(f"/console/agency/systems/{system}", "proposed")
 
 
 async def _retiring(system: str, kid: str, party: Any, here: Services) -> Asked:
@@ -157,8 +160,7 @@ async def _added(system: str, text: str, party: Any, here: Services) -> None:
     await systems.post_keys(system, shaped(KeysIn, {"jwks": document}), party, changes_of(here))
 
 
-async def _one(system: str, request: Request, fault: str = "", wrong: str = "") -> Response:
-    """`wrong` is the id of the part of the page that the fault is about."""
+async def _one(system: str, request: Request, refused: Refused | None = None) -> Response:
     who, party, here = await party_with(request, Right.AGENCY_RUN)
     found: dict[str, Any] = await systems.get_system(system, party, here.trust)
     ends: dict[str, Any] = await posture.get_forecast(party, here.db, here.trust, 366)
@@ -169,7 +171,5 @@ async def _one(system: str, request: Request, fault: str = "", wrong: str = "") 
         "services": [
             {"value": each["service"].rpartition("/")[2], "text": each["service"]} for each in found["services"]
         ],
-        "fault": fault,
-        "wrong": wrong,
     }
-    return page(request, who, "console/system.html", status=400 if fault else 200, **values)
+    return page(request, who, "console/system.html", refused=refused, **values)

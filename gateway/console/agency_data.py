@@ -9,12 +9,14 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from pages import Refused
+
 from ..edges.refusal import ProblemError
 from ..edges.v1 import agency_health, quotas, stops, systems, unmapped, uses
 from ..edges.v1.party import Party
 from ..people import Right, SignedIn
 from ..wiring import Services
-from .doing import fault_of, form_of, party_with
+from .doing import NO_PLACES, form_of, party_with, refusal
 from .forms import shaped
 from .names import names_of
 from .page import done, page
@@ -40,6 +42,9 @@ async def _end(form: dict[str, Any], party: Party, here: Services) -> object:
 
 
 CONTROLS: dict[str, Control] = {"stop": _stop, "approve": _approve, "approve-each": _approve_each, "end": _end}
+AT = {"stop": "consumer", "approve": "consumer", "approve-each": "system", "end": "controls"}
+PLACES = {"approve-each": {"system": "of", "reason": "why-each"}}
+"""Verb -> where its fields are on the page, where that is no place of their own name."""
 
 
 @router.get("/agency/uses")
@@ -55,8 +60,8 @@ async def control(verb: str, request: Request) -> Response:
     form = await form_of(request, who)
     if verb not in CONTROLS:
         raise ProblemError("not_found", "There is nothing to do by this name.")
-    fault = await fault_of(CONTROLS[verb](form, party, here))
-    return await _uses(request, fault) if fault else done("/console/agency/uses", "saved")
+    refused = await refusal(CONTROLS[verb](form, party, here), form, AT[verb], places=PLACES.get(verb, NO_PLACES))
+    return await _uses(request, refused) if refused else done("/console/agency/uses", "saved")
 
 
 @router.get("/agency/unmapped")
@@ -71,11 +76,13 @@ async def meant(request: Request) -> Response:
     who, party, here = await party_with(request, Right.AGENCY_RUN)
     form = await form_of(request, who)
 
+    part = str(form.pop("part", ""))
+
     async def work() -> None:
         await unmapped.post_unmapped(shaped(unmapped.MeaningIn, form), party, here)
 
-    fault = await fault_of(work())
-    return await _unmapped(request, fault) if fault else done("/console/agency/unmapped", "saved")
+    refused = await refusal(work(), form, "ours", part=part)
+    return await _unmapped(request, refused) if refused else done("/console/agency/unmapped", "saved")
 
 
 @router.get("/agency/health")
@@ -98,7 +105,7 @@ async def _health(request: Request, who: SignedIn, party: Party, here: Services,
     return page(request, who, "console/health.html", quotas=await quotas.get_quotas(party, here), **values)
 
 
-async def _uses(request: Request, fault: str = "") -> Response:
+async def _uses(request: Request, refused: Refused | None = None) -> Response:
     who, party, here = await party_with(request, Right.AGENCY_RUN)
     values: dict[str, Any] = {
         "found": await uses.get_uses(party, here),
@@ -106,13 +113,11 @@ async def _uses(request: Request, fault: str = "") -> Response:
         "stops": [each for each in (await stops.get_stops(party, here))["stops"] if not each["ended_at"]],
         "systems": (await systems.get_systems(party, here.trust))["systems"],
         "names": await names_of(here, who),
-        "fault": fault,
     }
-    return page(request, who, "console/uses.html", status=400 if fault else 200, **values)
+    return page(request, who, "console/uses.html", refused=refused, **values)
 
 
-async def _unmapped(request: Request, fault: str = "") -> Response:
+async def _unmapped(request: Request, refused: Refused | None = None) -> Response:
     who, party, here = await party_with(request, Right.AGENCY_RUN)
     found = await unmapped.get_unmapped(party, here)
-    values: dict[str, Any] = {"found": found["unmapped"], "fault": fault}
-    return page(request, who, "console/unmapped.html", status=400 if fault else 200, **values)
+    return page(request, who, "console/unmapped.html", refused=refused, found=found["unmapped"])

@@ -11,7 +11,7 @@ from adapters.kit import strict_json
 
 from ..edges.refusal import ProblemError
 from ..edges.v1 import audit_agreements
-from ..people.errors import PeopleError
+from .doing import refusal
 from .flows import drawn
 from .forms import posted
 from .names import names_of
@@ -31,7 +31,11 @@ async def listed(request: Request) -> Response:
     versions: Any = found["agreements"]
     newest = {each["id"]: each for each in versions}
     shown = [each for each in newest.values() if all(value in {"", each[name]} for name, value in sides.items())]
-    return page(request, who, "console/agreements.html", found=shown, sides=sides, names=await names_of(here, who))
+    offered = {name: sorted({each[name] for each in newest.values()}) for name in sides}
+    unknown = [name for name, value in sides.items() if value and value not in offered[name]]
+    values: dict[str, Any] = {"sides": sides, "offered": offered, "unknown": unknown}
+    names = await names_of(here, who)
+    return page(request, who, "console/agreements.html", found=shown, names=names, **values)
 
 
 @router.get("/flows")
@@ -49,7 +53,7 @@ async def draft(request: Request) -> Response:
     who, reviewer, read = await reading(request)
     named = request.query_params.get("of", "")
     text = _text((await audit_agreements.get_one_agreement(named, reviewer, read.here))["document"]) if named else ""
-    return page(request, who, "console/draft.html", text=text, fault="", found=None)
+    return page(request, who, "console/draft.html", text=text, found=None)
 
 
 @router.post("/draft")
@@ -57,14 +61,15 @@ async def simulate(request: Request) -> Response:
     """What it would do. Nothing is kept."""
     who, reviewer, read = await reading(request)
     text = (await posted(request, who.csrf, largest=LARGEST_DRAFT)).get("document", "")
-    try:
+    found: dict[str, Any] = {}
+
+    async def work() -> None:
         body = audit_agreements.DraftIn(document=_document(text))
-        found = await audit_agreements.post_draft(body, reviewer, read)
-    except (PeopleError, ProblemError) as error:
-        return page(request, who, "console/draft.html", status=400, text=text, fault=error.detail, found=None)
-    return page(
-        request, who, "console/draft.html", text=text, fault="", found=found, names=await names_of(read.here, who)
-    )
+        found.update(await audit_agreements.post_draft(body, reviewer, read))
+
+    if refused := await refusal(work(), {"document": text}, "document"):
+        return page(request, who, "console/draft.html", refused=refused, text=text, found=None)
+    return page(request, who, "console/draft.html", text=text, found=found, names=await names_of(read.here, who))
 
 
 @router.get("/{agreement_id}")

@@ -7,12 +7,13 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 import pages
+from pages import Refused
 
 from ..edges.v1 import adapters, approvals
 from ..people import Right, SignedIn
 from ..registration import releasing
 from ..wiring import Services
-from .doing import fault_of, form_of, officer_with
+from .doing import form_of, officer_with, refusal
 from .forms import shaped
 from .names import names_of
 from .page import done, page
@@ -44,13 +45,13 @@ async def one(approval_id: str, request: Request) -> Response:
 @router.post("/{approval_id}/approve")
 async def approve(approval_id: str, request: Request) -> Response:
     """Agree: it is done at once."""
-    return await _decided(approval_id, request, approvals.RemarkIn, approvals.post_approve)
+    return await _decided(approval_id, request, approvals.RemarkIn, approvals.post_approve, "doing")
 
 
 @router.post("/{approval_id}/reject")
 async def reject(approval_id: str, request: Request) -> Response:
     """Refuse it for good, with a reason."""
-    return await _decided(approval_id, request, approvals.RejectionIn, approvals.post_reject)
+    return await _decided(approval_id, request, approvals.RejectionIn, approvals.post_reject, "remark")
 
 
 @router.post("/{approval_id}/withdraw")
@@ -58,26 +59,28 @@ async def withdraw(approval_id: str, request: Request) -> Response:
     """Take one's own back."""
     who, here = await officer_with(request, Right.APPROVALS_PROPOSE)
     await form_of(request, who)
-    fault = await fault_of(approvals.post_withdraw(approval_id, who, here.people))
-    if fault:
-        return await _one(approval_id, request, who, here, fault)
+    refused = await refusal(approvals.post_withdraw(approval_id, who, here.people), {}, "doing")
+    if refused:
+        return await _one(approval_id, request, who, here, refused)
     return done("/console/approvals", "saved")
 
 
-async def _decided(approval_id: str, request: Request, shape: Any, operation: Any) -> Response:
+async def _decided(approval_id: str, request: Request, shape: Any, operation: Any, at: str) -> Response:
     who, here = await officer_with(request, Right.APPROVALS_DECIDE)
     form = await form_of(request, who)
 
     async def work() -> None:
         await operation(approval_id, shaped(shape, form), who, here.people)
 
-    fault = await fault_of(work())
-    if fault:
-        return await _one(approval_id, request, who, here, fault)
+    refused = await refusal(work(), form, at)
+    if refused:
+        return await _one(approval_id, request, who, here, refused)
     return done(f"/console/approvals/{approval_id}", "decided")
 
 
-async def _one(approval_id: str, request: Request, who: SignedIn, here: Services, fault: str = "") -> Response:
+async def _one(
+    approval_id: str, request: Request, who: SignedIn, here: Services, refused: Refused | None = None
+) -> Response:
     found: dict[str, Any] = await approvals.get_approval(approval_id, who, here.people)
     mine = found["proposed_by"] == who.id
     values: dict[str, Any] = {
@@ -89,9 +92,8 @@ async def _one(approval_id: str, request: Request, who: SignedIn, here: Services
         "version": await _version(found, who, here),
         "names": await names_of(here, who, found),
         "deciding": found["state"] == "proposed" and not mine and bool(who.giving(Right.APPROVALS_DECIDE)),
-        "fault": fault,
     }
-    return page(request, who, "console/approval.html", status=400 if fault else 200, **values)
+    return page(request, who, "console/approval.html", refused=refused, **values)
 
 
 async def _files(found: dict[str, Any], who: SignedIn, here: Services) -> dict[str, str]:

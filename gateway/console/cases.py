@@ -7,13 +7,16 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from pages import Refused
+
 from ..edges.v1 import audit_people
 from ..people import Right
 from ..wiring import Services
-from .doing import fault_of
+from .doing import refusal
 from .events import numbers
 from .forms import posted, shaped
 from .names import by_id, names_of
+from .offered import suggestions
 from .page import done, page
 from .reason import looking, reading
 
@@ -26,7 +29,7 @@ MOMENTS = {"since": "T00:00:00", "until": "T23:59:59.999999", "known_at": ":00"}
 async def breaches(request: Request) -> Response:
     """All cases, the nearest deadline first; a case reads evidence, so the reason is asked before its form."""
     await reading(request)
-    return await _breaches(request, {})
+    return await _breaches(request)
 
 
 @router.post("/breaches")
@@ -40,8 +43,8 @@ async def open_breach(request: Request) -> Response:
         wanted = await _criteria(form, read.here)
         made.update(await audit_people.post_breach(shaped(audit_people.BreachIn, wanted), reviewer, read))
 
-    fault = await fault_of(work())
-    return await _breaches(request, form, fault) if fault else done(f"/console/breaches/{made['id']}", "saved")
+    refused = await refusal(work(), form, "kid")
+    return await _breaches(request, refused) if refused else done(f"/console/breaches/{made['id']}", "saved")
 
 
 async def _criteria(form: Mapping[str, str], here: Services) -> dict[str, str]:
@@ -87,12 +90,13 @@ async def notified(breach_id: str, request: Request) -> Response:
     return done(f"/console/breaches/{breach_id}", "saved")
 
 
-async def _breaches(request: Request, form: dict[str, str], fault: str = "") -> Response:
+async def _breaches(request: Request, refused: Refused | None = None) -> Response:
     who, reviewer, here = await looking(request)
     found = await audit_people.get_breaches(reviewer, here)
-    values: dict[str, Any] = {"found": found["breaches"], "form": form, "fault": fault}
+    values: dict[str, Any] = {"found": found["breaches"]}
     values |= {"acting": who.giving(Right.REVIEW_ACT), "names": await names_of(here, who)}
-    return page(request, who, "console/breaches.html", status=400 if fault else 200, **values)
+    values["suggested"] = await suggestions(request)
+    return page(request, who, "console/breaches.html", refused=refused, **values)
 
 
 @router.get("/access-requests")
@@ -112,8 +116,8 @@ async def receive(request: Request) -> Response:
         body = shaped(audit_people.AccessIn, {"subject": {"identifiers": [wanted]}})
         await audit_people.post_access_request(body, reviewer, here)
 
-    fault = await fault_of(work())
-    return await _requests(request, fault) if fault else done("/console/access-requests", "saved")
+    refused = await refusal(work(), form, "value")
+    return await _requests(request, refused) if refused else done("/console/access-requests", "saved")
 
 
 @router.get("/access-requests/{request_id}/package")
@@ -132,8 +136,8 @@ async def handed(request_id: str, request: Request) -> Response:
     return done("/console/access-requests", "saved")
 
 
-async def _requests(request: Request, fault: str = "") -> Response:
+async def _requests(request: Request, refused: Refused | None = None) -> Response:
     who, reviewer, here = await looking(request, Right.PERSONS_READ)
     found = await audit_people.get_access_requests(reviewer, here)
-    values: dict[str, Any] = {"found": found["requests"], "types": numbers(here), "fault": fault}
-    return page(request, who, "console/access-requests.html", status=400 if fault else 200, **values)
+    values: dict[str, Any] = {"found": found["requests"], "types": numbers(here)}
+    return page(request, who, "console/access-requests.html", refused=refused, **values)

@@ -1,9 +1,12 @@
 """What a posted form did: nothing in its way, or the words that say what is."""
 
 from collections.abc import Awaitable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from fastapi import Request
+
+from pages import Refused, Wrong
 
 from ..edges.refusal import ProblemError
 from ..edges.v1.changing import Changes
@@ -12,9 +15,11 @@ from ..people import PeopleError, Right, SignedIn
 from ..people.errors import ApprovalUnknown, NotAllowed, NotFresh, OfficerUnknown
 from ..trust.errors import RegistrationRefused
 from ..wiring import Services
-from .forms import posted
+from .forms import FieldsRefused, posted
 from .page import officer_of
+from .refusals import told
 
+NO_PLACES: Mapping[str, str] = MappingProxyType({})
 PAGES_OF_THEIR_OWN = (NotAllowed, NotFresh, OfficerUnknown, ApprovalUnknown)
 
 
@@ -42,26 +47,46 @@ def changes_of(here: Services) -> Changes:
     return Changes(here.db, here.log, here.trust)
 
 
-async def fault_of(work: Awaitable[object]) -> str:
-    """Do it; what stood in its way, for beside the form, or nothing.
+async def refusal(
+    work: Awaitable[object],
+    form: Mapping[str, object],
+    at: str,
+    *,
+    places: Mapping[str, str] = NO_PLACES,
+    part: str = "",
+) -> Refused | None:
+    """Do it; what stood in its way, for beside the fields of the form.
+
+    Args:
+        form: what was typed, without secrets; the page shows it again.
+        at: the field that a refusal is about which names none.
+        places: field of the body, or code of a problem -> its field on the page, where that is another one.
+        part: what makes the ids of this form's fields other ones than those of the same form once more on the page.
 
     Raises:
         NotAllowed, NotFresh, ProblemError: `not_found`, and whatever else has a page of its own.
     """
+
+    def place(name: str) -> str:
+        return f"{places.get(name, name)}{part}"
+
     try:
         await work
     except PAGES_OF_THEIR_OWN:
         raise
-    except PeopleError as error:
-        return _sentence(error.detail)
-    except ProblemError as error:
+    except FieldsRefused as error:
+        wrong = [Wrong(place(each.at), each.text) for each in error.wrong] or [Wrong(place(at), error.detail)]
+    except (PeopleError, ProblemError) as error:
         if error.code == "not_found":
             raise
-        return _sentence(error.detail)
+        wrong = [Wrong(place(error.code if error.code in places else at), told(error.detail))]
     except RegistrationRefused as error:
-        return _sentence(str(error))
-    return ""
+        wrong = [Wrong(place(at), told(str(error)))]
+    else:
+        return None
+    return Refused(wrong, typed(form, places, part))
 
 
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}".rstrip(".") + "."
+def typed(form: Mapping[str, object], places: Mapping[str, str] = NO_PLACES, part: str = "") -> dict[str, str]:
+    """What was typed, by the ids of the page."""
+    return {f"{places.get(name, name)}{part}": str(value) for name, value in form.items()}

@@ -9,15 +9,18 @@ from fastapi.responses import Response
 
 import pages
 from audit.wording import KINDS
+from pages import Refused, Wrong
 
 from ..edges.refusal import ProblemError
 from ..edges.v1 import audit, audit_agreements
 from ..wiring import Services
 from .exchanges import as_api, outcomes_offered
-from .forms import posted, shaped
+from .forms import FieldsRefused, posted, shaped
 from .names import by_id, names_of
+from .offered import suggestions
 from .page import A_PAGE, page
 from .reason import reading
+from .refusals import told as refused_words
 
 NARROWING = ("consumer", "provider", "purpose", "outcome", "since", "until")
 EMPTY: Mapping[str, str] = MappingProxyType({})
@@ -32,20 +35,25 @@ async def listed(request: Request) -> Response:
     known = audit.EventsIn.model_fields
     query = {name: value for name, value in request.query_params.items() if value and name in known}
     wanted: dict[str, object] = {"limit": A_PAGE, **query}
-    found = await audit.get_events(shaped(audit.EventsIn, wanted), reviewer, read)
+    found: dict[str, Any] = {"events": [], "next": None, "previous": None}
+    refused = None
+    try:
+        found |= await audit.get_events(shaped(audit.EventsIn, wanted), reviewer, read)
+    except FieldsRefused as error:
+        refused = Refused(error.wrong or [Wrong("kind", error.detail)], query)
     named = [{"value": code, "text": pages.said(text)} for code, text in sorted(KINDS.items())]
     kinds = [{"value": "", "text": ""}, *named]
     values: dict[str, Any] = {"events": found["events"], "query": query, "kinds": kinds, "said": KINDS}
     values |= {"older": found["next"], "newer": found["previous"]}
     values["names"] = await names_of(read.here, who, found)
-    return page(request, who, "console/events.html", **values)
+    return page(request, who, "console/events.html", refused=refused, **values)
 
 
 @router.get("/person")
 async def ask_person(request: Request) -> Response:
     """Which person? The number goes into a form's body and never into an address."""
-    who, _, read = await reading(request)
-    return page(request, who, "console/person.html", **_form(read.here), exchanges=None, fault="")
+    who, _, _ = await reading(request)
+    return page(request, who, "console/person.html", **await _form(request), exchanges=None)
 
 
 @router.post("/person")
@@ -55,13 +63,13 @@ async def find_person(request: Request) -> Response:
     form = await posted(request, who.csrf)
     wanted = {"type": form.get("type", ""), "value": form.get("value", "").strip()}
     query = {name: form[name] for name in (*NARROWING, "before", "after") if form.get(name)}
-    values: dict[str, Any] = _form(read.here, query) | {"exchanges": None}
+    values: dict[str, Any] = await _form(request, query) | {"exchanges": None}
     try:
         filters = as_api(await by_id(read.here, query), read.here.profile.zone)
         body = shaped(audit.PersonWantedIn, {"subject": {"identifiers": [wanted]}} | filters)
         found = await audit.post_search(body, reviewer, read)
     except ProblemError as error:
-        return page(request, who, "console/person.html", status=400, fault=error.detail, **values)
+        return page(request, who, "console/person.html", refused=_refused(error, form), **values)
     values |= {
         "exchanges": found["exchanges"],
         "names": await names_of(read.here, who),
@@ -69,7 +77,7 @@ async def find_person(request: Request) -> Response:
         "newer": found["previous"],
         "wanted": wanted,
     }
-    return page(request, who, "console/person.html", fault="", **values)
+    return page(request, who, "console/person.html", **values)
 
 
 @router.post("/person/consents")
@@ -82,17 +90,24 @@ async def find_consents(request: Request) -> Response:
         body = shaped(audit_agreements.PersonIn, {"subject": {"identifiers": [wanted]}})
         found = await audit_agreements.post_consents_search(body, reviewer, read)
     except ProblemError as error:
-        values: dict[str, Any] = _form(read.here) | {"exchanges": None, "fault": error.detail}
-        return page(request, who, "console/person.html", status=400, **values)
+        values: dict[str, Any] = await _form(request) | {"exchanges": None}
+        return page(request, who, "console/person.html", refused=_refused(error, form), **values)
     return page(request, who, "console/consents.html", found=found["consents"], names=await names_of(read.here, who))
 
 
-def _form(here: Services, query: Mapping[str, str] = EMPTY) -> dict[str, Any]:
+async def _form(request: Request, query: Mapping[str, str] = EMPTY) -> dict[str, Any]:
     """`query`: what the search was narrowed to."""
+    here: Services = request.app.state.services
     wanted = {"type": here.profile.person_key, "value": ""}
     shown: dict[str, Any] = {"names": {}, "types": numbers(here), "wanted": wanted, "outcomes": outcomes_offered()}
-    shown["faults"] = ()  # a filter that cannot be used is told like any other fault of the form
+    shown["suggested"] = await suggestions(request)
     return shown | {"query": {name: value for name, value in query.items() if name not in {"before", "after"}}}
+
+
+def _refused(error: ProblemError, form: Mapping[str, str]) -> Refused:
+    """What is wrong with the form; the number goes back to whoever has just typed it, and nowhere else."""
+    told = error.wrong if isinstance(error, FieldsRefused) else ()
+    return Refused(told or [Wrong("value", refused_words(error.detail))], form)
 
 
 def numbers(here: Services) -> list[dict[str, str]]:

@@ -11,24 +11,28 @@ from fastapi.responses import RedirectResponse, Response
 from pydantic import ValidationError
 
 import pages
-from audit.wording import OUTCOMES
+from audit.wording import KINDS, OUTCOMES
+from pages import Refused, Wrong
 
 from ..edges.refusal import ProblemError
 from ..edges.v1 import audit, audit_lines, audit_queries
 from ..edges.v1.reviewing import Reading
 from ..people import Right, SignedIn
-from ..people.errors import PeopleError
 from ..people.signin import local
 from ..wiring import Services
+from .doing import refusal
 from .forms import posted, shaped
 from .labels import LABELS
 from .names import by_id, names_of
 from .offered import meant, suggestions
 from .page import A_PAGE, done, officer_of, page
 from .reason import fault_in, keep, looking, reading, stated
+from .refusals import told as refused_words
 
 FILTERS = ("consumer", "provider", "service", "purpose", "agreement", "outcome", "case", "officer")
 VERSIONED = re.compile(r"(\S+?)(?: v(\d+))?", re.ASCII)
+UNUSABLE = "This cannot be looked for like this."
+NOBODY = "Nothing here has this name or identifier."
 PRESETS = ("Routine review", "A person asked", "A finding", "An agency asked")
 
 router = APIRouter(prefix="/console", include_in_schema=False)
@@ -39,7 +43,7 @@ async def ask_reason(request: Request) -> Response:
     """Why do you look? Asked before evidence is shown."""
     who = await officer_of(request)
     who.need(Right.EVIDENCE_READ)
-    return page(request, who, "console/reason.html", **_reason_form(request, stated(request, who), ""))
+    return page(request, who, "console/reason.html", **_reason_form(request, stated(request, who)))
 
 
 @router.post("/reason")
@@ -52,41 +56,60 @@ async def keep_reason(request: Request) -> Response:
     text = form.get("reason", "").strip()
     fault = fault_in(text, here)
     if fault:
-        return page(request, who, "console/reason.html", status=400, **_reason_form(request, text, fault))
+        refused = Refused([Wrong("reason", refused_words(fault))], {"reason": text})
+        return page(request, who, "console/reason.html", refused=refused, **_reason_form(request, text))
     response = RedirectResponse(local(form.get("next", ""), "console"), 303)
     keep(response, who, text, secure=here.trust.origin.startswith("https://"))
     return response
 
 
-def _reason_form(request: Request, text: str, fault: str) -> dict[str, Any]:
+def _reason_form(request: Request, text: str) -> dict[str, Any]:
     then = local(request.query_params.get("next", ""), "console")
-    return {"reason": text, "fault": fault, "next": then, "presets": PRESETS}
+    return {"reason": text, "next": then, "presets": PRESETS}
 
 
 @router.get("/exchanges")
 async def listed(request: Request) -> Response:
     """Exchanges, newest first; the filters stand in the address."""
+    return await _listed(request, request.query_params)
+
+
+async def _listed(request: Request, given: Mapping[str, str], refused: Refused | None = None) -> Response:
+    """`refused`: why these filters were not kept as a search."""
     who, reviewer, read = await reading(request)
     names = await names_of(read.here, who)
-    query = await by_id(read.here, {name: value for name, value in request.query_params.items() if value})
+    query = await by_id(read.here, {name: value for name, value in given.items() if value})
     shown: dict[str, Any] = {"filters": FILTERS, "query": query, "reason": read.reason}
     no_end = {"value": audit.UNENDED, "text": pages.words_of(audit.UNENDED)}
     shown["outcomes"] = [*outcomes_offered(), no_end]
     kept: Any = await audit_queries.get_queries(reviewer, read.here)
     shown["kept"] = [each | {"address": f"?{urlencode(each['filters'])}"} for each in kept["queries"]]
-    shown |= {"names": names, "labels": LABELS}
+    shown["names"] = names
     shown["keepable"] = {name: value for name, value in query.items() if name in audit_queries.KeptIn.model_fields}
     shown |= {"suggested": await suggestions(request), "unknown": {}}
     shown["filtered"] = bool(shown["keepable"]) or bool({"case", "system"} & query.keys())
     try:
         wanted = audit.WantedIn.model_validate(as_api(query, read.here.profile.zone), strict=False)
     except ValidationError as error:
-        faults = sorted({str(each["loc"][0]) for each in error.errors() if each["loc"]})
-        return page(request, who, "console/exchanges.html", status=400, faults=faults, exchanges=[], **shown)
+        faults = {str(each["loc"][0]) for each in error.errors() if each["loc"]}
+        near = await meant(read.here, {name: query[name] for name in faults if name in query})
+        shown["unknown"] = {name: ids for name, ids in near.items() if ids}
+        told = {name: NOBODY if name in shown["unknown"] else UNUSABLE for name in faults}
+        return page(request, who, "console/exchanges.html", refused=unlike(told), exchanges=[], **shown)
     found: Mapping[str, Any] = await audit.get_exchanges(wanted, reviewer, read)
     shown |= {"exchanges": found["exchanges"], "older": found["next"], "newer": found["previous"]}
     shown["unknown"] = await meant(read.here, {name: query[name] for name in found["unknown"]})
-    return page(request, who, "console/exchanges.html", faults=[], **shown)
+    if refused:
+        return page(request, who, "console/exchanges.html", refused=refused, **shown)
+    marked = unlike(dict.fromkeys(shown["unknown"], NOBODY)).shown()  # an answer, too: nothing is like this
+    return page(request, who, "console/exchanges.html", **(shown | marked))
+
+
+def unlike(faults: Mapping[str, str]) -> Refused:
+    """Filters that find nothing, by their names: each with its label. The fields keep what was typed by themselves."""
+    places = {name: place for place, name in enumerate(LABELS)}
+    said = {name: f"{pages.said(LABELS.get(name, 'Filters'))}: {pages.said(text)}" for name, text in faults.items()}
+    return Refused([Wrong(name, said[name]) for name in sorted(said, key=lambda each: places.get(each, 0))])
 
 
 def outcomes_offered() -> list[dict[str, str]]:
@@ -123,8 +146,14 @@ async def keep_query(request: Request) -> Response:
     form = dict(await posted(request, who.csrf))
     named = {"name": form.pop("name", "")}
     filters = {key: value for key, value in form.items() if value}
-    body = shaped(audit_queries.QueryIn, named | {"filters": filters})
-    made: Any = await audit_queries.post_query(body, reviewer, here)
+    made: dict[str, Any] = {}
+
+    async def work() -> None:
+        body = shaped(audit_queries.QueryIn, named | {"filters": filters})
+        made.update(await audit_queries.post_query(body, reviewer, here))
+
+    if refused := await refusal(work(), named, "name"):
+        return await _listed(request, filters, refused)
     return RedirectResponse(f"/console/exchanges?{urlencode(made['filters'] | {'done': 'saved'})}", 303)
 
 
@@ -146,12 +175,12 @@ async def one(exchange_id: str, request: Request) -> Response:
 
 
 async def _one(
-    request: Request, who: SignedIn, found: Mapping[str, Any], *, status: int = 200, **values: Any
+    request: Request, who: SignedIn, found: Mapping[str, Any], *, refused: Refused | None = None, **values: Any
 ) -> Response:
-    told: dict[str, Any] = {"replayed": None, "details": None, "fault": "", "acting": who.giving(Right.REVIEW_ACT)}
-    told["names"] = await names_of(request.app.state.services, who)
+    told: dict[str, Any] = {"replayed": None, "details": None, "acting": who.giving(Right.REVIEW_ACT)}
+    told |= {"names": await names_of(request.app.state.services, who, values), "kinds": KINDS}
     told["refused_under"] = [] if found["agreements"] else _refused_under(found["timeline"])
-    return page(request, who, "console/exchange.html", status=status, found=found, **(told | values))
+    return page(request, who, "console/exchange.html", refused=refused, found=found, **(told | values))
 
 
 def _refused_under(timeline: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
@@ -169,13 +198,16 @@ async def reveal(exchange_id: str, request: Request) -> Response:
     form = await posted(request, who.csrf)
     found = await audit.get_exchange(exchange_id, reviewer, read)
     reason = form.get("reason", "").strip()
-    try:
+    told: dict[str, Any] = {}
+
+    async def work() -> None:
         if fault := fault_in(reason, read.here):
-            return await _one(request, who, found, fault=fault, status=400)
-        told = await audit.get_details(exchange_id, reviewer, Reading(read.here, reason))
-    except (PeopleError, ProblemError) as error:
-        return await _one(request, who, found, fault=error.detail, status=400)
-    return await _one(request, who, found, details=told["details"])
+            raise ProblemError("bad_request.shape", fault)
+        told.update(await audit.get_details(exchange_id, reviewer, Reading(read.here, reason)))
+
+    if refused := await refusal(work(), form, "reason"):
+        return await _one(request, who, found, refused=refused)
+    return await _one(request, who, found, details=told)
 
 
 @router.get("/exchanges/{exchange_id}/lines")

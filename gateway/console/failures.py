@@ -2,7 +2,7 @@
 
 import logging
 from typing import cast
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -12,7 +12,8 @@ import pages
 from ..edges.v1.problems import problem
 from ..people import People, PeopleError
 from ..people.errors import NotFresh, SignInRefused
-from ..people.signin import local
+from ..people.people import CONSOLE
+from . import drafts
 from .forms import FormRefused
 from .guard import is_page, refused
 
@@ -46,7 +47,11 @@ def install(app: FastAPI) -> None:
 
 async def _sign_in(request: Request, error: Exception) -> Response:
     area = cast("NotSignedIn", error).area
-    return RedirectResponse(f"/{area}/sign-in?next={quote(request.url.path)}", 303)
+    if request.method == "GET":
+        return RedirectResponse(f"/{area}/sign-in?next={quote(request.url.path)}", 303)
+    then = drafts.stood_on(request, area)
+    await drafts.keep(request, area, then)
+    return RedirectResponse(f"/{area}/sign-in?next={quote(then, safe='')}", 303)
 
 
 async def _reason(_: Request, error: Exception) -> Response:
@@ -71,7 +76,8 @@ async def _form(request: Request, _: Exception) -> Response:
 
 async def _people(request: Request, error: Exception) -> Response:
     if isinstance(error, NotFresh) and is_page(request.url.path):
-        then = local(urlsplit(request.headers.get("referer", "")).path, "console")
-        return HTMLResponse(pages.rendered("confirm.html", then=then), 403)
+        then = drafts.stood_on(request, CONSOLE)
+        kept = await drafts.keep(request, CONSOLE, then)
+        return HTMLResponse(pages.rendered("confirm.html", then=then, kept=kept), 403)
     found = cast("PeopleError", error)
     return problem(found.code, found.detail)

@@ -9,13 +9,15 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from sqlalchemy import and_
 
+from pages import Refused
+
 from ..edges.refusal import ProblemError
 from ..edges.v1 import audit_findings
 from ..edges.v1.reviewing import Reviewer
 from ..people import Right, access, officers
 from ..review.rules import RULES, rule_named
 from ..wiring import Services
-from .doing import fault_of
+from .doing import NO_PLACES, refusal
 from .forms import posted, shaped
 from .names import names_of
 from .page import A_PAGE, done, page
@@ -23,6 +25,9 @@ from .reason import looking
 
 router = APIRouter(prefix="/console/findings", include_in_schema=False)
 STATES = ("open", "assigned", "signed_off")
+FIRST = {"assign": "officer", "remarks": "text", "sign-off": "text"}
+PLACES = {"remarks": {"text": "remark"}, "sign-off": {"text": "found"}}
+"""Verb -> the field that a refusal is about which names none, and where those are that the page calls otherwise."""
 VERDICTS = ("explained", "confirmed", "false_alarm")
 
 
@@ -38,6 +43,7 @@ async def listed(request: Request) -> Response:
     found = await audit_findings.get_findings(reviewer, here, wanted, rule, after, before, A_PAGE)
     values: dict[str, Any] = {"state": state, "states": STATES, "acting": who.giving(Right.REVIEW_ACT)}
     values["rule"] = rule_named(rule) if rule else None
+    values["kept"] = urlencode(_filters(request))
     return page(request, who, "console/findings.html", found=found, names=await names_of(here, who, found), **values)
 
 
@@ -47,7 +53,13 @@ async def run(request: Request) -> Response:
     who, reviewer, here = await looking(request, Right.REVIEW_ACT)
     await posted(request, who.csrf)
     await audit_findings.post_run(reviewer, here)
-    return done("/console/findings", "looked")
+    return done(f"/console/findings?{urlencode(_filters(request))}".removesuffix("?"), "looked")
+
+
+def _filters(request: Request) -> dict[str, str]:
+    """What narrows the list, for a form that leads back to it."""
+    given = {"state": STATES, "rule": [each.name for each in RULES]}
+    return {name: text for name in given if (text := request.query_params.get(name, "")) in given[name]}
 
 
 @router.get("/rules")
@@ -68,8 +80,9 @@ async def act(finding_id: str, verb: str, request: Request) -> Response:
     """Assign, remark or sign off; a refusal is shown beside the form."""
     who, reviewer, here = await looking(request, Right.REVIEW_ACT)
     form = await posted(request, who.csrf)
-    fault = await fault_of(_acted(verb, finding_id, dict(form), reviewer, here))
-    return await _one(finding_id, request, fault) if fault else done(f"/console/findings/{finding_id}", "saved")
+    work = _acted(verb, finding_id, dict(form), reviewer, here)
+    refused = await refusal(work, form, FIRST.get(verb, "doing"), places=PLACES.get(verb, NO_PLACES))
+    return await _one(finding_id, request, refused) if refused else done(f"/console/findings/{finding_id}", "saved")
 
 
 async def _acted(verb: str, finding_id: str, form: dict[str, str], who: Reviewer, here: Services) -> None:
@@ -84,7 +97,7 @@ async def _acted(verb: str, finding_id: str, form: dict[str, str], who: Reviewer
     await operation(finding_id, shaped(shape, form), who, here)
 
 
-async def _one(finding_id: str, request: Request, fault: str = "") -> Response:
+async def _one(finding_id: str, request: Request, refused: Refused | None = None) -> Response:
     who, reviewer, here = await looking(request)
     found: dict[str, Any] = await audit_findings.get_finding(finding_id, reviewer, here)
     async with here.db.read() as connection:
@@ -93,7 +106,6 @@ async def _one(finding_id: str, request: Request, fault: str = "") -> Response:
     names = await names_of(here, who, found)
     values: dict[str, Any] = {
         "found": found,
-        "fault": fault,
         "officers": [
             {"value": each.id, "text": f"{each.name}, {names.get(each.member, each.member)}"} for each in near
         ],
@@ -102,7 +114,7 @@ async def _one(finding_id: str, request: Request, fault: str = "") -> Response:
         "names": names,
         "looked": _exchanges(found["exchanges"], here.profile.zone),
     }
-    return page(request, who, "console/finding.html", status=400 if fault else 200, **values)
+    return page(request, who, "console/finding.html", refused=refused, **values)
 
 
 def _exchanges(filters: Mapping[str, str], zone: tzinfo) -> str:

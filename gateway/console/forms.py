@@ -2,7 +2,6 @@
 
 import hmac
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -10,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
 import pages
+from pages import Wrong
 
 from ..edges.body import read
 from ..edges.refusal import ProblemError
@@ -21,14 +21,30 @@ MOST_FIELDS = 50
 
 FILL_IN = "Fill in: %(field)s."
 CORRECT = "Correct: %(field)s."
-
-
-@dataclass(frozen=True, slots=True)
-class Wrong:
-    """One field to mend: `at` is its id on the page, `text` a sentence in the reader's language."""
-
-    at: str
-    text: str
+A_NUMBER = "Write a number: %(field)s."
+AT_MOST, AT_LEAST = "At most %(limit)s: %(field)s.", "At least %(limit)s: %(field)s."
+SHORTER, LONGER = "At most %(limit)s signs: %(field)s.", "At least %(limit)s signs: %(field)s."
+A_DAY, A_MOMENT = "Give a day: %(field)s.", "Give a day and a time: %(field)s."
+ONE_OF = "Choose one: %(field)s."
+SENTENCES: Mapping[str, tuple[str, str]] = {
+    "missing": (FILL_IN, ""),
+    "literal_error": (ONE_OF, ""),
+    "enum": (ONE_OF, ""),
+    "int_type": (A_NUMBER, ""),
+    "int_parsing": (A_NUMBER, ""),
+    "int_from_float": (A_NUMBER, ""),
+    "greater_than_equal": (AT_LEAST, "ge"),
+    "less_than_equal": (AT_MOST, "le"),
+    "string_too_short": (LONGER, "min_length"),
+    "string_too_long": (SHORTER, "max_length"),
+    "date_type": (A_DAY, ""),
+    "date_parsing": (A_DAY, ""),
+    "date_from_datetime_parsing": (A_DAY, ""),
+    "datetime_type": (A_MOMENT, ""),
+    "datetime_parsing": (A_MOMENT, ""),
+    "datetime_from_date_parsing": (A_MOMENT, ""),
+}
+"""What pydantic finds -> what is said, a key of `pages/words`, and the name of its limit; anything else: CORRECT."""
 
 
 class FieldsRefused(ProblemError):
@@ -65,6 +81,7 @@ async def posted(request: Request, csrf: str | None, *, largest: int = LARGEST) 
         raise FormRefused
     if csrf is not None and not hmac.compare_digest(token.encode("utf-8", "replace"), csrf.encode()):
         raise FormRefused
+    request.state.posted = fields  # for `drafts`, where the sign-in turns out to be too old
     return fields
 
 
@@ -77,11 +94,25 @@ def shaped(shape: type[BaseModel], fields: Mapping[str, object]) -> Any:
     try:
         return shape.model_validate({name: value for name, value in fields.items() if value != ""})
     except ValidationError as error:
-        broken = {str(each["loc"][0]): each["type"] for each in error.errors() if each["loc"]}
-        labels = {name: label_of(shape, name) for name in shape.model_fields if name in broken}
-        told = {name: pages.said(label) for name, label in labels.items() if label}
-        detail = pages.said("Fill in or correct: %(fields)s.") % {
-            "fields": ", ".join(told.values()) or pages.said("the form")
-        }
-        said = {name: pages.said(FILL_IN if broken[name] == "missing" else CORRECT) for name in told}
-        raise FieldsRefused(detail, [Wrong(name, said[name] % {"field": told[name]}) for name in told]) from None
+        raise refusal_of(shape, error) from None
+
+
+def refusal_of(shape: type[BaseModel], error: ValidationError) -> FieldsRefused:
+    """All that is wrong with a body, each field once, in the order of the body."""
+    broken: dict[str, Any] = {}
+    for each in error.errors():
+        broken.setdefault(_field(each["loc"]), each)
+    wrong = []
+    for name, each in broken.items():
+        if label := label_of(shape, name):
+            text, limit = SENTENCES.get(each["type"], (CORRECT, ""))
+            words = {"field": pages.said(label), "limit": each.get("ctx", {}).get(limit, "")}
+            wrong.append((words["field"], Wrong(name, pages.said(text) % words)))
+    named = ", ".join(label for label, _ in wrong) or pages.said("the form")
+    return FieldsRefused(pages.said("Fill in or correct: %(fields)s.") % {"fields": named}, [each for _, each in wrong])
+
+
+def _field(place: Sequence[int | str]) -> str:
+    """The field that a form has for a part of a body: of a person's identifiers, their kind or their number."""
+    names = [each for each in place if isinstance(each, str)]
+    return names[-1] if names[:1] == ["subject"] else next(iter(names), "")

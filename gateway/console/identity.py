@@ -72,5 +72,6 @@ def _form(asked: Asked, fault: str = "") -> Response:
     parts = urlsplit(asked.redirect_uri)
     policy = pages.POLICY.replace("form-action 'self'", f"form-action 'self' {parts.scheme}://{parts.netloc}")
     action = f"{AT}/authorize?{urlencode(asked.parameters)}"  # what a wrong password leads to can be opened again
-    html = pages.rendered("login.html", action=action, parameters=asked.parameters, fault=fault)
+    refused = pages.Refused([pages.Wrong("login", pages.said(fault))]).shown() if fault else {}
+    html = pages.rendered("login.html", action=action, parameters=asked.parameters, **refused)
     return HTMLResponse(html, 400 if fault else 200, {"content-security-policy": policy})

@@ -5,9 +5,10 @@ from collections.abc import Iterator, Mapping
 
 import pages
 import schemas
+from pages import Wrong
 from schemas import Break
 
-from .forms import FILL_IN, Wrong
+from .forms import A_NUMBER, AT_LEAST, AT_MOST, FILL_IN, SHORTER
 from .manifest_form import SCHEMA, Field, fields
 
 AS_SHOWN = "Write it as the example shows: %(field)s."
@@ -16,11 +17,11 @@ SENTENCES: Mapping[str, str] = {
     "minLength": FILL_IN,
     "minItems": FILL_IN,
     "minProperties": FILL_IN,
-    "type": "Write a number: %(field)s.",
-    "maximum": "At most %(limit)s: %(field)s.",
-    "minimum": "At least %(limit)s: %(field)s.",
+    "type": A_NUMBER,
+    "maximum": AT_MOST,
+    "minimum": AT_LEAST,
     "exclusiveMinimum": "More than %(limit)s: %(field)s.",
-    "maxLength": "At most %(limit)s signs: %(field)s.",
+    "maxLength": SHORTER,
     "enum": "Only these words: %(limit)s. Correct: %(field)s.",
     "uniqueItems": "Name each once: %(field)s.",
 }

@@ -14,18 +14,20 @@ import pages
 from pages.cookies import cookies_of
 
 from ..citizen import Citizens, Reader
-from ..citizen.wording import Words
 from ..consent_receipts import page as receipt_page
 from ..edges.citizen import doing
 from ..edges.refusal import ProblemError
-from ..edges.v1.shapes import IdentifierIn, SubjectIn
 from ..people import Citizen
+from ..people.people import MY_DATA
+from . import contest_form, drafts
 from .failures import NotSignedIn
 from .forms import posted, shaped
 
 Front = Callable[[Request, Citizen], Awaitable[Response]]
 A_PAGE = 10
 PERIOD = ("from", "to")
+TO_MEND = ("bad_request.", "forbidden", "conflict")
+"""What faults begin with that are told on the form; others are no matter of what was typed."""
 RECORDED = frozenset({"title", "reference", "why", "people"})
 """Values of an agreement's phrases that its members wrote themselves."""
 DONE = {
@@ -51,8 +53,9 @@ def front(here: Citizens) -> Front:
             return RedirectResponse("/my-data", 303)  # an address that somebody typed
         values = {"uses": used["uses"], "older": _older(query, used["next"])}
         values |= await doing.consents(here, me) | await doing.contests(here, me)
-        names = (await here.reading.words()).all
-        return _page(request, who, "my-data.html", query=query, names=names, **values)
+        values["consents"].sort(key=_standing)
+        values |= {"names": (await here.reading.words()).all, "authority": here.services.profile.authority}
+        return _page(request, who, "my-data.html", query=query, **values)
 
     return page
 
@@ -76,7 +79,7 @@ def my_data_routes(here: Citizens) -> APIRouter:
         """A form: what is wrong? The address names a use that the person sees."""
         who = await _signed_in(here, request)
         query = request.query_params
-        return await _contest(here, request, who, {name: query.get(name, "")[:120] for name in ("service", "exchange")})
+        return await _contest(here, request, who, {name: query.get(name, "")[:120] for name in ("about", "exchange")})
 
     @routes.post("/contest")
     async def contest(request: Request) -> Response:
@@ -84,9 +87,11 @@ def my_data_routes(here: Citizens) -> APIRouter:
         who = await _signed_in(here, request)
         form = dict(await posted(request, who.csrf))
         try:
-            await doing.contested(here, _reader(here, who), _wish(here, form))
+            await doing.contested(here, _reader(here, who), contest_form.wish(here, form))
         except ProblemError as error:
-            return await _contest(here, request, who, form, fault=error.detail, status=400)
+            if not error.code.startswith(TO_MEND):
+                raise
+            return await _contest(here, request, who, form, error)
         return _back("contested")
 
     @routes.post("/contests/{contest_id}/withdraw")
@@ -130,7 +135,8 @@ def _consents(routes: APIRouter, here: Citizens) -> None:
 async def _signed_in(here: Citizens, request: Request) -> Citizen:
     who = await here.services.people.citizen(cookies_of(request.headers))
     if who is None:
-        raise NotSignedIn("my-data")
+        raise NotSignedIn(MY_DATA)
+    await drafts.look(request, MY_DATA, who)
     return who
 
 
@@ -147,7 +153,7 @@ def _page(request: Request, who: Citizen, template: str, *, status: int = 200, *
         "csrf": who.csrf,
         "just_done": pages.said(DONE.get(request.query_params.get("done", ""), "")),
     }
-    return HTMLResponse(pages.rendered(template, **(chrome | values)), status)
+    return drafts.shown(request, template, status, chrome | values)
 
 
 def _back(code: str) -> Response:
@@ -160,6 +166,11 @@ def _older(query: Mapping[str, str], place: str | None) -> str:
     return f"/my-data?{urlencode(kept | {'before': place})}" if place else ""
 
 
+def _standing(consent: Mapping[str, Any]) -> tuple[bool, str]:
+    """What one may still withdraw comes first; of those the ones that end first."""
+    return consent["standing"] not in {"in force", "not yet valid"}, consent["valid_until"]
+
+
 def _recorded(said: Mapping[str, Any]) -> Iterator[str]:
     """The texts that members wrote into an agreement: told in a language that has words for them."""
     for name, value in said["values"].items():
@@ -170,31 +181,13 @@ def _recorded(said: Mapping[str, Any]) -> Iterator[str]:
 
 
 async def _contest(
-    here: Citizens, request: Request, who: Citizen, form: Mapping[str, str], *, fault: str = "", status: int = 200
+    here: Citizens, request: Request, who: Citizen, form: Mapping[str, str], error: ProblemError | None = None
 ) -> Response:
-    offers = {offer.service.id: offer.service for offer in here.services.catalogue}
-    chosen = offers.get(form.get("service", ""))
-    fields = sorted(chosen.fields) if chosen else []
-    services = _choices(here, await here.reading.words())
-    values: dict[str, Any] = {"form": form, "fields": fields, "services": services, "chosen": chosen}
-    values |= {"fault": fault, "key": here.services.profile.person_key}
-    return _page(request, who, "contest.html", status=status, **values)
-
-
-def _choices(here: Citizens, words: Words) -> list[dict[str, str]]:
-    """What may be wrong, agency by agency, in the language of the page."""
-    told: list[dict[str, str]] = []
-    for offer in here.services.catalogue:
-        agency, what = pages.said(words.member(offer.provider)), pages.said(offer.service.summary or offer.service.id)
-        told.append({"value": offer.service.id, "text": f"{agency}: {what}"})
-    return sorted(told, key=lambda each: each["text"])
-
-
-def _wish(here: Citizens, form: Mapping[str, str]) -> doing.ContestIn:
-    """The form as the body that the API takes. Raises ProblemError."""
-    fields = {name.removeprefix("field-") for name in form if name.startswith("field-")}
-    number = shaped(IdentifierIn, {"type": here.services.profile.person_key, "value": form.get("number", "").strip()})
-    wanted: dict[str, object] = {name: form.get(name, "") for name in ("service", "exchange")}
-    wanted |= {"statement": form.get("statement", "").strip(), "subject": SubjectIn(identifiers=(number,))}
-    found: doing.ContestIn = shaped(doing.ContestIn, wanted | {"fields": fields})
-    return found
+    """The form, empty or with what was typed and what is to be mended."""
+    reader = Reader(who.person_ref)
+    if form.get("exchange"):
+        await doing.noted(here, reader, "uses")
+    values = await contest_form.offered(here, reader, form)
+    values |= {"form": form, "key": here.services.profile.person_key, "names": (await here.reading.words()).all}
+    shown = contest_form.refused(error, form).shown() if error else {}
+    return _page(request, who, "contest.html", status=400 if error else 200, **(values | shown))

@@ -8,6 +8,7 @@ from sqlalchemy import and_, or_
 
 import pages
 from consent import member_of
+from consent.store import list_agreements
 
 from ..people import SignedIn, access, officers
 from ..wiring import Services
@@ -39,10 +40,16 @@ async def by_id(here: Services, query: Mapping[str, str]) -> dict[str, str]:
     somebody else's purpose.
     """
     known = await here.trust.register()
-    systems = {each.id: each.name for each in known.systems.values()}
+    members = {each.id: each.name for each in known.members.values()}
+    systems = {**{each.id: each.name for each in known.systems.values()}, **members}
     kinds: dict[str, Mapping[str, str]] = dict.fromkeys(("consumer", "provider", "system"), systems)
     kinds |= {"purpose": here.profile.purposes, "service": {**known.names, **here.catalogue.titles}}
-    return dict(query) | {name: _id_of(query[name], kinds[name]) for name in kinds.keys() & query.keys()}
+    found = dict(query)
+    if " " in query.get("agreement", ""):  # no id has one
+        async with here.db.read() as connection:
+            titles = {each.agreement.id: each.agreement.title for each in await list_agreements(connection)}
+        found["agreement"] = _id_of(query["agreement"], titles)
+    return found | {name: _id_of(query[name], kinds[name]) for name in kinds.keys() & query.keys()}
 
 
 def _id_of(typed: str, names: Mapping[str, str]) -> str:

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 import pages
+from pages import Refused
 
 from ..edges.v1 import approvals, officers
 from ..edges.v1.why import Why
@@ -14,7 +15,7 @@ from ..people import People, Right, SignedIn
 from ..people.people import CONSOLE
 from ..people.roles import ROLES, Reach
 from ..wiring import Services
-from .doing import fault_of, form_of, officer_with
+from .doing import form_of, officer_with, refusal
 from .forms import shaped
 from .names import names_of
 from .page import done, page
@@ -63,8 +64,8 @@ async def register(request: Request) -> Response:
     async def work() -> None:
         await officers.post_officer(shaped(officers.OfficerIn, form), who, here.people)
 
-    fault = await fault_of(work())
-    return await _all(request, form, fault) if fault else done("/console/officers", "saved")
+    refused = await refusal(work(), form, "subject")
+    return await _all(request, refused) if refused else done("/console/officers", "saved")
 
 
 @router.get("/{officer_id}")
@@ -92,8 +93,8 @@ async def grant(officer_id: str, request: Request) -> Response:
     proposing = bool(role and role.controls)
 
     async def work() -> None:
-        reason = form.pop("reason", "")
-        body = shaped(officers.GrantIn, form)
+        reason = form.get("reason", "")
+        body = shaped(officers.GrantIn, {name: value for name, value in form.items() if name != "reason"})
         if not proposing:
             await officers.post_role(officer_id, body, who, here.people)
             return
@@ -102,9 +103,8 @@ async def grant(officer_id: str, request: Request) -> Response:
         await approvals.post_approval(shaped(approvals.ApprovalIn, asked), who, here.people, here.trust)
 
     await officers.get_officer(officer_id, who, here.people)
-    fault = await fault_of(work())
-    if fault:
-        return await _one(officer_id, request, fault)
+    if refused := await refusal(work(), form, "role"):
+        return await _one(officer_id, request, refused)
     return done(f"/console/officers/{officer_id}", "proposed" if proposing else "saved")
 
 
@@ -132,24 +132,23 @@ async def _changed(
         why = asked_first(request, who, form, Asked(*sure, f"/console/officers/{officer_id}", values))
     if isinstance(why, Response):
         return why
-    fault = await fault_of(work(who, here.people, form, why))
-    return await _one(officer_id, request, fault) if fault else done(f"/console/officers/{officer_id}", "saved")
+    refused = await refusal(work(who, here.people, form, why), {}, "doing")
+    return await _one(officer_id, request, refused) if refused else done(f"/console/officers/{officer_id}", "saved")
 
 
-async def _all(request: Request, form: dict[str, Any] | None = None, fault: str = "") -> Response:
+async def _all(request: Request, refused: Refused | None = None) -> Response:
     who, here = await officer_with(request, Right.OFFICERS_READ)
     found: dict[str, Any] = await officers.get_officers(who, here.people)
     issuers = [each.issuer for each in here.people.offered(CONSOLE)]
     member = "" if who.everywhere(Right.OFFICERS_CHANGE) else who.officer.member
     values: dict[str, Any] = {
         "found": [each | {"roles": _titled(each["roles"])} for each in found["officers"]],
-        "form": {"member": member, "issuer": issuers[0] if issuers else ""} | (form or {}),
+        "form": {"member": member, "issuer": issuers[0] if issuers else ""},
         "members": await _members(who, here),
         "changing": bool(who.giving(Right.OFFICERS_CHANGE)),
         "names": await names_of(here, who),
-        "fault": fault,
     }
-    return page(request, who, "console/officers.html", status=400 if fault else 200, **values)
+    return page(request, who, "console/officers.html", refused=refused, **values)
 
 
 async def _members(who: SignedIn, here: Services) -> list[dict[str, str]]:
@@ -159,7 +158,7 @@ async def _members(who: SignedIn, here: Services) -> list[dict[str, str]]:
     return [{"value": each.id, "text": each.name} for each in sorted(mine, key=lambda each: each.name)]
 
 
-async def _one(officer_id: str, request: Request, fault: str = "") -> Response:
+async def _one(officer_id: str, request: Request, refused: Refused | None = None) -> Response:
     who, here = await officer_with(request, Right.OFFICERS_READ)
     found: dict[str, Any] = await officers.get_officer(officer_id, who, here.people)
     values: dict[str, Any] = {
@@ -169,9 +168,8 @@ async def _one(officer_id: str, request: Request, fault: str = "") -> Response:
         "roles": [{"value": each.name, "text": pages.said(each.title)} for each in GRANTED],
         "changing": who.for_member(Right.OFFICERS_CHANGE, found["member"]) and found["id"] != who.id,
         "names": await names_of(here, who, found),
-        "fault": fault,
     }
-    return page(request, who, "console/officer.html", status=400 if fault else 200, **values)
+    return page(request, who, "console/officer.html", refused=refused, **values)
 
 
 def _titled(roles: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -9,12 +9,14 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from pages import Refused
+
 from ..edges.refusal import ProblemError
 from ..edges.v1 import approvals, letters, members, queues
 from ..edges.v1.party import Party
 from ..people import Right, membership
 from ..wiring import Services
-from .doing import changes_of, fault_of, form_of, officer_with, party_with
+from .doing import changes_of, form_of, officer_with, party_with, refusal
 from .forms import shaped
 from .names import names_of
 from .page import done, page
@@ -45,6 +47,18 @@ SURE: Mapping[str, Sure] = {
     ),
 }
 """State -> what is asked first."""
+OF_ONE = {
+    "Its %(n)s systems get nothing and are asked nothing, at once.": (
+        "Its system gets nothing and is asked nothing, at once."
+    ),
+    "When a second person agrees, its %(n)s systems get nothing and are asked nothing.": (
+        "When a second person agrees, its system gets nothing and is asked nothing."
+    ),
+    "When a second person agrees, its %(n)s systems can ask and are asked again.": (
+        "When a second person agrees, its system can ask and is asked again."
+    ),
+}
+"""The same of a member with a single system."""
 
 router = APIRouter(prefix="/console/operation", include_in_schema=False)
 STATES = ("active", "suspended", "retired")
@@ -74,8 +88,8 @@ async def register(request: Request) -> Response:
     async def work() -> None:
         await members.post_member(shaped(members.MemberIn, form), party, changes_of(here))
 
-    fault = await fault_of(work())
-    return await _members(request, form, fault) if fault else done("/console/operation/members", "saved")
+    refused = await refusal(work(), form, "id")
+    return await _members(request, refused) if refused else done("/console/operation/members", "saved")
 
 
 @router.get("/members/{member}")
@@ -93,7 +107,9 @@ async def set_state(member: str, request: Request) -> Response:
     back = f"/console/operation/members/{member}"
     if state not in SURE:
         raise ProblemError("not_found", "There is no such state.")
-    step = Asked(*SURE[state], back, {"name": str(found["name"]), "n": str(len(found["systems"]))})
+    heading, told, button = SURE[state]
+    told = told if len(found["systems"]) != 1 else tuple(OF_ONE.get(each, each) for each in told)
+    step = Asked(heading, told, button, back, {"name": str(found["name"]), "n": str(len(found["systems"]))})
     why = asked_first(request, who, form, step)
     if isinstance(why, Response):
         return why
@@ -106,8 +122,10 @@ async def set_state(member: str, request: Request) -> Response:
         wanted, changes = shaped(members.StateIn, {"state": state}), changes_of(here)
         await members.post_member_state(member, wanted, party, changes, why, here.settings.is_production, request)
 
-    fault = await fault_of(work())
-    return await _member(member, request, fault) if fault else done(back, "proposed" if state in PROPOSED else "saved")
+    refused = await refusal(work(), {}, "doing")
+    return (
+        await _member(member, request, refused) if refused else done(back, "proposed" if state in PROPOSED else "saved")
+    )
 
 
 @router.get("/queues")
@@ -129,35 +147,34 @@ async def propose(request: Request) -> Response:
         body = {"kind": verb, "subject": subject, "document": group, "reason": str(form.get("reason", ""))}
         await approvals.post_approval(shaped(approvals.ApprovalIn, body), who, here.people, here.trust)
 
-    fault = await fault_of(work())
-    return await _queues(request, fault) if fault else done("/console/operation/queues", "proposed")
+    refused = await refusal(work(), form, "reason", part=str(form.get("part", "")))
+    return await _queues(request, refused) if refused else done("/console/operation/queues", "proposed")
 
 
-async def _members(request: Request, form: dict[str, Any] | None = None, fault: str = "") -> Response:
+async def _members(request: Request, refused: Refused | None = None) -> Response:
     who, party, here = await party_with(request, Right.GATEWAY_RUN)
     found: dict[str, Any] = await members.get_members(party, here.db)
-    values = {"found": found["members"], "form": form or {}, "fault": fault}
-    return page(request, who, "console/members.html", status=400 if fault else 200, **values)
+    return page(request, who, "console/members.html", refused=refused, found=found["members"])
 
 
-async def _member(member: str, request: Request, fault: str = "") -> Response:
+async def _member(member: str, request: Request, refused: Refused | None = None) -> Response:
     who, party, here = await party_with(request, Right.GATEWAY_RUN)
     found = await _found(member, party, here)
-    values: dict[str, Any] = {"found": found, "dotted": found["id"].replace("/", "."), "fault": fault}
+    values: dict[str, Any] = {"found": found, "dotted": found["id"].replace("/", ".")}
     values["names"] = await names_of(here, who)
     values["next"] = [each for each in STATES if each != found["state"]]
-    return page(request, who, "console/member.html", status=400 if fault else 200, **values)
+    return page(request, who, "console/member.html", refused=refused, **values)
 
 
 async def _found(member: str, party: Party, here: Services) -> dict[str, Any]:
     return await members.get_member(member, party, here.db, changes_of(here))
 
 
-async def _queues(request: Request, fault: str = "") -> Response:
+async def _queues(request: Request, refused: Refused | None = None) -> Response:
     who, party, here = await party_with(request, Right.GATEWAY_RUN)
     work: dict[str, Any] = await queues.get_queues(party, here)
     group = {name: request.query_params.get(name, "")[:200] for name in ("kind", "cause", "target")}
     dead: dict[str, Any] = await letters.get_letters(who, here, **group)
     values = {"work": work["queues"], "groups": dead["groups"], "letters": dead.get("letters", [])}
-    values |= {"shown": group if group["kind"] else None, "fault": fault}
-    return page(request, who, "console/queues.html", status=400 if fault else 200, **values)
+    values |= {"shown": group if group["kind"] else None}
+    return page(request, who, "console/queues.html", refused=refused, **values)

@@ -5,21 +5,24 @@ As `/v1/traffic` and what is below it.
 
 from collections.abc import Mapping
 from typing import Any, get_args
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from pydantic import ValidationError
 
 import pages
+from pages import Refused, Wrong
 
 from ..edges.refusal import ProblemError
 from ..edges.v1 import approvals, traffic
 from ..people import Right
 from ..wiring import Services
-from .doing import fault_of, form_of, party_with
+from .doing import form_of, party_with, refusal
+from .exchanges import NOBODY, UNUSABLE, unlike
 from .forms import shaped
-from .labels import LABELS
 from .names import by_id, names_of
+from .offered import meant
 from .page import done, page
 
 router = APIRouter(prefix="/console/agency/traffic", include_in_schema=False)
@@ -44,8 +47,9 @@ async def resend(request: Request) -> Response:
         asked = shaped(approvals.ApprovalIn, body | {"reason": form.get("reason", "")})
         await approvals.post_approval(asked, who, here.people, here.trust)
 
-    fault = await fault_of(work())
-    return await _listed(request, fault) if fault else done("/console/agency/traffic", "proposed")
+    refused = await refusal(work(), form, "reason", part=str(form.get("part", "")))
+    back = f"/console/agency/traffic?{urlencode(_given(request))}".removesuffix("?")
+    return await _listed(request, refused) if refused else done(back, "proposed")
 
 
 @router.get("/{exchange_id}")
@@ -56,22 +60,36 @@ async def one(exchange_id: str, request: Request) -> Response:
     return page(request, who, "console/traffic-one.html", found=found, names=await names_of(here, who))
 
 
-async def _listed(request: Request, fault: str = "") -> Response:
+async def _listed(request: Request, refused: Refused | None = None) -> Response:
     who, party, here = await party_with(request, Right.AGENCY_RUN)
-    query = await by_id(here, {name: value for name in FILTERS if (value := request.query_params.get(name, ""))})
+    query = await by_id(here, _given(request))
     given: Mapping[str, Any] = await traffic.get_traffic(party, here)
-    values: dict[str, Any] = {**given, "query": query, "fault": fault, "faults": [], "labels": LABELS}
+    values: dict[str, Any] = {**given, "query": query, "kept": urlencode(query), "unknown": {}}
     values |= {"outcomes": get_args(traffic.Ended), "services": _services(here), "names": await names_of(here, who)}
     found: dict[str, Any] = {"exchanges": [], "next": None, "previous": None}
     try:
         wanted = traffic.TrafficIn.model_validate(query, strict=False)
         found = await traffic.get_traffic_exchanges(wanted, party, here)
+        refused = refused or await _unheard(query, values, here)
     except ValidationError as error:
-        values["faults"] = sorted({str(each["loc"][0]) for each in error.errors() if each["loc"]})
+        refused = unlike({str(each["loc"][0]): UNUSABLE for each in error.errors() if each["loc"]})
     except ProblemError as error:
-        values["faults"] = ["from"] if error.code == "bad_request.query" else []
-    status = 400 if fault or values["faults"] else 200
-    return page(request, who, "console/traffic.html", status=status, found=found, **values)
+        refused = Refused([Wrong("from", pages.said(error.detail))])
+    return page(request, who, "console/traffic.html", refused=refused, found=found, **values)
+
+
+def _given(request: Request) -> dict[str, str]:
+    return {name: value for name in FILTERS if (value := request.query_params.get(name, ""))}
+
+
+async def _unheard(query: Mapping[str, str], values: dict[str, Any], here: Services) -> Refused | None:
+    """A service that nobody offers finds nothing: that is said, with those that are written alike."""
+    service = query.get("service", "")
+    known = {each["value"] for each in values["services"]} | (await here.trust.register()).names.keys()
+    if not service or service in known:
+        return None
+    values["unknown"] = await meant(here, {"service": service})
+    return unlike({"service": NOBODY})
 
 
 def _services(here: Services) -> list[dict[str, str]]:

@@ -6,10 +6,12 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 import pages
+from pages import Refused
 from pages.cookies import cookies_of
 
 from ..people import People, SignedIn
 from ..people.people import CONSOLE
+from . import drafts
 from .failures import NotSignedIn
 from .navigation import menu
 
@@ -34,20 +36,34 @@ async def officer_of(request: Request) -> SignedIn:
     who = await people.officer(cookies_of(request.headers))
     if who is None:
         raise NotSignedIn(CONSOLE)
+    await drafts.look(request, CONSOLE, who)
     return who
 
 
-def page(request: Request, who: SignedIn, template: str, *, status: int = 200, **values: object) -> HTMLResponse:
-    """`template` below `pages/templates`, with everything around it that an officer sees on every page."""
+def page(
+    request: Request,
+    who: SignedIn,
+    template: str,
+    *,
+    status: int = 200,
+    refused: Refused | None = None,
+    **values: object,
+) -> HTMLResponse:
+    """`template` below `pages/templates`, with everything around it that an officer sees on every page.
+
+    `refused`: why a form of the page was not taken; it is shown again with what was typed.
+    """
     chrome = {
         "signed_in": {"name": who.officer.name, "leave": "/console/sign-out"},
         "navigation": menu(who, request.url.path),
         "csrf": who.csrf,
         "just_done": pages.said(DONE.get(request.query_params.get("done", ""), "")),
     }
-    return HTMLResponse(pages.rendered(template, **(chrome | values)), status)
+    shown = refused.shown() if refused else {}
+    return drafts.shown(request, template, 400 if refused else status, chrome | values | shown)
 
 
 def done(address: str, code: str) -> Response:
     """After a form: to the page that shows the result (RFC 9110, 15.4.4), which says `DONE[code]`."""
-    return RedirectResponse(f"{address}?{urlencode({'done': code})}" if code else address, 303)
+    joint = "&" if "?" in address else "?"
+    return RedirectResponse(f"{address}{joint}{urlencode({'done': code})}" if code else address, 303)

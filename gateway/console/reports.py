@@ -7,20 +7,25 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+import pages
+from pages import Refused, Wrong
+
 from ..edges.refusal import ProblemError
 from ..edges.v1 import audit_reports
 from ..people import Right
 from ..review import sample
 from ..review.errors import ReviewRefused
-from .doing import fault_of
-from .forms import posted, shaped
+from .doing import NO_PLACES, refusal, typed
+from .forms import A_DAY, ONE_OF, FieldsRefused, posted, shaped
 from .names import names_of
 from .page import done, page
 from .reason import looking, reading
+from .refusals import told
 
 router = APIRouter(prefix="/console", include_in_schema=False)
 EVERY = ("day", "week", "month")
 DAYS = "Give a first and a last day."
+DAY_LABELS = {"since": "From day", "until": "To day"}
 
 
 @router.get("/reports")
@@ -39,8 +44,10 @@ async def made(request: Request) -> Response:
             audit_reports.PeriodIn, _period(query, read.here.profile.zone) | {"format": query.get("format", "csv")}
         )
         return await audit_reports.get_report(query.get("report", ""), period, reviewer, read)
+    except FieldsRefused as error:
+        return await _reports(request, Refused(error.wrong, typed(query)))
     except (ReviewRefused, ProblemError) as error:
-        return await _reports(request, error.detail)
+        return await _reports(request, Refused([Wrong("since", told(error.detail))], typed(query)))
 
 
 @router.get("/reports/files/{name}")
@@ -59,8 +66,8 @@ async def plan(request: Request) -> Response:
     async def work() -> None:
         await audit_reports.post_plan(shaped(audit_reports.PlanIn, form), reviewer, here)
 
-    fault = await fault_of(work())
-    return await _reports(request, fault) if fault else done("/console/reports", "saved")
+    refused = await refusal(work(), form, "report", places={"report": "planned-report"})
+    return await _reports(request, refused) if refused else done("/console/reports", "saved")
 
 
 @router.post("/reports/{plan_id}/remove")
@@ -72,14 +79,14 @@ async def unplan(plan_id: str, request: Request) -> Response:
     return done("/console/reports", "saved")
 
 
-async def _reports(request: Request, fault: str = "") -> Response:
+async def _reports(request: Request, refused: Refused | None = None) -> Response:
     who, reviewer, here = await looking(request)
     found = await audit_reports.get_reports(reviewer, here)
     names = await names_of(here, who, found)
     last = here.profile.today(here.people.clock()).replace(day=1) - timedelta(days=1)
-    values: dict[str, Any] = {"found": found, "fault": fault, "every": EVERY, "acting": who.giving(Right.REVIEW_ACT)}
+    values: dict[str, Any] = {"found": found, "every": EVERY, "acting": who.giving(Right.REVIEW_ACT)}
     values |= {"since": last.replace(day=1).isoformat(), "until": last.isoformat(), "names": names}
-    return page(request, who, "console/reports.html", status=400 if fault else 200, **values)
+    return page(request, who, "console/reports.html", refused=refused, **values)
 
 
 @router.get("/samples")
@@ -99,8 +106,8 @@ async def plan_sample(request: Request) -> Response:
         wanted = _period(form, here.profile.zone) | {"size": form.get("size", "")}
         planned.update(await audit_reports.post_sample(shaped(audit_reports.SampleIn, wanted), reviewer, here))
 
-    fault = await fault_of(work())
-    return await _samples(request, fault) if fault else done(f"/console/samples/{planned['id']}", "saved")
+    refused = await refusal(work(), form, "since")
+    return await _samples(request, refused) if refused else done(f"/console/samples/{planned['id']}", "saved")
 
 
 @router.get("/samples/{sample_id}")
@@ -115,6 +122,9 @@ async def act(sample_id: str, verb: str, request: Request) -> Response:
     who, reviewer, here = await looking(request, Right.SAMPLES_CHECK)
     form = await posted(request, who.csrf)
 
+    places = {"remark": "sign-off-remark"} if verb == "sign-off" else NO_PLACES
+    part = "" if verb in {"draw", "sign-off"} else f"-{verb}"
+
     async def work() -> None:
         if verb == "draw":
             await audit_reports.post_draw(sample_id, reviewer, here)
@@ -122,36 +132,36 @@ async def act(sample_id: str, verb: str, request: Request) -> Response:
             signed = shaped(audit_reports.SampleSignOffIn, form)
             await audit_reports.post_sample_sign_off(sample_id, signed, reviewer, here)
         else:
+            _whole(form)
             filled = shaped(audit_reports.CheckIn, _checked(form))
             await audit_reports.post_check(sample_id, verb, filled, reviewer, here)
 
-    fault = await fault_of(work())
-    return await _sample(sample_id, request, fault) if fault else done(f"/console/samples/{sample_id}", "saved")
+    at = "draw" if verb == "draw" else "remark"
+    refused = await refusal(work(), form, at, places=places, part=part)
+    return await _sample(sample_id, request, refused) if refused else done(f"/console/samples/{sample_id}", "saved")
 
 
-async def _samples(request: Request, fault: str = "") -> Response:
+async def _samples(request: Request, refused: Refused | None = None) -> Response:
     who, reviewer, here = await looking(request)
     found: dict[str, Any] = await audit_reports.get_samples(reviewer, here)
     values: dict[str, Any] = {
         "found": [_with_days(each, here.profile.zone) for each in found["samples"]],
-        "fault": fault,
     }
     values |= {"acting": who.giving(Right.SAMPLES_CHECK), "names": await names_of(here, who, found)}
     today = here.profile.today(here.people.clock())
     values |= {"since": today.replace(day=1).isoformat(), "until": today.isoformat()}
-    return page(request, who, "console/samples.html", status=400 if fault else 200, **values)
+    return page(request, who, "console/samples.html", refused=refused, **values)
 
 
-async def _sample(sample_id: str, request: Request, fault: str = "") -> Response:
+async def _sample(sample_id: str, request: Request, refused: Refused | None = None) -> Response:
     who, reviewer, here = await looking(request)
     found: dict[str, Any] = await audit_reports.get_sample(sample_id, reviewer, here)
     values: dict[str, Any] = {
         "found": _with_days(found, here.profile.zone),
-        "fault": fault,
         "acting": who.giving(Right.SAMPLES_CHECK),
     }
     values |= {"questions": sample.CHECKLIST, "answers": sample.ANSWERS, "names": await names_of(here, who, found)}
-    return page(request, who, "console/sample.html", status=400 if fault else 200, **values)
+    return page(request, who, "console/sample.html", refused=refused, **values)
 
 
 def _with_days(found: dict[str, Any], zone: tzinfo) -> dict[str, Any]:
@@ -161,16 +171,28 @@ def _with_days(found: dict[str, Any], zone: tzinfo) -> dict[str, Any]:
     return found | {"first_day": since.date().isoformat(), "last_day": last.date().isoformat()}
 
 
+def _whole(form: Mapping[str, str]) -> None:
+    """Raises FieldsRefused: names each question of the checklist without an answer."""
+    open_ones = {name: words for name, words in sample.CHECKLIST.items() if form.get(name) not in sample.ANSWERS}
+    if open_ones:
+        told = [Wrong(name, pages.said(ONE_OF) % {"field": pages.said(words)}) for name, words in open_ones.items()]
+        raise FieldsRefused(pages.said("Fill in the checklist"), told)
+
+
 def _checked(form: Mapping[str, str]) -> dict[str, object]:
     answers = {question: form.get(question, "") for question in sample.CHECKLIST}
     return {"answers": {name: answer for name, answer in answers.items() if answer}, "remark": form.get("remark", "")}
 
 
 def _period(form: Mapping[str, str], zone: tzinfo) -> dict[str, str]:
-    """Two days of the country, both included, as the moments that the API takes. Raises ProblemError."""
-    try:
-        since, last = (date.fromisoformat(form.get(name, "")) for name in ("since", "until"))
-        days = {"since": since, "until": last + timedelta(days=1)}
-    except (ValueError, OverflowError):
-        raise ProblemError("bad_request.shape", DAYS) from None
+    """Two days of the country, both included, as the moments that the API takes. Raises FieldsRefused."""
+    days: dict[str, date] = {}
+    wrong: list[Wrong] = []
+    for name, more in (("since", 0), ("until", 1)):
+        try:
+            days[name] = date.fromisoformat(form.get(name, "")) + timedelta(days=more)
+        except (ValueError, OverflowError):
+            wrong.append(Wrong(name, pages.said(A_DAY) % {"field": pages.said(DAY_LABELS[name])}))
+    if wrong:
+        raise FieldsRefused(pages.said(DAYS), wrong)
     return {name: datetime.combine(day, time(), zone).isoformat() for name, day in days.items()}

@@ -5,10 +5,13 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+import pages
+from pages import Refused, Wrong
+
 from ..edges.v1 import audit_drill, audit_reports, emergencies
 from ..people import Right, SignedIn
 from ..review.statements import month_before
-from .doing import fault_of
+from .doing import refusal
 from .forms import posted, shaped
 from .names import names_of
 from .page import done, page
@@ -65,13 +68,15 @@ async def hold(request: Request) -> Response:
     who, reviewer, here = await looking(request, Right.DRILLS_HOLD)
     form = await posted(request, who.csrf)
     if form.get("confirm") != "yes":
-        return _drill(request, who, fault="Tick that the log is to be stopped.")
+        return _drill(
+            request, who, refused=Refused([Wrong("confirm", pages.said("Tick that the log is to be stopped."))])
+        )
     return _drill(request, who, await audit_drill.post_drill(reviewer, here))
 
 
-def _drill(request: Request, who: SignedIn, held: object = None, fault: str = "") -> Response:
+def _drill(request: Request, who: SignedIn, held: object = None, refused: Refused | None = None) -> Response:
     back = "/console/reviews" if who.giving(Right.EVIDENCE_READ) else "/console/operation"
-    return page(request, who, "console/drill.html", status=400 if fault else 200, held=held, fault=fault, back=back)
+    return page(request, who, "console/drill.html", refused=refused, held=held, back=back)
 
 
 @router.get("/emergencies")
@@ -90,17 +95,17 @@ async def review(exchange_id: str, request: Request) -> Response:
         said = shaped(emergencies.ReviewIn, form)
         await emergencies.post_review(exchange_id, said, who, here.oversight.emergencies)
 
-    fault = await fault_of(work())
-    return await _emergencies(request, fault) if fault else done("/console/emergencies", "saved")
+    refused = await refusal(work(), form, "remark", part=f"-{exchange_id}")
+    return await _emergencies(request, refused) if refused else done("/console/emergencies", "saved")
 
 
-async def _emergencies(request: Request, fault: str = "") -> Response:
+async def _emergencies(request: Request, refused: Refused | None = None) -> Response:
     who, _, here = await looking(request, Right.REVIEW_ACT)
     waiting = request.query_params.get("all") != "yes"
     found = await emergencies.get_emergencies(who, here.oversight.emergencies, waiting)
-    values: dict[str, Any] = {"found": found["emergencies"], "waiting": waiting, "fault": fault}
+    values: dict[str, Any] = {"found": found["emergencies"], "waiting": waiting}
     values["names"] = await names_of(here, who, found)
-    return page(request, who, "console/emergencies.html", status=400 if fault else 200, **values)
+    return page(request, who, "console/emergencies.html", refused=refused, **values)
 
 
 @router.get("/statements")
@@ -118,14 +123,14 @@ async def issue(request: Request) -> Response:
     async def work() -> None:
         await audit_reports.post_statements(shaped(audit_reports.MonthIn, form), reviewer, here)
 
-    fault = await fault_of(work())
-    return await _statements(request, fault) if fault else done("/console/statements", "saved")
+    refused = await refusal(work(), form, "month")
+    return await _statements(request, refused) if refused else done("/console/statements", "saved")
 
 
-async def _statements(request: Request, fault: str = "") -> Response:
+async def _statements(request: Request, refused: Refused | None = None) -> Response:
     who, reviewer, here = await looking(request)
     found = await audit_reports.get_all_statements(reviewer, here)
-    values: dict[str, Any] = {"found": found["statements"], "fault": fault, "acting": who.giving(Right.REVIEW_ACT)}
+    values: dict[str, Any] = {"found": found["statements"], "acting": who.giving(Right.REVIEW_ACT)}
     values["month"] = month_before(here.people.clock(), here.profile.zone)
     values["names"] = await names_of(here, who) if found["statements"] else {}
-    return page(request, who, "console/statements.html", status=400 if fault else 200, **values)
+    return page(request, who, "console/statements.html", refused=refused, **values)

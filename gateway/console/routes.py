@@ -18,13 +18,16 @@ from . import (
     agreements,
     approvals,
     cases,
+    drafts,
     events,
     exchanges,
     findings,
+    offered,
     officers,
     operation,
     overview,
     own_traffic,
+    provided,
     reason,
     reports,
     reviews,
@@ -38,6 +41,7 @@ from .page import officer_of
 
 PAGES = (
     overview.router,
+    offered.router,
     exchanges.router,
     findings.router,
     events.router,
@@ -51,6 +55,7 @@ PAGES = (
     signing.router,
     agency_data.router,
     own_traffic.router,
+    provided.router,
     adapters.router,
     adapter_steps.router,
     operation.router,
@@ -104,7 +109,9 @@ def console_routes(people: People, my_front: Front) -> APIRouter:
 
     @routes.get("/my-data")
     async def my_data(request: Request) -> Response:
-        return await my_front(request, await _citizen(people, request))
+        who = await _citizen(people, request)
+        await drafts.look(request, MY_DATA, who)
+        return await my_front(request, who)
 
     @routes.get("/static/{name:path}")
     async def asset(name: str, v: str = "") -> Response:

@@ -9,12 +9,13 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from consent.model import State
+from pages import Refused
 
 from ..edges.v1 import agreements, approvals
 from ..edges.v1.party import Party
 from ..people import Right, SignedIn
 from ..wiring import Services
-from .doing import fault_of, form_of, officer_with, party_with
+from .doing import form_of, officer_with, party_with, refusal
 from .forms import shaped
 from .names import names_of
 from .page import done, page
@@ -43,12 +44,12 @@ async def widen(agreement_id: str, request: Request) -> Response:
         asked = shaped(approvals.ApprovalIn, body | {"reason": form.get("reason", "")})
         await approvals.post_approval(asked, who, here.people, here.trust)
 
-    if fault := await fault_of(work()):
-        return await _one(agreement_id, request, fault)
+    if refused := await refusal(work(), form, "reason"):
+        return await _one(agreement_id, request, refused)
     return done(f"/console/agency/agreements/signed/{quote(agreement_id, safe='')}", "proposed")
 
 
-async def _one(agreement_id: str, request: Request, fault: str = "") -> Response:
+async def _one(agreement_id: str, request: Request, refused: Refused | None = None) -> Response:
     who, party, here = await party_with(request, Right.AGENCY_RUN)
     text = request.query_params.get("version", "")
     version = int(text) if text.isascii() and text.isdecimal() and 0 < len(text) < 7 else None
@@ -59,10 +60,9 @@ async def _one(agreement_id: str, request: Request, fault: str = "") -> Response
         "versions": [each for each in every["agreements"] if each["id"] == found["id"]],
         "widens": found["state"] == State.AGREED.value,
         "waiting": await _waiting(found["id"], request),
-        "fault": fault,
         "names": await names_of(here, who),
     }
-    return page(request, who, "console/agreement-signed.html", status=400 if fault else 200, **values)
+    return page(request, who, "console/agreement-signed.html", refused=refused, **values)
 
 
 async def to_widen(who: SignedIn, party: Party, here: Services) -> list[dict[str, Any]]:

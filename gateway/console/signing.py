@@ -11,15 +11,17 @@ from urllib.parse import quote
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+import pages
 from adapters.kit import strict_json
 from consent.canonical import canonical
 from consent.proposals import OPEN
+from pages import Refused, Wrong
 
 from ..edges.refusal import ProblemError
 from ..edges.v1 import agreements, proposals
 from ..people import Right
 from ..proposing import Proposing
-from .doing import fault_of, form_of, party_with
+from .doing import form_of, party_with, refusal
 from .forms import shaped
 from .names import names_of
 from .page import done, page
@@ -81,9 +83,10 @@ async def act(number: str, verb: str, request: Request) -> Response:
             ending: Any = "reject" if verb == "reject" else "withdraw"
             made.update(await proposals.post_end(_number(number), ending, party, changes))
 
-    if fault := await fault_of(work()):
-        wrong = "ending" if verb != "sign" else "key-file" if form.get("made") else "signature"
-        return await _one(number, request, _plainly(fault), wrong)
+    at = "ending" if verb != "sign" else "key-file" if form.get("made") else "signature"
+    if refused := await refusal(work(), form, at, places={"signature": at}):
+        told = [Wrong(each.at, _plainly(each.text)) for each in refused.wrong]
+        return await _one(number, request, Refused(told, refused.typed))
     if "digest" in made:  # of an agreement: both have signed
         return done(f"/console/agency/agreements/signed/{quote(made['id'], safe='')}", "agreed")
     return done("/console/agency/agreements", "signed" if verb == "sign" else "ended")
@@ -115,16 +118,16 @@ def _signed(text: str, member: str) -> proposals.SignatureIn:
 
 def _plainly(fault: str) -> str:
     """What a refusal's code means for people; a fault without such a code as it is."""
-    return REFUSED.get(fault.partition(": ")[0].lower(), fault)
+    known = REFUSED.get(fault.partition(": ")[0].lower())
+    return pages.said(known) if known else fault
 
 
-async def _one(number: str, request: Request, fault: str = "", wrong: str = "") -> Response:
-    """`wrong` is the id of the field, or of the button, that the fault is about."""
+async def _one(number: str, request: Request, refused: Refused | None = None) -> Response:
     who, party, here = await party_with(request, Right.AGENCY_RUN)
     found: dict[str, Any] = await proposals.get_proposal(_number(number), party, here.db)
     mine = found["proposed_by"] == party.member
-    values: dict[str, Any] = {"found": found, "mine": mine, "member": party.member, "fault": fault, "wrong": wrong}
+    values: dict[str, Any] = {"found": found, "mine": mine, "member": party.member}
     values["waits"] = found["standing"] == OPEN and party.member in found["missing"]
     values["names"] = await names_of(here, who)
     values["digest"] = sha256(canonical(found["document"])).hexdigest()
-    return page(request, who, "console/proposal.html", status=400 if fault else 200, **values)
+    return page(request, who, "console/proposal.html", refused=refused, **values)

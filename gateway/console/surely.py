@@ -13,11 +13,14 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import Response
 
+from pages import Refused, Wrong
+
 from ..edges.v1.why import Why
 from ..people import SignedIn
 from ..wiring import Services
 from .page import page
 from .reason import fault_in
+from .refusals import told
 
 CONFIRMED = "confirmed"
 Sure = tuple[str, tuple[str, ...], str]
@@ -49,5 +52,6 @@ def asked_first(request: Request, who: SignedIn, form: dict[str, Any], step: Ask
     fault = fault_in(reason, here) if confirmed else ""
     if confirmed and not fault:
         return Why.said(reason, here.profile)
-    values = {"step": step, "fields": form, "at": request.url.path, "reason": reason, "fault": fault}
-    return page(request, who, "console/surely.html", status=400 if fault else 200, **values)
+    values: dict[str, Any] = {"step": step, "fields": form, "at": request.url.path, "reason": reason}
+    refused = Refused([Wrong("reason", told(fault))], {"reason": reason}) if fault else None
+    return page(request, who, "console/surely.html", refused=refused, **values)

@@ -6,6 +6,7 @@ must be safe to run twice. Many workers share the table on PostgreSQL (`SKIP LOC
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from secrets import SystemRandom
 
 from sqlalchemy import delete, select, update
@@ -19,6 +20,8 @@ FIRST_PAUSE_S = 2.0
 LONGEST_PAUSE_S = 3600.0
 HELD_S = 60.0
 MOST_ATTEMPTS = 60  # with the pauses of `again`, the shortest of them: more than a day
+KEPT = timedelta(days=7)
+"""How long it is kept how the tries of finished work went."""
 
 LIVE, BULK, EVENTS = 0, 1, 2  # each lane has its own places in a worker, so none starves another
 JITTER = SystemRandom()

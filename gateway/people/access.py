@@ -71,6 +71,7 @@ class Citizen:
 
     person_ref: str
     csrf: str
+    session: Session
 
 
 def holding(right: Right, now: datetime) -> ColumnElement[bool]:

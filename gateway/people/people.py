@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from types import MappingProxyType
 
+from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 
 from adapters.kit.contract import Identifier, Subject
@@ -12,6 +13,7 @@ from adapters.kit.egress import Dialler, HttpAnswer, Limits
 from adapters.kit.guarded import Fetch, dialled
 from audit import Log
 from pages.cookies import cookies_of
+from pages.drafts import Draft
 
 from ..db import Database
 from ..profile import Profile
@@ -20,7 +22,7 @@ from ..settings import Settings
 from ..trust.evidence import entry
 from ..trust.person import PersonRef
 from ..trust.trust import Trust
-from . import grants, officers, sessions
+from . import drafts, grants, officers, sessions
 from .access import Citizen, SignedIn
 from .approvals import Approvals, Kind
 from .cookies import Cookies
@@ -106,13 +108,29 @@ class People:
         """Who looks at their own data."""
         secret = self.cookies.secret(dict(cookies), MY_DATA)
         found = await self._session(secret)
-        return Citizen(found.person_ref, sessions.csrf_token(secret)) if found and found.person_ref else None
+        if found is None or not found.person_ref:
+            return None
+        return Citizen(found.person_ref, sessions.csrf_token(secret), found)
+
+    async def keep_draft(self, cookies: Mapping[str, str], area: str, draft: Draft) -> bool:
+        """Keep a form that came too late, with its session, over or not; False: that session is not known any more."""
+        async with self.db.write() as connection:
+            return await drafts.keep(connection, self.cookies.seal, self._held(cookies, area), draft)
+
+    async def draft(self, cookies: Mapping[str, str], area: str, session: Session, path: str) -> Draft | None:
+        """The form that this session brought along, if it stands on the page of this path. Handed out once."""
+        held, sealed = self._held(cookies, area), session.draft
+        found = drafts.opened(self.cookies.seal, held, sealed) if sealed else None
+        if found is None or sealed is None or not found.belongs_on(path):
+            return None
+        async with self.db.write() as connection:
+            return await drafts.take(connection, self.cookies.seal, held, sealed)
 
     async def admit_officer(self, identity: Identity, *, before: str, same: str = "") -> str:
         """Open a session for whom the provider vouched; gives the number for the cookie.
 
         Args:
-            before: the number that the browser holds now; that session ends.
+            before: the hash of the number that the browser holds now; that session ends.
             same: the officer who signs in once more; nobody else will do.
 
         Raises:
@@ -128,7 +146,6 @@ class People:
                 raise SignInRefused(f"officer_{officer.state}", "You cannot sign in now. Ask your administrator.")
             if same and officer.id != same:
                 raise SignInRefused("another_officer", "Somebody else signed in. Sign out first, then start again.")
-            await sessions.end(connection, before)
             secret = await sessions.begin(
                 connection,
                 officer=officer.id,
@@ -136,6 +153,7 @@ class People:
                 authenticated_at=identity.authenticated_at,
                 now=now,
             )
+            await self._succeed(connection, before, secret)
             facts = {"by": officer.id, "provider": identity.provider.key, "again": bool(same)}
             await self.log.append_in(connection, entry("officer.signed_in", now, facts))
         return secret
@@ -151,23 +169,32 @@ class People:
             raise SignInRefused("identity_number", "The identity provider sent no number that can be used here.")
         person_ref = self._person_ref(Subject((Identifier(kind, identity.number),)))
         async with self.db.write() as connection:
-            await sessions.end(connection, before)
-            return await sessions.begin(
+            secret = await sessions.begin(
                 connection,
                 person_ref=person_ref,
                 issuer=identity.provider.issuer,
                 authenticated_at=identity.authenticated_at,
                 now=self.clock(),
             )
+            await self._succeed(connection, before, secret)
+        return secret
 
     async def sign_out(self, request: Request, area: str) -> None:
         """End the session that the browser holds."""
         secret, now = self.cookies.secret(cookies_of(request.headers), area), self.clock()
         async with self.db.write() as connection:
             found = await sessions.find(connection, secret, now)
-            await sessions.end(connection, secret)
+            await sessions.end(connection, sessions.hashed(secret))
             if found and found.officer:
                 await self.log.append_in(connection, entry("officer.signed_out", now, {"by": found.officer}))
+
+    async def _succeed(self, connection: AsyncConnection, before: str, secret: str) -> None:
+        """The session before ends; a form that waited for this sign-in comes along."""
+        await drafts.carry(connection, self.cookies.seal, before, sessions.hashed(secret), self.clock())
+        await sessions.end(connection, before)
+
+    def _held(self, cookies: Mapping[str, str], area: str) -> str:
+        return sessions.hashed(self.cookies.secret(dict(cookies), area))
 
     async def _session(self, secret: str) -> Session | None:
         if not secret:

@@ -12,7 +12,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import RowMapping, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from . import tables
@@ -33,6 +33,8 @@ class Session:
     authenticated_at: datetime
     seen_at: datetime
     ends_at: datetime
+    draft: bytes | None = None
+    """Sealed (`drafts`); None as well where its ten minutes are over."""
 
     def alive(self, now: datetime) -> bool:
         """Neither idle for too long nor too old."""
@@ -54,8 +56,7 @@ async def begin(
 ) -> str:
     """Open a session; gives the number for the cookie. Ended ones of everybody are swept out on the way."""
     secret = secrets.token_urlsafe(32)
-    held = tables.session.c
-    await connection.execute(delete(tables.session).where((held.ends_at <= now) | (held.seen_at <= now - IDLE)))
+    await _sweep(connection, now)
     row = {
         "id_hash": hashed(secret),
         "officer_id": officer,
@@ -73,11 +74,15 @@ async def find(connection: AsyncConnection, secret: str, now: datetime) -> Sessi
     """The session of a cookie, if there is one alive."""
     statement = select(tables.session).where(tables.session.c.id_hash == hashed(secret))
     row = (await connection.execute(statement)).mappings().first()
-    if row is None:
-        return None
+    found = read(row, now) if row else None
+    return found if found and found.alive(now) else None
+
+
+def read(row: RowMapping, now: datetime) -> Session:
+    """A session of a row, over or not."""
     who = (row["officer_id"], row["person_ref"], row["issuer"])
-    found = Session(*who, row["authenticated_at"], row["seen_at"], row["ends_at"])
-    return found if found.alive(now) else None
+    draft = row["draft"] if row["draft_until"] and now < row["draft_until"] else None
+    return Session(*who, row["authenticated_at"], row["seen_at"], row["ends_at"], draft)
 
 
 async def note_seen(connection: AsyncConnection, secret: str, now: datetime) -> None:
@@ -87,10 +92,19 @@ async def note_seen(connection: AsyncConnection, secret: str, now: datetime) -> 
     )
 
 
-async def end(connection: AsyncConnection, secret: str) -> bool:
-    """Close one; False if there was none."""
-    done = await connection.execute(delete(tables.session).where(tables.session.c.id_hash == hashed(secret)))
+async def end(connection: AsyncConnection, id_hash: str) -> bool:
+    """Close the one of this hash of a number; False if there was none."""
+    done = await connection.execute(delete(tables.session).where(tables.session.c.id_hash == id_hash))
     return done.rowcount == 1
+
+
+async def _sweep(connection: AsyncConnection, now: datetime) -> None:
+    """Take out what is over; the row of a session with a form that waits for a sign-in stays as long as the form."""
+    held = tables.session.c
+    late = update(tables.session).where(held.draft_until <= now)
+    await connection.execute(late.values(draft=None, draft_until=None))
+    over = (held.ends_at <= now) | (held.seen_at <= now - IDLE)
+    await connection.execute(delete(tables.session).where(over, held.draft_until.is_(None)))
 
 
 async def close_all_of(connection: AsyncConnection, officer: str) -> None:

@@ -15,6 +15,7 @@ from .access import SignedIn
 from .errors import SignInRefused
 from .openid import SKEW
 from .people import CONSOLE, People
+from .sessions import hashed
 
 logger = logging.getLogger("sandhi.people")
 
@@ -40,6 +41,7 @@ async def away(people: People, request: Request, area: str, key: str, *, again: 
     location = await people.client(area, key).redirect(request, again=again is not None)
     content: dict[str, object] = {"provider": key, "next": local(request.query_params.get("next", ""), area)}
     content |= {"officer": again.id, "since": now.timestamp()} if again else {}
+    content["before"] = hashed(people.cookies.secret(cookies_of(request.headers), area))
     response = RedirectResponse(location, 302)
     people.cookies.keep_sign_in(response, content | {"session": request.session}, now)
     return response
@@ -57,7 +59,8 @@ async def back(people: People, request: Request, area: str, key: str) -> tuple[s
         raise SignInRefused("no_sign_in_of_this_browser")
     request.scope["session"] = begun["session"]
     identity = await client.identity(request, people.clock())
-    before = people.cookies.secret(cookies_of(request.headers), area)
+    # the provider's way back is another site's: the browser sends no strict cookie on it, so the sign-in holds its hash
+    before = str(begun.get("before", ""))
     if area != CONSOLE:
         return await people.admit_citizen(identity, before=before), begun["next"]
     if begun.get("officer") and identity.authenticated_at.timestamp() < begun["since"] - SKEW.total_seconds():

@@ -74,6 +74,8 @@ session = Table(
     Column("authenticated_at", Moment, nullable=False),
     Column("seen_at", Moment, nullable=False),
     Column("ends_at", Moment, nullable=False),
+    Column("draft", LargeBinary),  # sealed: a form that waits for its sender to sign in again (`drafts`)
+    Column("draft_until", Moment),
     Index("people_session_end", "ends_at"),
 )
 

@@ -32,6 +32,7 @@ from ..trust.evidence import entry
 from ..trust.trust import Trust
 from ..wires import SystemWire
 from . import drift, folder, inputs, store
+from .planned import Planned
 from .steps import RUNNING
 from .store import Registered, Version, Window
 from .versioned import Running, VersionedAdapter, VersionedAdapterLater
@@ -70,10 +71,16 @@ class LiveAdapters:
         trust: Trust,
         root: Path,
         hub: Hub,
+        planned: Planned,
     ) -> None:
-        """`root`: where folders are kept on this machine, below their digests; `hub`: where connectors dial in."""
+        """
+        Args:
+            root: where folders are kept on this machine, below their digests.
+            hub: where connectors dial in.
+            planned: is told of the outages of the installation's own adapters.
+        """
         self._db, self._log, self._catalogue, self._dialler, self._trust = db, log, catalogue, dialler, trust
-        self.root, self._hub = root, hub
+        self.root, self._hub, self._planned = root, hub, planned
         self.connected: Mapping[str, str] = {}  # adapters that an agency runs itself -> the system they speak for
         self.files_inside: frozenset[tuple[str, str]] = frozenset()  # (adapter, digest) that may dial in
         self.clock: Callable[[], datetime] = trust.clock
@@ -99,6 +106,7 @@ class LiveAdapters:
             inside = [each for each in (*versions, *waiting) if each.connector]
             self.connected = {name: known[name].system for name in sorted({each.adapter for each in inside})}
             self.files_inside = frozenset((each.adapter, each.digest) for each in inside)
+            self._planned.windows = tuple(each for each in windows if each.adapter not in known)
             await self._run(known, versions, windows, gone)
             self._generation = generation
             return True

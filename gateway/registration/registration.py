@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from adapters.kit.egress import Dialler
 from audit import Log
@@ -29,6 +29,14 @@ from .store import Registered, Version, Window
 
 AT_ONCE = 2  # folders judged or run at a time: exchanges go before
 MOST_VERSIONS = 500
+
+
+class _Act(TypedDict):
+    """Who does it, when and why."""
+
+    by: str
+    now: datetime
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,19 +216,40 @@ class Registration:
             await steps.lower(connection, self.log, found, share, by=by, now=self.trust.clock())
         await self.live.renewed()
 
-    async def plan_outage(self, adapter: str, starts_at: datetime, ends_at: datetime, *, by: str) -> Window:
-        """Callers are told when to come again instead of waiting for nobody. Raises AdapterUnknown, StepRefused."""
+    async def plan_outage(
+        self, adapter: str, starts_at: datetime, ends_at: datetime, *, by: str, reason: str = "", instead_of: str = ""
+    ) -> Window:
+        """Callers are told when to come again instead of waiting for nobody.
+
+        Args:
+            adapter: registered, or one that this installation brings.
+            instead_of: the plan that this one replaces, in the same transaction.
+
+        Raises:
+            AdapterUnknown: there is no such adapter, or no such plan.
+            StepRefused: over, backwards, too long or too far away.
+        """
+        times, act = (starts_at, ends_at), _Act(by=by, now=self.trust.clock(), reason=reason)
         async with self.db.write() as connection:
-            now = self.trust.clock()
-            made = await steps.plan_outage(connection, self.log, adapter, starts_at, ends_at, by=by, now=now)
+            if adapter not in self.taken:
+                await store.adapter(connection, adapter, to_change=True)
+            if instead_of:
+                await steps.end_outage(connection, self.log, adapter, instead_of, **act)
+            made = await steps.plan_outage(connection, self.log, adapter, *times, **act)
         await self.live.renewed()
         return made
 
-    async def end_outage(self, adapter: str, id_: str, *, by: str) -> None:
+    async def end_outage(self, adapter: str, id_: str, *, by: str, reason: str = "") -> None:
         """The agency is back early, or the plan is off. Raises AdapterUnknown."""
         async with self.db.write() as connection:
-            await steps.end_outage(connection, self.log, adapter, id_, by=by, now=self.trust.clock())
+            now = self.trust.clock()
+            await steps.end_outage(connection, self.log, adapter, id_, by=by, now=now, reason=reason)
         await self.live.renewed()
+
+    async def outages(self, adapter: str) -> list[dict[str, Any]]:
+        """What is planned of an adapter and not over yet, the next one first."""
+        async with self.db.read() as connection:
+            return [_window(each) for each in await store.windows(connection, self.trust.clock(), adapter)]
 
     async def listed(self) -> list[tuple[Registered, list[Version]]]:
         """Every adapter with its versions, newest first."""

@@ -191,9 +191,13 @@ async def plan_outage(
     *,
     by: str,
     now: datetime,
+    reason: str = "",
 ) -> Window:
-    """Announce that the agency is off line then. Raises StepRefused: over, backwards, too long or too far away."""
-    await store.adapter(connection, adapter, to_change=True)
+    """Announce that the agency of an adapter is off line then; whoever calls knows that there is such an adapter.
+
+    Raises:
+        StepRefused: over, backwards, too long or too far away.
+    """
     if not (now < ends_at and starts_at < ends_at <= starts_at + LONGEST_OUTAGE and starts_at < now + FURTHEST_OUTAGE):
         raise StepRefused(
             "an outage ends after now and after it starts, lasts at most 7 days, and begins within 90 days"
@@ -201,17 +205,19 @@ async def plan_outage(
     made = Window(str(new_id(now)), adapter, starts_at, ends_at, by)
     row = {"id": made.id, "adapter_id": adapter, "starts_at": starts_at, "ends_at": ends_at, "by": by}
     await connection.execute(insert(tables.window).values(row))
-    await _told_outage(connection, log, "adapter.outage_planned", made, by, now)
+    await _told_outage(connection, log, "adapter.outage_planned", made, by, now, reason)
     return made
 
 
-async def end_outage(connection: AsyncConnection, log: Log, adapter: str, id_: str, *, by: str, now: datetime) -> None:
+async def end_outage(
+    connection: AsyncConnection, log: Log, adapter: str, id_: str, *, by: str, now: datetime, reason: str = ""
+) -> None:
     """The agency is back, or the plan is off. Raises AdapterUnknown: there is no such outage."""
     found = next((each for each in await store.windows(connection, now, adapter) if each.id == id_), None)
     if found is None:
         raise AdapterUnknown
     await connection.execute(delete(tables.window).where(tables.window.c.id == id_))
-    await _told_outage(connection, log, "adapter.outage_ended", found, by, now)
+    await _told_outage(connection, log, "adapter.outage_ended", found, by, now, reason)
 
 
 async def told(
@@ -223,8 +229,10 @@ async def told(
     await store.raise_generation(connection)
 
 
-async def _told_outage(connection: AsyncConnection, log: Log, kind: str, found: Window, by: str, now: datetime) -> None:
-    facts = {"by": by, "adapter": found.adapter, "outage": found.id}
+async def _told_outage(
+    connection: AsyncConnection, log: Log, kind: str, found: Window, by: str, now: datetime, reason: str
+) -> None:
+    facts = act(reason=reason) | {"by": by, "adapter": found.adapter, "outage": found.id}
     times = {"starts_at": found.starts_at.isoformat(), "ends_at": found.ends_at.isoformat()}
     await log.append_in(connection, entry(kind, now, facts | times))
     await store.raise_generation(connection)

@@ -65,14 +65,14 @@ inputs = Table(  # never changed: another address is another row, and another ap
 )
 
 window = Table(
-    "registration_window",
+    "maintenance_window",
     metadata,
     Column("id", Text, primary_key=True),
-    Column("adapter_id", ForeignKey(adapter.c.id), nullable=False),
+    Column("adapter_id", Text, nullable=False),  # a registered one, or one that this installation brings
     Column("starts_at", Moment, nullable=False),
     Column("ends_at", Moment, nullable=False),
     Column("by", Text, nullable=False),
-    Index("registration_window_end", "adapter_id", "ends_at"),
+    Index("maintenance_window_end", "adapter_id", "ends_at"),
 )
 
 count = Table(  # of live answers, added up over all processes; never a value, never a person

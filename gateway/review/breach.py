@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from audit import Log, Wanted, new_id
 from audit.entry import OUTCOME
-from audit.scope import Scope, scope
+from audit.scope import Scope, Which, everything, scope
 from audit.tables import audit_search
 from audit.writing import microseconds, time_of
 
@@ -26,19 +26,26 @@ from ..trust.held_keys import utc
 from . import tables
 from .errors import NothingFound, ReviewRefused
 from .evidence import noted
+from .search import Facts
 
 CRITERIA = ("kid", "system", "agreement", "since", "until")
 
 
 @dataclass(frozen=True, slots=True)
 class Criteria:
-    """What is affected; all that are given hold at once."""
+    """What is affected; all that are given hold at once. `systems`: what `system` stands for, where it is a member."""
 
     kid: str = ""
     system: str = ""
     agreement: str = ""
     since: datetime | None = None
     until: datetime | None = None
+    systems: tuple[str, ...] = ()
+
+    @property
+    def parties(self) -> tuple[str, ...]:
+        """The systems that are affected, by id; none: all."""
+        return self.systems or ((self.system,) if self.system else ())
 
     def wire(self) -> dict[str, str]:
         """The given ones as JSON."""
@@ -51,7 +58,8 @@ class Criteria:
     def read(cls, kept: Mapping[str, str]) -> "Criteria":
         """What `wire` wrote."""
         times = {name: datetime.fromisoformat(kept[name]) for name in ("since", "until") if name in kept}
-        return cls(kept.get("kid", ""), kept.get("system", ""), kept.get("agreement", ""), **times)
+        named = (kept.get("kid", ""), kept.get("system", ""), kept.get("agreement", ""))
+        return cls(*named, since=times.get("since"), until=times.get("until"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +93,17 @@ async def scope_of(db: Database, log: Log, criteria: Criteria) -> Scope:
 def affected(connection: Connection, criteria: Criteria) -> Scope:
     """The scope in one connection; a system counts on both sides. See `audit.scope`."""
     facts = (("agreement", criteria.agreement),) if criteria.agreement else ()
-    sides = [("consumer", criteria.system), ("provider", criteria.system)] if criteria.system else [None]
-    whole = Scope()
-    for side in sides:
-        wanted = Wanted((*facts, side) if side else facts, since=criteria.since, until=criteria.until)
-        _add(whole, scope(connection, wanted))
+    parties, whole = criteria.parties, Scope()
+
+    def add(side: Facts, which: Which = everything) -> None:
+        wanted = Wanted((*facts, *side), since=criteria.since, until=criteria.until)
+        _add(whole, scope(connection, wanted, which))
+
+    if not parties:
+        add(())
+    for each in parties:
+        add((("consumer", each),))
+        add((("provider", each),), lambda said: said.get("consumer") not in parties)  # among themselves: once
     _batches(connection, criteria, whole)
     return whole
 
@@ -210,7 +224,7 @@ async def _of_key(connection: AsyncConnection, criteria: Criteria) -> Criteria:
     ends = [utc(each) for each in (row.not_after, row.retired_at) if each]
     since = max(filter(None, (utc(row.added_at), criteria.since)))
     until = min([*ends, *([criteria.until] if criteria.until else [])], default=None)
-    if criteria.system not in {"", row.owner_id}:
+    if criteria.parties and row.owner_id not in criteria.parties:
         raise ReviewRefused("The key belongs to another system.")
     return Criteria(criteria.kid, row.owner_id, criteria.agreement, since, until)
 
@@ -220,8 +234,8 @@ def _batches(connection: Connection, criteria: Criteria, whole: Scope) -> None:
     table = audit_search.c
     query = select(table.exchange_id, table.consumer, table.ts).join(batch, batch.c.id == table.exchange_id)
     query = query.where(table.kind == OUTCOME)
-    if criteria.system:
-        query = query.where(or_(table.consumer == criteria.system, table.provider == criteria.system))
+    if criteria.parties:
+        query = query.where(or_(table.consumer.in_(criteria.parties), table.provider.in_(criteria.parties)))
     if criteria.since:
         query = query.where(table.ts >= microseconds(criteria.since))
     if criteria.until:

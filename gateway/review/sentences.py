@@ -23,6 +23,7 @@ VERBS = {
 NOT_ASKED = frozenset({"refused_by_rules", "no_link", "unknown"})
 """Outcomes of which nobody can say that the source was asked."""
 
+ONE_TAKEN_BACK = "%(n)s line was taken back before it was fetched: no longer allowed."
 OTHERWISE = "*"
 TAKEN = frozenset({"ack", "rcvd", "succ"})
 HANDED = dict.fromkeys(TAKEN, "It was handed to %(provider)s, which confirmed that it has it.") | {
@@ -159,8 +160,8 @@ def _counted(counts: Mapping[str, int]) -> tuple[Phrase, ...]:
 
 def _later(entry: Entry) -> Phrase:
     if entry.kind == "exchange.withheld":
-        text = "%(n)s lines were taken back before they were fetched: no longer allowed."
-        return phrase(text, n=entry.facts.get("lines"))
+        n, text = entry.facts.get("lines"), "%(n)s lines were taken back before they were fetched: no longer allowed."
+        return phrase(text if n != 1 else ONE_TAKEN_BACK, n=n)
     return phrase("%(what)s.", what=Phrase(KINDS.get(entry.kind, entry.kind)))
 
 

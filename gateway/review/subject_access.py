@@ -151,12 +151,13 @@ def _about(person_ref: str) -> Question:
 
 
 def _readme(authority: str, count: int) -> str:
+    asked = "1 question" if count == 1 else f"{count} questions"
     complain = f"If you disagree, you can complain to: {authority}.\n" if authority else ""
     return (
         "WHAT THIS GATEWAY KNOWS ABOUT YOU\n\n"
         "This gateway passes questions of offices about people on, and keeps a log of them. It keeps no data about\n"
         "you but what is here: who asked whom, when, for which purpose, and what was allowed.\n\n"
-        f"exchanges.txt    {count} questions about you, the newest first, one sentence each\n"
+        f"exchanges.txt    {asked} about you, the newest first, one sentence each\n"
         "consents.txt     what you agreed to, and what you objected to\n"
         "agreements.txt   the agreements between offices under which it was done\n"
         "evidence.zip     the same as proof that a machine or an expert can check (there may be none, or several)\n\n"

@@ -11,9 +11,11 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
 
+from .. import drafts
 from ..cookies import cookies_of
+from ..mending import Refused, Wrong
 from ..rendering import rendered, said
 from .accounts import Accounts, WrongPassword
 from .forms import FormRefused, posted
@@ -78,14 +80,31 @@ class Front:
         return SignedIn(begun, csrf_token(secret))
 
     async def form(self, request: Request) -> tuple[SignedIn, Mapping[str, str]]:
-        """The person, and the form sent. Raises NotSignedIn, FormRefused."""
-        who = self.who(request)
+        """The person, and the form sent. Raises NotSignedIn, FormRefused.
+
+        What somebody typed whose session ended meanwhile is kept for the next sign-in.
+        """
+        try:
+            who = self.who(request)
+        except NotSignedIn:
+            await self._keep(request)
+            raise
         return who, await posted(request, who.csrf)
 
     def page(
-        self, request: Request, who: SignedIn, template: str, *, status: int = 200, **values: object
+        self,
+        request: Request,
+        who: SignedIn,
+        template: str,
+        *,
+        status: int = 200,
+        refused: Refused | None = None,
+        **values: object,
     ) -> HTMLResponse:
-        """`template` below `pages/templates`, with name, menu, form token, and what has just been done."""
+        """`template` below `pages/templates`, with name, menu, form token, and what has just been done.
+
+        `refused`: why a form of the page was not taken; it is shown again with what was typed.
+        """
         chrome = {
             "home": self.area,
             "area": self.area,
@@ -94,7 +113,12 @@ class Front:
             "csrf": who.csrf,
             "just_done": said(self._done.get(request.query_params.get("done", ""), "")),
         }
-        return HTMLResponse(rendered(template, **(chrome | values)), status)
+        shown = refused.shown() if refused else {}
+        status = 400 if refused and status == 200 else status
+        content = chrome | values | shown
+        plain = request.method == "GET" and status == 200
+        draft = self._sessions.draft(self._secret(request), request.url.path) if plain else None
+        return HTMLResponse(drafts.shown(draft, template, content) if draft else rendered(template, **content), status)
 
     def done(self, address: str, code: str) -> Response:
         """After a form: to the page that shows the result (RFC 9110, 15.4.4), which says `done[code]`."""
@@ -121,9 +145,9 @@ class Front:
             account = await self._accounts.checked(form.get("login", ""), form.get("password", ""))
         except WrongPassword:
             return self._sign_in_page(form.get("next", ""), said(WRONG), status=400)
-        self._sessions.end(self._secret(request))
-        response = RedirectResponse(self.local(form.get("next", "")), 303)
-        secret = self._sessions.begin(account)
+        secret = self._sessions.begin(account, self._secret(request))
+        then = self._sessions.goes_on(secret) or form.get("next", "")
+        response = RedirectResponse(self.local(then), 303)
         response.set_cookie(self._cookie, secret, path="/", secure=self._secure, httponly=True, samesite="strict")
         return response
 
@@ -134,9 +158,28 @@ class Front:
         response.delete_cookie(self._cookie, path="/", secure=self._secure, httponly=True, samesite="strict")
         return response
 
+    async def _keep(self, request: Request) -> None:
+        """Keep a form of a session that ended by time: it carries that session's token."""
+        secret = self._secret(request)
+        try:
+            fields = await posted(request, csrf_token(secret))
+        except FormRefused:
+            return
+        if fields:
+            self._sessions.keep(secret, request.url.path, self._stood_on(request), fields)
+
+    def _stood_on(self, request: Request) -> str:
+        """The page that a form was sent from, with its query; where that was the answer to a form, the one above."""
+        path, query = urlsplit(request.headers.get("referer", ""))[2:4]
+        path = path if path.startswith(f"{self.area}/") else request.url.path
+        while not _is_page(request, path):
+            path = path.rpartition("/")[0]
+        return self.local(f"{path}?{query}" if query else path)
+
     def _sign_in_page(self, then: str, fault: str, *, status: int = 200) -> HTMLResponse:
         values = {"action": f"{self.area}/sign-in", "parameters": {"next": self.local(then)}, "home": self.area}
-        return HTMLResponse(rendered("desk/sign-in.html", fault=fault, **values), status)
+        refused = Refused([Wrong("login", fault)]).shown() if fault else {}
+        return HTMLResponse(rendered("desk/sign-in.html", **values, **refused), status)
 
     def _to_sign_in(self, request: Request, _: Exception) -> Response:
         then = request.url.path + (f"?{request.url.query}" if request.url.query else "")
@@ -148,6 +191,12 @@ class Front:
 
     def _secret(self, request: Request) -> str:
         return cookies_of(request.headers).get(self._cookie, "")[:128]
+
+
+def _is_page(request: Request, path: str) -> bool:
+    """Whether there is a page at a path; above all of them there is one."""
+    asked = {"type": "http", "method": "GET", "path": path, "root_path": ""}
+    return not path or any(route.matches(asked)[0] is Match.FULL for route in request.app.routes)
 
 
 def _port(origin: str) -> str:

@@ -1,5 +1,7 @@
 """Who is signed in, in memory: a restart signs everybody out. A session's number is known to the browser alone.
 
+Who was signed out by time gets back what was typed, with the next sign-in of the same browser and account (`drafts`).
+
 Source: OWASP ASVS 5.0, 7.2 and 7.3; OWASP CSRF Prevention Cheat Sheet.
 """
 
@@ -7,9 +9,11 @@ import hashlib
 import hmac
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from .. import drafts
+from ..drafts import Draft
 from .accounts import Account
 
 IDLE_S, LONGEST_S = 30 * 60.0, 12 * 3600.0
@@ -29,6 +33,7 @@ class _Session:
     account: Account
     seen: float
     ends: float
+    draft: Draft | None = None
 
 
 class Sessions:
@@ -38,15 +43,18 @@ class Sessions:
         self._clock = clock
         self._open: dict[str, _Session] = {}
 
-    def begin(self, account: Account) -> str:
-        """A session of a new number, whatever number the browser came with."""
+    def begin(self, account: Account, before: str = "") -> str:
+        """A session of a new number, whatever number the browser came with.
+
+        Args:
+            before: that number. Its session ends, and what the same account typed in it comes along.
+        """
         now = self._clock()
-        for number in [each for each, session in self._open.items() if not _alive(session, now)]:
-            del self._open[number]
-        if len(self._open) >= MOST:
-            del self._open[next(iter(self._open))]
+        last = self._open.pop(_hashed(before), None)
+        self._make_room(now)
+        draft = last.draft if last and last.account == account else None
         secret = secrets.token_urlsafe(32)
-        self._open[_hashed(secret)] = _Session(account, now, now + LONGEST_S)
+        self._open[_hashed(secret)] = _Session(account, now, now + LONGEST_S, draft)
         return secret
 
     def account(self, secret: str) -> Account | None:
@@ -57,9 +65,36 @@ class Sessions:
         session.seen = now
         return session.account
 
+    def keep(self, secret: str, path: str, then: str, fields: Mapping[str, str]) -> None:
+        """Keep a form that came after the session had ended by time; of a session that nobody knows, nothing."""
+        if session := self._open.get(_hashed(secret)):
+            session.draft = drafts.kept(path, then, fields, self._clock())
+
+    def goes_on(self, secret: str) -> str:
+        """The page on which a form waits for this session; empty if there is none."""
+        session = self._open.get(_hashed(secret))
+        waits = session and session.draft and session.draft.alive(self._clock())
+        return session.draft.then if waits else ""
+
+    def draft(self, secret: str, path: str) -> Draft | None:
+        """The form that waits on the page of this path: handed out once."""
+        session = self._open.get(_hashed(secret))
+        if session is None or session.draft is None or not session.draft.belongs_on(path):
+            return None
+        draft, session.draft = session.draft, None
+        return draft if draft.alive(self._clock()) else None
+
     def end(self, secret: str) -> None:
         """Close it, if it is open."""
         self._open.pop(_hashed(secret), None)
+
+    def _make_room(self, now: float) -> None:
+        """Forget who left long ago; where all places are taken, first who is signed in no more."""
+        for number in [each for each, session in self._open.items() if now - session.seen >= LONGEST_S]:
+            del self._open[number]
+        if len(self._open) >= MOST:
+            ended = (each for each, session in self._open.items() if not _alive(session, now))
+            del self._open[next(ended, next(iter(self._open)))]
 
 
 def csrf_token(secret: str) -> str:

@@ -53,7 +53,8 @@ class Overviews:
         try:
             released(self._stage, by(who), knowing=form.get("knowing", ""))
         except StepFailed:
-            return self._control(request, who, fault=pages.said("Confirm that you sign with these differences."))
+            told = pages.Wrong("knowing", pages.said("Confirm that you sign with these differences."))
+            return self._control(request, who, pages.Refused([told]))
         return self._front.done(request.url.path, "released")
 
     async def signed(self, request: Request) -> Response:
@@ -65,8 +66,8 @@ class Overviews:
         headers = {"content-disposition": 'attachment; filename="control.jws"'}
         return Response(last["signed"] + "\n", media_type="application/jose", headers=headers)
 
-    def _control(self, request: Request, who: SignedIn, *, fault: str = "") -> Response:
-        values: dict[str, Any] = {"fault": fault, "place": self._places} | overview.control_report(self._stage.store)
+    def _control(self, request: Request, who: SignedIn, refused: pages.Refused | None = None) -> Response:
+        values: dict[str, Any] = {"place": self._places} | overview.control_report(self._stage.store)
         segments = values["found"].segments.items()
         values["segments"] = sorted([self._places(code), number] for code, number in segments)
-        return self._front.page(request, who, "desk/control.html", status=400 if fault else 200, **values)
+        return self._front.page(request, who, "desk/control.html", refused=refused, **values)

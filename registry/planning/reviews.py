@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 import pages
+from pages import Refused, Wrong
 from pages.desk import Front, SignedIn
 
 from .. import downloads, lines, overview, review
@@ -45,7 +46,8 @@ class Reviews:
         try:
             number = lines.number_of(self._stage.store, member)
         except NotThere as error:
-            return self._list(request, who, member=member, fault=pages.said(str(error)))
+            refused = Refused([Wrong("member", pages.said(str(error)))], {"member": member})
+            return self._list(request, who, refused, status=404)
         return RedirectResponse(f"/desk/lines/{number}{kept(request)}", 303)
 
     async def table(self, request: Request) -> Response:
@@ -58,16 +60,20 @@ class Reviews:
 
     async def one(self, request: Request) -> Response:
         """One line: who, why, on what evidence, what was said and told since, and the form of the review."""
-        return self._line(request, self._front.who(request), fault="", form={})
+        return self._line(request, self._front.who(request))
 
     async def decide(self, request: Request) -> Response:
         """Approve, reject or comment."""
         who, form = await self._front.form(request)
         row = lines.numbered(self._stage.store, request.path_params["number"])
+        wrong = _wrong_with(form)
         try:
-            self._decide(row, who, form)
+            if not wrong:
+                self._decide(row, who, form)
         except StepFailed as error:
-            return self._line(request, who, fault=pages.said(str(error)), form=form)
+            wrong = [Wrong("action", pages.said(str(error)))]
+        if wrong:
+            return self._line(request, who, Refused(wrong, form))
         return self._front.done(f"{request.url.path}{kept(request)}", DONE[form["action"]])
 
     def several(self, action: str) -> Callable[[Request], Awaitable[Response]]:
@@ -78,22 +84,22 @@ class Reviews:
             rows = [lines.numbered(self._stage.store, number) for number in _numbers(form)]
             back = self._front.local(form.get("back", ""))
             if unfit := _unfit(rows):
-                return self._list(request, who, unfit=pages.said(unfit))
+                return self._list(request, who, Refused([Wrong("the-list", pages.said(unfit))]))
             fault = "" if "confirmed" not in form else _fault_of(form.get("reason", ""))
             if "confirmed" not in form or fault:
                 shown = [self._shown(row) for row in rows]
-                values: dict[str, Any] = {"action": action, "back": back, "fault": pages.said(fault), "lines": shown}
-                values["kept"] = kept(request)
-                status = 400 if fault else 200
-                return self._front.page(request, who, "desk/confirm.html", status=status, form=form, **values)
+                values: dict[str, Any] = {"action": action, "back": back, "lines": shown}
+                values |= {"kept": kept(request), "typed": form}
+                refused = Refused([Wrong("reason", pages.said(fault))], form) if fault else None
+                return self._front.page(request, who, "desk/confirm.html", refused=refused, **values)
             members = [row["member"] for row in rows]
             review.reviewed_together(self._stage, action, members, by(who), form["reason"].strip())
             return self._front.done(back, DONE[action])
 
         return decide
 
-    def _list(self, request: Request, who: SignedIn, *, member: str = "", fault: str = "", unfit: str = "") -> Response:
-        """`fault` is of the member id that was looked for, `unfit` of the lines that were ticked."""
+    def _list(self, request: Request, who: SignedIn, refused: Refused | None = None, *, status: int = 200) -> Response:
+        """`refused` is of the member id that was looked for, or of the lines that were ticked."""
         query, store = _asked(request), self._stage.store
         begin = _number(request.query_params.get("after", ""))
         wanted = replace(_wanted(query), after=lines.id_of(store, begin), limit=A_PAGE + 1)
@@ -103,9 +109,6 @@ class Reviews:
         values: dict[str, Any] = {
             "query": query,
             "kept": kept(request),
-            "member": member,
-            "fault": fault,
-            "unfit": unfit,
             "counts": [
                 (each, n, _address({**query, "decision": each})) for each, n in lines.decisions(store, wanted).items()
             ],
@@ -122,31 +125,23 @@ class Reviews:
             "back": f"/desk/lines{kept(request)}",
             "older": _address({**query, "after": str(shown[-1]["number"])}) if more else "",
         }
-        return self._front.page(
-            request, who, "desk/lines.html", status=404 if fault else 400 if unfit else 200, **values
-        )
+        return self._front.page(request, who, "desk/lines.html", status=status, refused=refused, **values)
 
     def _decide(self, row: Row, who: SignedIn, form: Mapping[str, str]) -> None:
-        action, reason = form.get("action", ""), form.get("reason", "").strip()
-        if action not in DONE:
-            raise StepFailed("Choose whether to approve, to reject or to comment.")
-        if fault := _fault_of(reason):
-            raise StepFailed(fault)
+        """Of a form with nothing wrong. Raises StepFailed."""
         if str(self._seen(row["member"])) != form.get("seen", ""):
             raise StepFailed("Somebody has said something about this line meanwhile. Read it, and decide again.")
-        review.reviewed(self._stage, action, row["member"], by(who), reason)
+        review.reviewed(self._stage, form["action"], row["member"], by(who), form["reason"].strip())
 
     def _seen(self, member: str) -> int:
         """The newest thing said about a line, 0 for nothing."""
         return max((row["id"] for row in lines.said(self._stage.store, member)), default=0)
 
-    def _line(self, request: Request, who: SignedIn, *, fault: str, form: Mapping[str, str]) -> Response:
+    def _line(self, request: Request, who: SignedIn, refused: Refused | None = None) -> Response:
         store = self._stage.store
         row = lines.numbered(store, request.path_params["number"])
         member = row["member"]
         values: dict[str, Any] = {
-            "fault": fault,
-            "form": form,
             "number": row["number"],
             "kept": kept(request),
             "places": [(word, self._places(code)) for word, code in _whereabouts(row)],
@@ -155,7 +150,7 @@ class Reviews:
             "next_waiting": _next_waiting(store, member, _asked(request)),
         }
         values |= overview.line(self._stage, row)
-        return self._front.page(request, who, "desk/line.html", status=400 if fault else 200, **values)
+        return self._front.page(request, who, "desk/line.html", refused=refused, **values)
 
     def _shown(self, row: Row) -> dict[str, Any]:
         """A line of the list: no more than a reviewer needs to choose one."""
@@ -214,6 +209,13 @@ def _unfit(rows: Sequence[Row]) -> str:
         return "No line is ticked. Tick those that you mean."
     decided = any(row["decision"] for row in rows)
     return "Some of these lines were decided meanwhile. Look at the list again." if decided else ""
+
+
+def _wrong_with(form: Mapping[str, str]) -> list[Wrong]:
+    """Each field of the review that has to be mended."""
+    action = "" if form.get("action", "") in DONE else "Choose whether to approve, to reject or to comment."
+    told = {"action": action, "reason": _fault_of(form.get("reason", ""))}
+    return [Wrong(name, pages.said(text)) for name, text in told.items() if text]
 
 
 def _fault_of(reason: str) -> str:

@@ -58,7 +58,7 @@ def missing(line: str) -> str:
         command, words = _command(_words(line))
     except KeyError as error:
         return f"no command {error}"
-    known = {option for parameter in command.params for option in [*parameter.opts, "--help"]}
+    known = {"--help", *(option for parameter in command.params for option in parameter.opts)}
     return " ".join(word for word in words if word.startswith("-") and word not in known)
 
 

@@ -6,7 +6,7 @@ from architecture.checkout import ROOT, blocks
 
 from adapters.kit import discovery, manifest
 from gateway.edges.citizen.assisted import HelpIn
-from gateway.edges.citizen.doing import ContestIn
+from gateway.edges.citizen.contesting import ContestIn
 from gateway.edges.v1.contests import ResolutionIn
 from gateway.edges.v1.stops import StopIn
 

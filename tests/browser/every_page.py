@@ -16,7 +16,6 @@ NO_PAGES = frozenset(
         "/console/agency/agreements/{number}/document",
         "/console/breaches/{breach_id}/people",
         "/console/confirm",
-        "/console/exchanges/offers",
         "/console/exchanges/{exchange_id}/bundle",
         "/console/reports/file",
         "/console/reports/files/{name}",

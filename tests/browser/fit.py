@@ -1,8 +1,10 @@
 """Whether a page is fit for everybody, however they see it and whatever they type with."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lxml import html
 from playwright.sync_api import Page, ViewportSize
 
 HERE = Path(__file__).parent
@@ -73,3 +75,14 @@ def walked_by_keyboard(page: Page, name: str) -> None:
         skip.focus()
         page.keyboard.press("Enter")
         assert page.evaluate("document.activeElement.id") == "main-content", f"{name}: nothing is skipped"
+
+
+def left_in_english(content: str, words: Mapping[str, str]) -> list[str]:
+    """The texts of a page in another language that stand there in English, though they have been translated.
+
+    What carries a language of its own, and what is code, may.
+    """
+    page = html.fromstring(content)
+    shown = page.xpath("//text()[not(ancestor::script or ancestor::pre or ancestor::code or ancestor::*[@lang and not(self::html)])]")
+    said = page.xpath("//@aria-label | //@placeholder | //input[@type='submit']/@value")
+    return sorted({text.strip() for text in (*shown, *said) if words.get(text.strip(), text.strip()) != text.strip()})

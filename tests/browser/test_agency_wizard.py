@@ -197,7 +197,7 @@ def approved(clerk: Clerk, adapter: str) -> None:
     clerk.press("button", "Sign out")
     visitor.sign_in("operator", "/console/approvals")
     visitor.page.locator("tbody tr", has_text=adapter).get_by_role("link").first.click()
-    assert [each for each in ("mapping.toml", "The dry run:", "Bronze") if not clerk.said(each)] == []
+    assert [each for each in ("mapping.toml", "The dry run:", "Silver") if not clerk.said(each)] == []
     visitor.looked_at("approval-adapter")
     visitor.page.get_by_role("button", name="Approve").click()
     assert clerk.said("Decided.")
@@ -217,7 +217,7 @@ def next_version(clerk: Clerk) -> None:
 def handed_in(clerk: Clerk, way: str, share: str) -> None:
     """For somebody else to decide."""
     clerk.choose("How it runs", way)
-    clerk.fill("Share, in per cent", share)
+    clerk.fill("Share, in per cent (optional)", share)
     clerk.fill("Why", "The next version, carefully")
     clerk.press("button", "Submit")
     assert clerk.said("Somebody else decides")

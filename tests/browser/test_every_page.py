@@ -15,6 +15,7 @@ from browser.visitor import Visitor, World
 
 from gateway.cli.demo.parties import agreements
 from gateway.profile import load_profile
+from pages.languages import LANGUAGES
 
 PAGES = pages_of()
 DESK, COUNSEL = pages_below("/desk"), pages_below("/counsel")
@@ -31,8 +32,17 @@ def fit_for_everybody(visitor: Visitor) -> Callable[[str], None]:
         fit.walked_by_keyboard(visitor.page, name)
         visitor.looked_at(name)
         fit.accessible_in_forced_colours(visitor.page, name)
+        told_in_each_language(visitor, name)
 
     return look
+
+
+def told_in_each_language(visitor: Visitor, name: str) -> None:
+    """Fails on a text, ours or a name, that has been translated and yet stands there in English."""
+    for code in ("si", "ta", "en"):  # the last one is remembered
+        answer = visitor.page.request.get(visitor.page.url, params={"lang": code})
+        left = fit.left_in_english(answer.text(), LANGUAGES[code].words) if answer.ok else []
+        assert left == [], f"{name} in {code}: {left}"
 
 
 def of(login: str) -> list[str]:

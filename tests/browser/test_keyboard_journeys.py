@@ -70,6 +70,7 @@ def test_a_person_contests_what_was_asked_and_takes_it_back(scripted: Visitor) -
     scripted.go("/my-data")
     typist.signs_in(*account(scripted.world, number))
     typist.follow("Something is wrong")
+    typist.choose("Which agency shall look at it?", scripted.page.locator("#about option").nth(1).inner_text())
     typist.type("What is wrong", "I never worked there")
     typist.type("Your NIC", number)
     typist.press("Send")

@@ -43,11 +43,45 @@ def on_paper(visitor: Visitor) -> None:
 
 def test_filters_stand_in_the_address_and_lead_to_an_empty_list(visitor: Visitor) -> None:
     begin(visitor, "/console/exchanges")
-    visitor.page.get_by_label("Purpose").fill("nothing_like_this")
+    folded = visitor.page.get_by_label("From day")
+    assert not folded.is_visible()
+    visitor.looked_at("exchanges-all")
+    unfold(visitor)
+    folded.fill("2019-01-01")
+    visitor.page.get_by_label("To day").fill("2019-12-31")
     visitor.page.get_by_role("button", name="Search").click()
-    visitor.page.wait_for_url(lambda url: "purpose=nothing_like_this" in url)
+    visitor.page.wait_for_url(lambda url: "until=2019-12-31" in url)
+    assert folded.is_visible()
     assert "No exchange is like this." in visitor.page.locator("main").inner_text()
     visitor.looked_at("exchanges-none")
+
+
+def unfold(visitor: Visitor) -> None:
+    """The filters, which are folded where none is set."""
+    visitor.page.locator("summary", has_text="Filters").click()
+
+
+def test_a_wrong_id_is_told_and_one_that_is_written_alike_is_a_link(either: Visitor) -> None:
+    begin(either, "/console/exchanges")
+    unfold(either)
+    either.page.get_by_label("Who asked", exact=True).fill("LK/GOV/WBB/SRISS")
+    either.page.get_by_role("button", name="Search").click()
+    main = either.page.locator("main")
+    assert "Who asked: Nothing here has this name or identifier." in main.inner_text()
+    either.looked_at("exchanges-unknown")
+    either.page.get_by_role("link", name="LK/GOV/WBB/SRIS", exact=False).first.click()
+    assert either.page.locator("tbody tr").count() >= 1
+
+
+def test_all_that_can_be_looked_for_is_a_page_away(either: Visitor) -> None:
+    begin(either, "/console/exchanges")
+    unfold(either)
+    either.page.get_by_role("link", name="What can be looked for").click()
+    assert either.heading() == "What can be looked for"
+    either.looked_at("exchanges-offers")
+    either.page.get_by_role("link", name="Social Registry Information System").first.click()
+    assert either.page.locator("tbody tr").count() >= 1
+    either.looked_at("exchanges-of-a-system")
 
 
 def test_a_filter_that_cannot_be_used_is_named(visitor: Visitor) -> None:
@@ -146,12 +180,10 @@ def test_events_tell_who_read_evidence(visitor: Visitor) -> None:
 
 def test_names_are_offered_while_somebody_types_and_found_as_typed(either: Visitor) -> None:
     begin(either, "/console/exchanges")
-    asked = either.page.get_by_label("Who asked")
-    if either.scripts:
-        asked.focus()
-        offered = either.page.locator("#offered-system option", has_text="Social Registry Information System")
-        offered.wait_for(state="attached")
-        assert offered.get_attribute("value") == "LK/GOV/WBB/SRIS"
+    unfold(either)
+    asked = either.page.get_by_label("Who asked", exact=True)
+    offered = either.page.locator("#offered-party option", has_text="Social Registry Information System")
+    assert offered.get_attribute("value") == "LK/GOV/WBB/SRIS"
     asked.fill("social registry information system")
     either.page.get_by_role("button", name="Search").click()
     assert either.page.locator("tbody tr").count() >= 1

@@ -10,6 +10,8 @@ import httpx
 import pytest
 
 from adapters.kit.contract import Identifier, Subject
+from audit.details import exchange as of_exchange
+from audit.erasure import erase
 from gateway.consent_lines import consent_line
 from gateway.recording import Recording
 from gateway.review.running import review_now
@@ -126,6 +128,49 @@ async def test_details_are_shown_for_a_reason_of_their_own_which_is_logged(house
     await auditor.post(f"/console/exchanges/{exchange}/details", 403, reason=why)
 
 
+async def test_details_that_never_were_are_kept_and_were_erased_are_told_apart(house: House) -> None:
+    await house.agreed()
+    await house.consented()
+    without, kept, erased = await house.asked(), await house.asked(case=CASE), await house.asked(case=CASE)
+    here, now, why = house.services, house.services.people.clock(), "the ombudsman names this case"
+    async with here.db.write() as connection:
+        scope = {"by": "registrar", "reason": "a court ordered it", "now": now}
+        await erase(connection, here.log, of_exchange(erased), **scope)
+    officer = await at_work(house, "nimal", "compliance_officer")
+    page = await officer.get(f"/console/exchanges/{without}")
+    assert "Nothing was kept: the caller wrote nothing" in page
+    assert "Show them" not in page
+    shown = (await officer.post(f"/console/exchanges/{kept}/details", 200, reason=why)).text
+    assert ("Kept until" in shown, "It was erased" in shown) == (True, False)
+    gone = (await officer.post(f"/console/exchanges/{erased}/details", 200, reason=why)).text
+    for told in ("It was erased. It could have been kept until", "by registrar. Why: a court ordered it"):
+        assert told in gone
+    assert "This erased it:" in gone
+
+
+async def test_details_whose_time_was_over_are_told_with_the_day_it_was(house: House) -> None:
+    await house.agreed(data_life_days=20)
+    await house.consented()
+    exchange = await house.asked(case=CASE)
+    _, desk = await house.officer("nimal", "compliance_officer")
+    here, now = house.services, house.services.people.clock()
+    told = await desk.json("GET", f"/exchanges/{exchange}/details")
+    assert (told["state"], told["erasures"]) == ("kept", [])
+    assert datetime.fromisoformat(told["kept_until"]) - now < timedelta(days=20)
+    await here.details.expire(now + timedelta(days=21))
+    again = await desk.json("GET", f"/exchanges/{exchange}/details")
+    assert again | {"erasures": []} == {
+        "exchange_id": exchange,
+        "details": [],
+        "state": "erased",
+        "kept_until": told["kept_until"],
+        "erasures": [],
+    }
+    assert [each["kind"] for each in again["erasures"]] == ["details.expired"]
+    never = await desk.json("GET", f"/exchanges/{await house.asked()}/details")
+    assert (never["state"], never["kept_until"]) == ("never_kept", None)
+
+
 async def test_consents_of_a_person_are_found_by_number_with_an_entry_and_without_the_number(house: House) -> None:
     await house.consented()
     auditor = await at_work(house, "selvam", "external_auditor")
@@ -232,7 +277,7 @@ async def test_a_breach_has_drafts_and_a_clock_that_stops(house: House) -> None:
     at = made.headers["location"].partition("?")[0]
     text = await officer.get(at)
     assert "Notification of a personal data breach" in text
-    assert "hours left" in text
+    assert re.search(r"[0-9] hours (left|late)", text)  # the authority is told within days of that one
     assert hidden(text)["csrf"] == officer.csrf
     await officer.get(f"{at}/people", 403)
     await officer.post(f"{at}/notified")

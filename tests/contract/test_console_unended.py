@@ -44,7 +44,7 @@ async def test_the_number_of_exchanges_without_an_end_leads_to_them_and_to_no_ot
     address = "/console/exchanges?outcome=no_end"
     front = (await officer.get("/console")).text
     assert (
-        f'<span class="app-cards__figure">1</span><a class="govuk-link" href="{address}">exchanges without an end</a>'
+        f'<span class="app-cards__figure">1</span><a class="govuk-link" href="{address}">exchange without an end</a>'
         in front
     )
     page = (await officer.get(address)).text

@@ -11,6 +11,7 @@ import pytest
 
 from gateway.review.findings import opened
 from gateway.review.rules import Hit, rule_named
+from tests.agreeing import EPF, WBB
 from tests.reviewing import CONSUMER, NIC, Desk, House, a_house
 
 AT = datetime(2026, 10, 31, 12, tzinfo=UTC)
@@ -52,8 +53,61 @@ async def test_an_exchange_is_found_by_the_name_of_the_system_as_well_as_by_its_
     name = (await house.services.trust.register()).systems[CONSUMER].name
     for wanted in (CONSUMER, name, name.upper()):
         assert "/console/exchanges/0" in await page(desk, f"/console/exchanges?consumer={wanted}")
-    assert f'<option value="{CONSUMER}">{name}</option>' in await page(desk, "/console/exchanges/offers")
-    assert "No exchange is like this." in await page(desk, "/console/exchanges?consumer=Nobody")
+    for path in ("/console/exchanges", "/console/exchanges/offers"):  # in the page itself, for who has no scripts
+        assert f'<option value="{CONSUMER}">{name}</option>' in await page(desk, path)
+    nobody = await page(desk, "/console/exchanges?consumer=Nobody")
+    assert nobody.count("Nothing here has this name or identifier.") == 2  # above, and at the field
+    assert "No exchange is like this." not in nobody
+    assert "No exchange is like this." in await page(desk, f"/console/exchanges?provider={CONSUMER}")
+
+
+@pytest.mark.parametrize("typed", ["LK GOV WBB SRIS", "LK/GOV/WBB/SRIX", "LK/GOV/WBB/SRI S"])
+async def test_an_id_that_nobody_has_is_told_with_those_that_are_written_alike(house: House, typed: str) -> None:
+    _, desk = await house.officer("amara", "compliance_officer")
+    await post(desk, house, "/console/reason", reason=WHY, next="/console")
+    status = 400 if " " in typed else 200  # no id has a space
+    told = await page(desk, f"/console/exchanges?consumer={quote_plus(typed)}&outcome=answered", status)
+    assert "Who asked: Nothing here has this name or identifier." in told
+    near = "/console/exchanges?outcome=answered&amp;consumer=LK%2FGOV%2FWBB%2FSRIS"
+    assert f'href="{near}"' in told
+
+
+async def test_a_form_of_filters_is_folded_where_none_is_set(house: House) -> None:
+    await house.used("199012304568")
+    _, desk = await house.officer("amara", "compliance_officer")
+    await post(desk, house, "/console/reason", reason=WHY, next="/console")
+    summary = '<summary class="govuk-details__summary"><span class="govuk-details__summary-text">Filters'
+    folded = f'<details class="govuk-details">{summary}'
+    assert folded in await page(desk, "/console/exchanges")
+    for query in ("outcome=answered", "case=CASE-7", f"system={WBB}", "since=2026-01-01", "consumer=Nobody"):
+        assert folded not in await page(desk, f"/console/exchanges?{query}"), query
+    assert 'id="system"' in await page(desk, f"/console/exchanges?system={WBB}")  # or the next search forgets it
+
+
+async def test_a_member_and_an_agreement_are_found_by_what_they_are_called(house: House) -> None:
+    await house.agreed(title="Pensions for the registry")
+    await house.consented()
+    await house.asked()
+    _, desk = await house.officer("amara", "compliance_officer")
+    await post(desk, house, "/console/reason", reason=WHY, next="/console")
+    for query in (f"consumer={WBB}", f"provider={EPF}", "agreement=pensions+for+the+registry"):
+        assert "/console/exchanges/0" in await page(desk, f"/console/exchanges?{query}"), query
+    listed = await page(desk, "/console/exchanges/offers")
+    for address in ("system=LK/GOV/WBB", "agreement=A1", "service=pension.contributions"):
+        assert f'href="/console/exchanges?{address}"' in listed, address
+
+
+async def test_lines_of_the_list_tell_what_makes_each_another_one(house: House) -> None:
+    await house.used("199012304568")
+    _, desk = await house.officer("amara", "compliance_officer")
+    await post(desk, house, "/console/reason", reason=WHY, next="/console")
+    lines = (await desk.json("GET", "/exchanges"))["exchanges"]
+    text = await page(desk, "/console/exchanges")
+    for each in lines:
+        assert f"…{each['exchange_id'][-8:]}" in text
+    (case,) = [each["case_ref"] for each in lines if each["case_ref"]]
+    assert f"Case {case[:8]}" in text
+    assert "1 field<" in text
 
 
 async def test_a_page_names_officers_whom_the_reader_may_see_and_nobody_else(house: House) -> None:
@@ -96,7 +150,7 @@ async def test_a_breach_takes_a_system_by_its_name_and_refuses_one_that_nobody_k
     assert case["known_at"] == "2026-11-01T04:00:00+00:00"  # by the clocks of the country
     assert "The log has no exchange like this." in await page(desk, f"/console/breaches/{case['id']}")
     offered = await page(desk, "/console/exchanges/offers")
-    for what in ("system", "agreement", "key"):
+    for what in ("party", "agreement", "key"):
         assert f'<datalist id="offered-{what}">' in offered
         assert f'list="offered-{what}"' in await page(desk, "/console/breaches")
 
@@ -133,6 +187,37 @@ async def test_a_later_page_of_exchanges_leads_back_to_the_newest(house: House) 
     assert (await page(desk, unescape(newest))).count('href="/console/exchanges/0') == 25
 
 
+async def test_what_the_log_says_of_an_exchange_is_told_with_names_and_in_words(house: House) -> None:
+    await house.agreed()
+    await house.consented()
+    exchange = await house.asked(case="CASE-7")
+    _, desk = await house.officer("amara", "compliance_officer")
+    await post(desk, house, "/console/reason", reason=WHY, next="/console")
+    told = await page(desk, f"/console/exchanges/{exchange}")
+    for word, value in (
+        ("Service", "Contributions and pensions (pension.contributions)"),
+        ("What was done", "Read"),
+        ("Legal basis", "Consent"),
+        ("Outcome", "Answered"),
+        ("The caller may know whether there is something", "yes"),
+    ):
+        row = f'<dt class="govuk-summary-list__key">{word}</dt><dd class="govuk-summary-list__value">{value}</dd>'
+        assert row in told or word.startswith("The caller"), row
+    for code in ("Exchange id", "Officer ref", "Decisions root", ">Case ref<"):
+        assert code not in told
+
+
+async def test_one_of_a_kind_is_said_as_one(house: House) -> None:
+    await house.agreed()
+    await house.consented()
+    await house.asked()
+    _, desk = await house.officer("amara", "compliance_officer")
+    front = await page(desk, "/console")
+    assert '<span class="app-cards__figure">1</span>' in front
+    assert ">exchange in 7 days<" in front or ">exchange in 30 days<" in front
+    assert "exchanges in" not in front
+
+
 async def test_services_and_purposes_are_said_and_searched_by_what_people_call_them(house: House) -> None:
     await house.agreed()
     await house.consented()
@@ -141,7 +226,7 @@ async def test_services_and_purposes_are_said_and_searched_by_what_people_call_t
     await post(desk, house, "/console/reason", reason=WHY, next="/console")
     for narrowed in ("service=contributions+AND+pensions", "service=pension.contributions"):
         text = await page(desk, f"/console/exchanges?{narrowed}")
-        assert "(Contributions and pensions)" in text
+        assert ">Contributions and pensions<" in text
     assert "No exchange is like this." in await page(desk, "/console/exchanges?service=Identity")
     (address,) = set(re.findall(r'href="(/console/exchanges/0[^"]+)"', text))
     told = await page(desk, address)

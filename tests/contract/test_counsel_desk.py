@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from lxml.html import fromstring
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
@@ -20,6 +21,7 @@ from sandbox.agencies.offices.book import Client
 from sandbox.gateway_client import Clients
 from sandbox.person import World
 from tests.desk_access import lets_in_whom_the_table_says
+from tests.form_walk import nodes, untold
 from tests.played_gateway import PlayedGateway
 from tests.small_gateway import served
 
@@ -319,10 +321,19 @@ async def test_a_finding_that_is_not_whole_is_not_kept_and_the_page_says_what_la
     await desk.sign_in("LK-11")
     answer = await desk.post(f"/counsel/people/{desk.number('LK-11')}", **WHOLE | change)
     assert answer.status_code == 400
-    assert "There is a problem" in answer.text
+    assert untold(fromstring(answer.text), "Error: ") == []
     assert ('id="found_on-error"' in answer.text) is ("found_on" in change)
     assert desk.gateway.deliveries == {}
     assert "SR000000101" in (await desk.page()).text.partition("Findings")[0]
+
+
+async def test_everything_that_a_finding_lacks_is_told_at_once(desk: Desk) -> None:
+    await desk.sign_in("LK-11")
+    answer = await desk.post(f"/counsel/people/{desk.number('LK-11')}", **dict.fromkeys(WHOLE, ""))
+    page = fromstring(answer.text)
+    links = {each.get("href", "")[1:] for each in nodes(page, "//ul[contains(@class, 'summary__list')]//a")}
+    assert links == WHOLE.keys()
+    assert untold(page, "Error: ") == []
 
 
 async def test_a_finding_waits_while_the_gateway_is_away_and_is_sent_again(desk: Desk) -> None:

@@ -2,16 +2,25 @@
 
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 
+from adapters.kit import discovery, manifest
+from gateway.catalogue import Catalogue, Offer
+from gateway.citizen import Citizens
+from gateway.citizen.wording import Words
+from gateway.console import contest_form
 from gateway.trust import Member, register
 from pages import LANGUAGES, POLICY
+from pages.languages import NOW, Spoken
 from tests.citizen_house import ANN, BEN, ORIGIN, OTHER, STATUTE, House, a_house, document
+from tests.citizen_house import FUND as SIDE
 
+FUND = Member("LK/GOV/EPF", "Employees' Provident Fund")
 NAUGHTY = '"><script>alert(1)</script>{{7*7}}%(x)s'
 
 
@@ -37,7 +46,8 @@ async def test_the_page_says_who_asked_what_for_and_on_which_ground(house: House
     for told in ("asked about you", "Who was asked", "On what ground", "your consent", "Receipt to print"):
         assert told in text, told
     assert ANN not in text
-    assert "Nobody, as far as may be shown now." in (await (await house.citizen(BEN)).get("/my-data")).text
+    nobody = (await (await house.citizen(BEN)).get("/my-data")).text
+    assert "Nobody, as far as may be shown now. What is asked or told about you from now on stands here." in nobody
 
 
 async def test_older_uses_are_behind_a_link_and_days_narrow_them(house: House) -> None:
@@ -63,8 +73,9 @@ async def test_another_s_consent_receipt_and_case_do_not_exist(house: House) -> 
     for path in ("consents/of-ann", f"contests/{case['id']}"):
         assert (await send(ben, f"/my-data/{path}/withdraw")).status_code == 404
     uses = (await ann.get("/v1/my/uses")).json()["uses"]
-    seen = {"service": "fund.status", "exchange": uses[0]["exchange_id"], "statement": "x", "number": BEN}
-    assert (await send(ben, "/my-data/contest", **seen)).status_code == 400
+    seen = {"about": "all:LK/GOV/EPF", "exchange": uses[0]["exchange_id"], "statement": "x", "number": BEN}
+    assert (await send(ben, "/my-data/contest", **seen)).status_code == 404
+    assert (await ben.get(f"/my-data/contest?exchange={seen['exchange']}")).status_code == 404
     assert (await send(ann, f"/my-data/contests/{case['id']}/withdraw")).status_code == 303
     assert (await send(ann, "/my-data/consents/of-ann/withdraw")).headers["location"] == "/my-data?done=withdrawn"
 
@@ -151,15 +162,114 @@ async def test_the_agreements_behind_it_are_told_in_the_language_of_the_person(h
     assert [text for text in (title, law, "(bulk", "read)") if text in page] == []
 
 
+async def named_in(house: House, *members: Member) -> None:
+    """These members are registered here."""
+    here = house.services
+    async with here.db.write() as connection:
+        for each in members:
+            await register.add_member(connection, here.log, each, here.people.clock())
+    here.trust.forget()
+
+
+def offered(page: str) -> list[tuple[str, str]]:
+    """The options of the only list of a page: value and text."""
+    return re.findall(r'<option value="([^"]*)"[^>]*>([^<]*)</option>', page)
+
+
 async def test_what_may_be_contested_is_offered_by_the_name_of_its_agency_in_the_language_of_the_person(
     house: House,
 ) -> None:
-    here, fund = house.services, Member("LK/GOV/EPF", "Employees' Provident Fund")
-    async with here.db.write() as connection:
-        await register.add_member(connection, here.log, fund, here.people.clock())
-    here.trust.forget()
-    page = (await (await house.citizen(ANN)).get("/my-data/contest?lang=si")).text
-    assert f'<option value="fund.status">{LANGUAGES["si"].said(fund.name)}: ' in page
+    ann = await house.citizen(ANN)
+    said = LANGUAGES["si"].said
+    assert offered((await ann.get("/my-data/contest?lang=si")).text) == [("", said("Choose what it is about."))]
+    await named_in(house, FUND)
+    page = (await ann.get("/my-data/contest?lang=si")).text
+    assert f'<optgroup label="{said(FUND.name)}">' in page
+    assert [value for value, _ in offered(page)] == ["", "fund.status", "all:LK/GOV/EPF"]
+
+
+@pytest.mark.parametrize("code", ["en", "si", "ta"])
+async def test_of_all_that_adapters_tell_a_person_is_offered_what_is_about_people_and_no_two_alike(
+    house: House, code: str
+) -> None:
+    services = [each for folder in discovery.discover().values() for each in manifest.load(folder).services.values()]
+    offers = [Offer(each, f"LK/GOV/{each.id.split('.')[0][:5].upper()}/X", None) for each in services]
+    here = Citizens.of(replace(house.services, catalogue=Catalogue(offers)))
+    members = {each.provider.rpartition("/")[0]: f"Agency {number}" for number, each in enumerate(offers[::2])}
+    token = NOW.set(Spoken(LANGUAGES[code]))
+    try:
+        groups = contest_form.records(here, Words(members=members, titles=here.services.catalogue.titles))
+    finally:
+        NOW.reset(token)
+    assert [each["agency"] for each in groups] == sorted(each["agency"] for each in groups)
+    texts = [each["text"] for group in groups for each in group["items"]]
+    assert len(set(texts)) == len(texts) > 20
+    values = {each["value"] for group in groups for each in group["items"]}
+    assert not {value for value in values if value.startswith(("treasury.", "all:LK/GOV/TREAS"))}
+    assert not {value for value in values if "candidate" in value or "letter" in value}
+    assert not [text for text in texts if "LK/" in text or re.fullmatch(r"[a-z_]+[.][a-z_]+", text)]
+
+
+async def test_a_case_is_about_the_exchange_it_was_opened_from_and_goes_to_a_side_of_it(house: House) -> None:
+    await house.agree(document(legal_bases=STATUTE) | {"id": "A2"})
+    await house.deliver(ANN)
+    await house.work()
+    await named_in(house, FUND, Member("LK/GOV/WBB", "Welfare Benefits Board"), Member("LK/GOV/EDU", "Education"))
+    ann = await house.citizen(ANN)
+    (use,) = (await ann.get("/v1/my/uses")).json()["uses"]
+    assert use["what"] == "handed_over"
+    (link,) = re.findall(r'href="(/my-data/contest[?]exchange=[^"]+)"', (await ann.get("/my-data")).text)
+    page = (await ann.get(link)).text
+    assert "Welfare Benefits Board handed over data about you" in page
+    assert offered(page) == [
+        ("", "Choose what it is about."),
+        ("all:LK/GOV/WBB", "Welfare Benefits Board: gave the data"),
+        ("all:LK/GOV/EPF", f"{FUND.name.replace(chr(39), '&#39;')}: received it"),
+    ]
+    typed = {"exchange": use["exchange_id"], "statement": "x", "number": ANN}
+    for about, told in (("", "Choose what it is about."), ("all:LK/GOV/EDU", "This agency had no part in that")):
+        refused = await send(ann, "/my-data/contest", **typed, about=about)
+        assert refused.status_code == 400
+        assert told in refused.text
+        assert 'href="#about"' in refused.text
+    assert (await send(ann, "/my-data/contest", **typed, about="all:LK/GOV/WBB", **{"field-a": "yes"})).is_redirect
+    (case,) = (await ann.get("/v1/my/contests")).json()["contests"]
+    assert (case["provider"], case["service"], case["fields"]) == ("LK/GOV/WBB", "fund.push", ["a"])
+    front = (await ann.get("/my-data")).text
+    assert f'href="#contest-{case["id"]}">You contest this: where it stands' in front
+    assert "Welfare Benefits Board has your case since" in front
+
+
+async def test_an_exchange_that_stayed_within_one_agency_leaves_nothing_to_choose(house: House) -> None:
+    inside = "LK/GOV/EPF/DESK"
+    await house.agree(document("A2", inside, legal_bases=STATUTE))
+    await house.ask(ANN, consumer=inside)
+    await named_in(house, FUND)
+    ann = await house.citizen(ANN)
+    (use,) = (await ann.get("/v1/my/uses")).json()["uses"]
+    page = (await ann.get(f"/my-data/contest?exchange={use['exchange_id']}")).text
+    assert offered(page) == []
+    assert '<input type="hidden" name="about" value="all:LK/GOV/EPF">' in page
+    assert f"({inside})" in page  # of two systems of one agency, which
+
+
+async def test_what_becomes_of_a_case_is_told_in_words_until_its_end(house: House) -> None:
+    await named_in(house, FUND)
+    ann = await house.citizen(ANN)
+    assert "You contest nothing." in (await ann.get("/my-data")).text
+    for state, told in (
+        ("corrected", "looked, and corrected its record on"),
+        ("deleted", "looked, and deleted the record on"),
+        ("confirmed", "that its record is right. You may complain to the Data Protection Authority of Sri Lanka."),
+    ):
+        house.clock[0] += timedelta(seconds=1)
+        await send(ann, "/my-data/contest", about="fund.status", statement="wrong", number=ANN)
+        case = (await ann.get("/v1/my/contests")).json()["contests"][0]
+        answer = {"state": state, "answer": "We looked."}
+        assert (await house.call(SIDE, "POST", f"/contests/{case['id']}/resolve", json=answer)).status_code == 200
+        front = (await ann.get("/my-data")).text
+        assert told in front, state
+        assert "We looked." in front
 
 
 async def test_a_recorded_reason_that_has_words_is_told_in_the_language_of_the_person(house: House) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.db import Database
 from gateway.registration import steps, store, tables
-from gateway.registration.errors import AdapterUnknown, StepRefused
+from gateway.registration.errors import StepRefused
 from gateway.registration.steps import Release
 from gateway.registration.store import Registered, Version
 from tests.trusting import LogInMemory
@@ -156,6 +156,3 @@ async def test_an_outage_has_bounds(world: World) -> None:
         with pytest.raises(StepRefused):
             async with world.db.write() as connection:
                 await steps.plan_outage(connection, world.log, "x", start, end, by="a", now=NOW)
-    with pytest.raises(AdapterUnknown):
-        async with world.db.write() as connection:
-            await steps.plan_outage(connection, world.log, "y", NOW, NOW + hour, by="a", now=NOW)

@@ -14,6 +14,7 @@ from audit import new_id
 from gateway.delivery.tables import batch, batch_decision
 from gateway.model import Identifier, Subject
 from gateway.review import breach
+from tests.agreeing import WBB
 from tests.reviewing import CONSUMER, NIC, PROVIDER, House, a_house
 
 NIGHTLY = bool(os.environ.get("SANDHI_NIGHTLY"))
@@ -76,7 +77,9 @@ async def test_people_of_a_batch_are_found_and_only_those_who_were_answered_abou
         figures = (await desk.json("POST", "/breaches", criteria))["figures"]
         assert (figures["exchanges"], figures["people"], figures["lines_of_batches"]) == (1, 1, 1)
         assert (figures["fields"], figures["recipients"]) == ({"months": 1}, {CONSUMER: 1})
-    assert (await desk.json("POST", "/breaches", {"agreement": "A2"}))["figures"]["people"] == 0
+    assert (await desk.json("POST", "/breaches", {"system": WBB}))["figures"]["people"] == 1
+    for unknown in ({"agreement": "A2"}, {"system": "LK/GOV/WBB/NONE"}):
+        assert "nothing was opened" in (await desk.json("POST", "/breaches", unknown, 409))["detail"]
 
 
 async def test_each_line_of_a_batch_is_decided_again(house: House) -> None:

@@ -12,7 +12,7 @@ import pytest
 from audit import bundle_check
 from gateway.people.roles import ROLES, Reach, Right
 from gateway.recording import Recording
-from tests.agreeing import WBB
+from tests.agreeing import EPF, WBB
 from tests.reviewing import CONSUMER, NIC, PROVIDER, House, a_house
 
 OTHER = "199012304568"
@@ -53,12 +53,35 @@ async def test_filters_find_exactly_what_they_name(either: House) -> None:
     assert (await desk.json("GET", f"/exchanges?limit=1&before={second['next']}"))["exchanges"] == []
 
 
+async def test_a_member_stands_for_all_its_systems_and_a_wrong_id_is_told(either: House) -> None:
+    _, desk = await either.officer("amara", "compliance_officer")
+    for query, count in (
+        (f"consumer={WBB}", 2),
+        (f"provider={EPF}", 2),
+        (f"system={EPF}&consumer={WBB}", 2),
+        (f"system={EPF}&provider={CONSUMER}", 0),
+        (f"consumer={EPF}", 0),
+        (f"consumer={WBB}&outcome=answered", 1),
+        (f"system={WBB}&since=2020-01-01T00:00:00Z&outcome=refused_by_rules", 1),
+        (f"system={WBB}&outcome=no_end", 0),
+    ):
+        told = await desk.json("GET", f"/exchanges?{query}")
+        assert (len(told["exchanges"]), told["unknown"]) == (count, []), query
+    wrong = "consumer=LK/GOV/WBB/SRISS&provider=LK/GOV/EPFF&service=pension.x&purpose=y&agreement=A9&outcome=answered"
+    named = ["agreement", "consumer", "provider", "purpose", "service"]
+    assert (await desk.json("GET", f"/exchanges?{wrong}"))["unknown"] == named
+    assert (await desk.json("GET", "/exchanges?system=LK/GOV/NONE"))["unknown"] == ["system"]
+    subject = {"subject": {"identifiers": [{"type": "NIC", "value": NIC}]}}
+    found = await desk.json("POST", "/exchanges/search", subject | {"consumer": WBB})
+    assert [each["outcome"] for each in found["exchanges"]] == ["answered"]
+
+
 async def test_a_person_is_found_by_a_body_and_never_by_the_address(either: House) -> None:
     _, desk = await either.officer("amara", "data_protection_officer")
     subject = {"subject": {"identifiers": [{"type": "NIC", "value": NIC}]}}
     found = (await desk.json("POST", "/exchanges/search", subject))["exchanges"]
     assert [each["outcome"] for each in found] == ["answered"]
-    assert (await desk.json("POST", "/exchanges/search", subject | {"system": WBB}))["exchanges"] == []
+    assert (await desk.json("POST", "/exchanges/search", subject | {"system": f"{WBB}/ANOTHER"}))["exchanges"] == []
     await desk.call("GET", f"/exchanges?subject={NIC}", status=400)
     await desk.call("GET", f"/exchanges?case={NIC}", status=400)
     told = json.dumps(await either.kinds("evidence.read"))

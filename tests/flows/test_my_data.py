@@ -277,6 +277,42 @@ async def test_a_contest_that_is_taken_back_marks_nothing_any_more(house: House)
     assert not (await house.ask(ANN)).contested
 
 
+async def test_a_case_about_an_exchange_goes_to_one_of_its_two_sides_alone(house: House) -> None:
+    await house.agree(document(legal_bases=STATUTE))
+    asked = (await house.ask(ANN)).exchange_id
+    await house.deliver(ANN)
+    await house.work()
+    mine = await house.citizen(ANN)
+    told = (await uses(mine))[0]["exchange_id"]
+    foreign = await contest(house, mine, service=None, provider="LK/GOV/EDU", exchange=asked)
+    assert (foreign.status_code, foreign.json()["detail"]) == (
+        400,
+        "This agency had no part in that exchange. Choose one that gave or received the data.",
+    )
+    assert (await contest(house, mine, service="fund.push", exchange=asked)).status_code == 400  # another record
+    assert (await contest(house, mine, exchange=asked, fields=["salary"])).status_code == 400
+    assert (await contest(house, mine, service="fund.push", exchange=told)).status_code == 400  # which of the two?
+    assert await house.facts("contest.opened") == []
+    made = [
+        await contest(house, mine, service=None, provider=provider, exchange=exchange, fields=["a"])
+        for exchange in (asked, told)
+        for provider in ("LK/GOV/EPF", "LK/GOV/WBB/SRIS")
+    ]
+    assert [each.status_code for each in made] == [201] * 4
+    opened = [(each["provider"], each["services"]) for each in reversed(await house.facts("contest.opened"))]
+    everything = ["LK/GOV/EPF", "fund.push", "fund.status"]
+    assert sorted(opened) == sorted(
+        [
+            ("LK/GOV/EPF", ["fund.status"]),
+            ("LK/GOV/WBB/SRIS".rpartition("/")[0], ["LK/GOV/WBB"]),
+            ("LK/GOV/EPF", everything),
+            ("LK/GOV/WBB", ["fund.push"]),
+        ]
+    )
+    cases = (await mine.get("/v1/my/contests")).json()["contests"]
+    assert {each["exchange_id"] for each in cases} == {asked, told}
+
+
 async def test_no_more_records_are_contested_than_agencies_can_look_at(tmp_path: Path) -> None:
     async with a_house(tmp_path, PERSON_RATE="0") as house:
         mine = await house.citizen(ANN)

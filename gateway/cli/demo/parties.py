@@ -1,5 +1,6 @@
 """Who takes part: members, systems and agreements of the country profile, with keys made here and now."""
 
+import csv
 import json
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,6 +11,9 @@ from typing import Any
 from ...profile import Profile
 from ...trust.jose import Key
 from ...trust.keys import new_key, private_jwk, private_key, write_new
+
+PLACES = "places.tsv"
+"""`id, name, ...` of the country's places."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +39,9 @@ def members(profile: Profile) -> list[Mapping[str, str]]:
 
 def parties(profile: Profile) -> list[Party]:
     """All systems, the local offices one by one."""
-    found = _read(profile, "parties.toml")
-    return [_party(each) for row in found["system"] for each in _expanded(row, found["districts"])]
+    found, places = _read(profile, "parties.toml"), _places(profile)
+    districts = {each: places.get(each, each) for each in found["districts"]}
+    return [_party(each) for row in found["system"] for each in _expanded(row, districts)]
 
 
 def agreements(profile: Profile, valid_from: str, valid_until: str) -> Iterator[dict[str, Any]]:
@@ -83,12 +88,23 @@ def _names(pattern: str, districts: Iterable[str]) -> list[str]:
     return [pattern.replace("*", district) for district in districts] if "*" in pattern else [pattern]
 
 
-def _expanded(row: Mapping[str, Any], districts: Iterable[str]) -> Iterator[Mapping[str, Any]]:
+def _places(profile: Profile) -> Mapping[str, str]:
+    """Code -> name in English, of the country's places, where the profile has them."""
+    file = profile.folder / PLACES
+    if not file.exists():
+        return {}
+    with file.open(encoding="utf-8", newline="") as lines:
+        return {each["id"]: each["name"] for each in csv.DictReader(lines, delimiter="\t")}
+
+
+def _expanded(row: Mapping[str, Any], districts: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
+    """`districts`: code -> what people call it."""
     if "*" not in row["id"]:
         yield row
         return
-    for district in districts:
-        yield {**row, **{name: row[name].replace("*", district) for name in ("id", "client", "name")}}
+    for district, called in districts.items():
+        codes = {name: row[name].replace("*", district) for name in ("id", "client")}
+        yield {**row, **codes, "name": row["name"].replace("*", called)}
 
 
 def _party(row: Mapping[str, Any]) -> Party:

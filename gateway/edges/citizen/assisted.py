@@ -18,7 +18,8 @@ from ..people import officer
 from ..v1.asking import check_case
 from ..v1.shapes import Day, Reference, Shape, SubjectIn
 from . import doing
-from .doing import ContestIn, Limit, citizens
+from .contesting import ContestIn
+from .doing import Limit, citizens
 
 router = APIRouter(prefix="/v1/assisted", tags=["my data"], route_class=StrictRoute)
 

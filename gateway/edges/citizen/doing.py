@@ -5,13 +5,12 @@ from time import monotonic
 from typing import Annotated, Any, cast
 
 from fastapi import Query, Request
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
-from consent import Consent, member_of, register
+from consent import Consent, register
 from consent.errors import ConsentUnknown
 
-from ...catalogue import UnknownService
-from ...citizen import Citizens, Reader, Wish
+from ...citizen import Citizens, Reader
 from ...citizen.finding import Period, Place
 from ...citizen.reading import shown_agreement, shown_consent
 from ...consent_receipts import Issued, issued
@@ -21,23 +20,13 @@ from ...recording import Recording
 from ..refusal import ProblemError
 from ..v1.asking import bad, check_subject
 from ..v1.recordings import refusals
-from ..v1.shapes import Code, Day, Reference, Shape, SubjectIn
+from ..v1.shapes import Day, Shape
+from . import contesting
+from .contesting import ContestIn
 
 MOST = 200
 Limit = Annotated[int, Field(ge=1, le=MOST)]
 From = Annotated[Day | None, Query(alias="from")]
-Statement = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
-
-
-class ContestIn(Shape):
-    """A record that is wrong: of one service, or (with `provider`) everything that an agency tells."""
-
-    service: Code | None = None
-    provider: Reference | None = None
-    fields: Annotated[frozenset[Code], Field(max_length=50)] = frozenset()
-    exchange: Reference | None = None
-    statement: Statement
-    subject: SubjectIn
 
 
 class PeriodIn(Shape):
@@ -139,13 +128,8 @@ async def contests(here: Citizens, reader: Reader) -> dict[str, Any]:
 
 async def contested(here: Citizens, reader: Reader, body: ContestIn) -> dict[str, Any]:
     """Open a case with the agency."""
-    subject = body.subject.value()
-    await _check_own(here, reader, subject)
-    provider, services = _record(here, body)
-    if body.exchange:
-        await _check_seen(here, reader, body.exchange)
-    numbers = [(each.type, each.value) for each in subject.identifiers]
-    wish = Wish(provider, body.service or "", services, body.fields, body.statement, numbers, body.exchange or "")
+    await _check_own(here, reader, body.subject.value())
+    wish = await contesting.meant(here, reader, body)
     with refusals():
         id_, receipt = await here.contests.open(reader.person_ref, wish, by=reader.by)
     return {"id": id_, "state": "open", "receipt": receipt}
@@ -177,33 +161,6 @@ async def _check_own(here: Citizens, reader: Reader, subject: Subject) -> None:
     vouched = {number for each in await here.reading.consents(reader.person_ref) for number in each.numbers}
     if not mine or not here.services.person_ref.unbound(subject, found_by_name=False) <= vouched:
         raise ProblemError("forbidden", "These are not the numbers that are known here as the person's own.")
-
-
-def _record(here: Citizens, body: ContestIn) -> tuple[str, frozenset[str]]:
-    """Whose record it is, and the services that tell it."""
-    if bool(body.service) == bool(body.provider):
-        raise bad("shape", "Give either `service` or `provider`.")
-    if body.service:
-        try:
-            offer = here.services.catalogue.offer(body.service)
-        except UnknownService as error:
-            raise bad("service", f"{error}.") from error
-        if not body.fields <= offer.service.fields:
-            raise bad("fields", "The service has no such field; GET /v1/my/uses names what was given.")
-        return offer.provider, frozenset({body.service})
-    of = [each for each in here.services.catalogue if body.provider in {each.provider, member_of(each.provider)}]
-    if not of or body.fields:
-        raise bad("service", "No agency of that id tells anything here; or name a `service` together with fields.")
-    told = (each.service.id for each in of)
-    return of[0].provider, frozenset((member_of(of[0].provider), *told))  # the member: what it hands over to others
-
-
-async def _check_seen(here: Citizens, reader: Reader, exchange: str) -> None:
-    """What is not disclosed is not there, whoever's it is. Raises ProblemError `not_found`."""
-    async for told in here.reading.everything(reader.person_ref):
-        if exchange in {told.use.says("exchange_id"), str(told.use.place)}:
-            return
-    raise ProblemError("not_found", "There is no such exchange.")
 
 
 def place_of(before: str) -> Place | None:

@@ -14,7 +14,8 @@ from ..body import StrictRoute
 from ..people import citizen
 from ..v1.shapes import Day, Reference
 from . import doing
-from .doing import ContestIn, From, Limit, citizens
+from .contesting import ContestIn
+from .doing import From, Limit, citizens
 
 router = APIRouter(prefix="/v1/my", tags=["my data"], route_class=StrictRoute)
 

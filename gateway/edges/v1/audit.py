@@ -19,6 +19,7 @@ from audit import Wanted, bundle
 from audit.wording import sentence
 
 from ...log_keeper import tsa_certificates
+from ...review.protected import committed, erasures
 from ...review.replay import Replaying
 from ...review.search import Exchange, Filters, events, exchanges, one_exchange, proved, timeline
 from ...wiring import Services
@@ -150,7 +151,11 @@ async def get_exchange(exchange_id: Reference, who: Auditor, read: Read) -> dict
         for number, each in enumerate(told, 1)
     ]
     proofs = [await proved(log, each) for each in found.entries]
-    return line(found) | {"timeline": steps, "proofs": proofs, "bundle": f"/v1/audit/exchanges/{exchange_id}/bundle"}
+    return (
+        line(found)
+        | {"timeline": steps, "proofs": proofs, "protected": bool(committed(found))}
+        | {"bundle": f"/v1/audit/exchanges/{exchange_id}/bundle"}
+    )
 
 
 @router.get("/exchanges/{exchange_id}/bundle", responses=REFUSED | ZIP, response_class=Response)
@@ -170,7 +175,10 @@ async def get_bundle(exchange_id: Reference, who: Auditor, read: Read) -> Respon
 
 @router.get("/exchanges/{exchange_id}/details", responses=REFUSED)
 async def get_details(exchange_id: Reference, who: Acting, read: Read) -> dict[str, object]:
-    """What the caller wrote into the exchange that may identify somebody (a case), as far as it is not erased."""
+    """What the caller wrote into the exchange that may identify somebody (a case), as far as it is not erased.
+
+    `state` is `kept`, `erased` or `never_kept`; `erasures` are the entries of which one erased it.
+    """
     here = read.here
     found = await here.log.store.read(lambda connection: one_exchange(connection, exchange_id))
     ids = [each.id for each in found.entries]
@@ -181,7 +189,24 @@ async def get_details(exchange_id: Reference, who: Acting, read: Read) -> dict[s
         for id_, details in kept.items()
         for each in details
     ]
-    return {"exchange_id": exchange_id, "details": told}
+    return {"exchange_id": exchange_id, "details": told} | await _fate(found, bool(told), here)
+
+
+async def _fate(found: Exchange, kept: bool, here: Services) -> dict[str, object]:
+    """Whether the details are kept, were erased, or never were there; until when they may be; what erased them."""
+    held = committed(found)
+    if not held:
+        return {"state": "never_kept", "kept_until": None, "erasures": []}
+    until = await here.details.until(held[-1])
+    if kept:
+        return {"state": "kept", "kept_until": until.isoformat(), "erasures": []}
+    gone = await here.log.store.read(partial(erasures, since=held[0].at, until=until))
+    told = [{"entry": str(each.id), "at": each.at.isoformat(), "kind": each.kind} | _by(each.facts) for each in gone]
+    return {"state": "erased", "kept_until": until.isoformat(), "erasures": told}
+
+
+def _by(facts: Mapping[str, object]) -> dict[str, object]:
+    return {name: facts.get(name) for name in ("by", "reason")}
 
 
 @router.post("/exchanges/{exchange_id}/replay", responses=REFUSED)

@@ -11,6 +11,7 @@ from ...review import breach, subject_access
 from ..body import StrictRoute
 from .asking import check_subject
 from .audit import ZIP, Here, Read
+from .audit_named import check_case_named, of_case
 from .reviewing import REFUSED, Acting, Auditor, OfPersons
 from .shapes import Reference, Shape, SubjectIn
 
@@ -54,7 +55,9 @@ async def get_breaches(_who: Auditor, here: Here) -> dict[str, object]:
 async def post_breach(body: BreachIn, who: Acting, read: Read) -> dict[str, object]:
     """Open a case: how many people, which fields, which recipients, drafts of the letters, and the clock runs."""
     here, now = read.here, read.here.people.clock()
-    found = await breach.scope_of(here.db, here.log, body.criteria())
+    found = await breach.scope_of(here.db, here.log, await of_case(here, body.criteria()))
+    if not found.exchanges:
+        await check_case_named(here, body.criteria())
     await read.note(who, "breach", filters=sorted(body.criteria().wire()), found=found.exchanges)
     async with here.db.write() as connection:
         made = await breach.open_case(
@@ -81,7 +84,7 @@ async def get_affected(breach_id: Reference, who: OfPersons, read: Read) -> Resp
     here = read.here
     async with here.db.read() as connection:
         kept = await breach.read(connection, breach_id)
-    found = await breach.scope_of(here.db, here.log, breach.Criteria.read(kept.criteria))
+    found = await breach.scope_of(here.db, here.log, await of_case(here, breach.Criteria.read(kept.criteria)))
     await read.note(who, "breach people", breach=breach_id, found=len(found.persons))
     lines = b"".join(orjson.dumps({"person": each}) + b"\n" for each in sorted(found.persons))
     return Response(lines, media_type="application/x-ndjson")

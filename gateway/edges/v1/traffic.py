@@ -18,6 +18,7 @@ from consent import member_of
 from consent.model import HANDED_OVER
 
 from ...delivery import letters
+from ...delivery.jobs import KEPT
 from ...delivery.status import recent, tries
 from ...errors import HIDDEN, shown_as
 from ...gate import utc_now
@@ -87,6 +88,8 @@ class TrafficIn(Shape):
 async def get_traffic_exchanges(wanted: Annotated[TrafficIn, Query()], who: Reader, here: Here) -> dict[str, object]:
     """Exchanges that the own systems asked, and that were asked of them, the newest first.
 
+    `untold` says why what is null is: `hidden` (the answer told no more), `not_decided`, `several` (one a line), `none`
+    (no agreement allowed it), `not_tried`, `never_tried` (it ended before), or `erased` (kept for seven days).
     `next` is the `before` of the page after this one, `previous` the `after` of the one before it.
     """
     systems = await _own(who, here)
@@ -110,7 +113,13 @@ async def get_traffic_exchange(exchange_id: Reference, who: Reader, here: Here) 
         later = tried.state == "ready" and tried.not_before > utc_now().timestamp()
         next_at = datetime.fromtimestamp(tried.not_before, UTC).isoformat() if later else None
         job = {"state": tried.state, "last_failure": tried.failure or None, "next_at": next_at}
-    return told | job | {"letters": await _letters(found.id, systems, here)}
+    erased = _erased_on(found, here) if told["untold"].get("attempts") == "erased" else None
+    return told | job | {"erased_on": erased, "letters": await _letters(found.id, systems, here)}
+
+
+def _erased_on(found: Exchange, here: Services) -> str:
+    """The day, by the country's clocks, on which what was kept of its tries was erased."""
+    return (found.entries[0].at + KEPT).astimezone(here.profile.zone).date().isoformat()
 
 
 async def _one(exchange_id: str, here: Services) -> Exchange | None:
@@ -141,6 +150,10 @@ def _line(found: Exchange, systems: Collection[str], tried: Row[Any] | None) -> 
     ended, may_know = facts.get("outcome"), not asked or facts.get("may_know_existence") is True
     told = shown_as(str(ended), may_know) if ended else None
     hidden = told != ended
+    agreement = None if hidden else facts.get("agreement")
+    attempts = None if hidden else _attempts(facts, tried)
+    untold = {"agreement": _no_agreement(facts, hidden)} if agreement is None else {}
+    untold |= {"attempts": _no_attempts(found, ended, hidden)} if attempts is None else {}
     own, other = ("consumer", "provider") if asked else ("provider", "consumer")
     return {
         "exchange_id": found.id,
@@ -149,9 +162,28 @@ def _line(found: Exchange, systems: Collection[str], tried: Row[Any] | None) -> 
         "system": facts.get(own),
         "other": facts.get(other),
         "outcome": told,
-        "agreement": None if hidden else facts.get("agreement"),
-        "attempts": None if hidden else _attempts(facts, tried),
+        "agreement": agreement,
+        "attempts": attempts,
+        "untold": untold,
     } | {name: facts.get(name) for name in ("service", "action", "purpose", "lines")}
+
+
+def _no_agreement(facts: Mapping[str, object], hidden: bool) -> str:
+    """Why no agreement is told."""
+    if hidden:
+        return "hidden"
+    if "lines" in facts:
+        return "several"
+    return "none" if facts.get("outcome") else "not_decided"
+
+
+def _no_attempts(found: Exchange, ended: object, hidden: bool) -> str:
+    """Why it is not told how often it was tried."""
+    if hidden:
+        return "hidden"
+    if not ended:
+        return "not_tried"
+    return "erased" if found.entries[0].at + KEPT <= utc_now() else "never_tried"
 
 
 def _attempts(facts: Mapping[str, object], tried: Row[Any] | None) -> int | None:

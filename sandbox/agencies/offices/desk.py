@@ -19,6 +19,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 import pages
+from pages import Refused, Wrong
 from pages.desk import Account, Accounts, Front, Guard, SignedIn, refused, static
 from sandbox.gateway_client import GatewayUnreachable, NoCredentials
 from sandbox.kept import Kept
@@ -127,14 +128,14 @@ class CounselDesk:
         visit = self._visit(request, who)
         found = {name.removeprefix(FIELD): word for name, word in form.items() if name.startswith(FIELD)}
         role, corrects = form.get("role", ""), _number(form.get("corrects", ""))
+        wrong = self._wrong_with(form, visit)
         try:
-            day = self._day(form, visit)
+            if not wrong:
+                self._counsellors.note(visit.client, found, self._day(form, visit), role, corrects=corrects)
         except FindingRefused as error:
-            return self._person(request, who, fault=pages.said(str(error)), form=form, day_refused=True)
-        try:
-            self._counsellors.note(visit.client, found, day, role, corrects=corrects)
-        except FindingRefused as error:
-            return self._person(request, who, fault=pages.said(str(error)), form=form)
+            wrong = [Wrong("finding", pages.said(str(error)))]
+        if wrong:
+            return self._person(request, who, form, Refused(wrong, form))
         return self._going(f"{AREA}/people{_kept(request, role=role, last=str(visit.number))}", "kept")
 
     async def _send(self, request: Request) -> Response:
@@ -176,16 +177,12 @@ class CounselDesk:
         self,
         request: Request,
         who: SignedIn,
-        *,
-        fault: str = "",
         form: Mapping[str, str] | None = None,
-        day_refused: bool = False,
+        refused: Refused | None = None,
     ) -> Response:
         visit = self._visit(request, who)
         letters = visit.letters
         values: dict[str, Any] = {
-            "fault": fault,
-            "day_fault": fault if day_refused else "",
             "form": form or self._begun(request, visit),
             "kept": _kept(request),
             "person": shown(visit),
@@ -195,7 +192,20 @@ class CounselDesk:
             "roles": ROLES,
             "field": FIELD,
         }
-        return self._front.page(request, who, "counsel/person.html", status=400 if fault else 200, **values)
+        return self._front.page(request, who, "counsel/person.html", refused=refused, **values)
+
+    def _wrong_with(self, form: Mapping[str, str], visit: Visit) -> list[Wrong]:
+        """Each field that is missing or cannot be so, in the order of the page."""
+        missing = pages.said("Fill in: %(field)s.")
+        checks = [source for source in visit.client.record["verify"] if form.get(f"{FIELD}{source}") not in FOUND_WORDS]
+        wrong = [Wrong(f"{FIELD}{source}", missing % {"field": pages.words_of(source)}) for source in checks]
+        try:
+            self._day(form, visit)
+        except FindingRefused as error:
+            wrong.append(Wrong("found_on", pages.said(str(error))))
+        if form.get("role") not in ROLES:
+            wrong.append(Wrong("role", missing % {"field": pages.said("Your role")}))
+        return wrong
 
     def _begun(self, request: Request, visit: Visit) -> dict[str, str]:
         """The form before anybody has filled it in: today, in the role of last time; or what is to be corrected."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from jinja2.ext import extract_from_ast
 
+from adapters.kit.claims import CLAIMS
 from pages.languages import LANGUAGES, NOW, Spoken
 from pages.rendering import FIELDS, TEMPLATES, environment, rendered
 
@@ -60,8 +61,26 @@ def test_each_field_of_a_canonical_record_or_an_agreement_has_words(code: str) -
     records = {each for path in CANONICAL.glob("*.json") for each in json.loads(path.read_text("utf-8"))["properties"]}
     agreements = tomllib.loads(AGREEMENTS.read_text("utf-8"))["agreement"]
     granted = {each for one in agreements for service in one["services"] for each in service["fields"]}
-    assert records | granted == FIELDS.keys()
+    derived = {f"claim:{name}" for name in CLAIMS} | {
+        f"answer:{each}" for one in CLAIMS.values() for each in one.answers
+    }
+    assert records | granted | derived - {f"answer:{each}" for each in records} == FIELDS.keys()
     assert [each for each in FIELDS.values() if each not in LANGUAGES[code].words] == []
+
+
+def test_sentences_that_read_alike_are_told_once() -> None:
+    source = '{% from "fields.html" import sentences with context %}{{ sentences(them, names) }}'
+    office = {"text": "%(each)s is told.", "values": {"each": "A"}}
+    them = [office, office | {"values": {"each": "B"}}, office | {"values": {"each": "C"}}]
+    page = environment("en").from_string(source).render(them=them, names={"A": "An office", "B": "An office"})
+    assert page.count("<li>") == 2
+    assert page.count("An office is told.") == 1
+
+
+def test_what_a_claim_answers_is_named_where_fields_are_listed_and_nowhere_else() -> None:
+    page = environment("en").from_string("{{ ['paid', 'birth_date'] | named(field_names) }}")
+    assert page.render() == "whether pay was received, date of birth"
+    assert not {"paid", "active", "alive"} & FIELDS.keys()  # states of payments and of members
 
 
 def test_ids_are_named_in_the_language_of_the_page() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from lxml.html import fromstring
 from starlette.routing import Route
 
 from pages.desk import Account
@@ -23,6 +24,7 @@ from registry.reviewing import ReviewApi
 from registry.server import app
 from registry.stage import Stage
 from tests.desk_access import lets_in_whom_the_table_says
+from tests.form_walk import nodes, untold
 from tests.unit.registry.scripted import Gateway
 
 ORIGIN = "http://registry"
@@ -161,8 +163,18 @@ async def test_a_review_that_is_not_whole_changes_nothing(desk: Desk, action: st
     await desk.sign_in()
     answer = await desk.decide(1, action, reason, seen)
     assert answer.status_code == 400
-    assert "There is a problem" in answer.text
+    assert untold(fromstring(answer.text), "Error: ") == []
     assert set(desk.decisions().values()) == {""}
+
+
+async def test_every_fault_of_a_review_is_told_at_once_beside_its_field(desk: Desk) -> None:
+    await desk.sign_in()
+    page = fromstring((await desk.decide(1, "", " ")).text)
+    links = [each.get("href") for each in nodes(page, "//ul[contains(@class, 'summary__list')]//a")]
+    assert links == ["#action", "#reason"]
+    assert untold(page, "Error: ") == []
+    for answer in (await desk.post("/desk/lines/approve"), await desk.post("/desk/lines/find", member="nobody")):
+        assert untold(fromstring(answer.text), "Error: ") == []
 
 
 async def test_a_decided_line_leads_to_the_next_that_waits_and_the_last_one_to_none(desk: Desk) -> None:

@@ -1,0 +1,83 @@
+"""What the filters of searches may be: ids with their names, as suggestions of the browser and as a page of its own."""
+
+import time
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+import pages
+from consent.store import list_agreements
+from pages.languages import NOW
+
+from ..people import Right
+from ..wiring import Services
+from .page import officer_of, page
+
+router = APIRouter(prefix="/console", include_in_schema=False)
+
+MOST = 300
+"""Suggestions that a page carries itself. A country has some thousand systems: then the browser asks for them."""
+KEPT_S = 30.0
+Offers = dict[str, list[dict[str, str]]]
+
+
+@router.get("/exchanges/offers")
+async def offers(request: Request) -> Response:
+    """What can be looked for, with names and ids; each leads to its exchanges. Forms take their suggestions from it."""
+    who = await officer_of(request)
+    who.need(Right.EVIDENCE_READ)
+    found = await offered(request.app.state.services)
+    return page(request, who, "console/offers.html", offered=found)
+
+
+async def offered(here: Services) -> Offers:
+    """Kind -> ids with their names."""
+    known = await here.trust.register()
+    async with here.db.read() as connection:
+        recorded = await list_agreements(connection)
+    titles = {each.agreement.id: each.agreement.title for each in recorded}
+    members = {each.id: each.name for each in known.members.values()}
+    systems = {each.id: each.name for each in known.systems.values()}
+    keys = {key.kid: each.name for each in known.systems.values() for key in known.keys.get(each.id, ())}
+    purposes = {code: pages.said(name) for code, name in here.profile.purposes.items()}
+    services = {
+        each.service.id: pages.said(each.service.title or each.service.summary.removesuffix("."))
+        for each in here.catalogue
+    }
+    kinds = {"member": members, "system": systems, "purpose": purposes, "service": services, "agreement": titles}
+    return {
+        kind: [{"value": id_, "text": text} for id_, text in sorted(named.items(), key=lambda each: each[1].casefold())]
+        for kind, named in (kinds | {"key": keys}).items()
+    }
+
+
+async def suggestions(request: Request) -> str:
+    """The suggestions as HTML for a page, where they are few; made anew twice a minute."""
+    kept: dict[str, tuple[float, str]] = request.app.state.suggested
+    language, now = NOW.get().language.code, time.monotonic()
+    at, html = kept.get(language, (-KEPT_S, ""))
+    if now - at < KEPT_S:
+        return html
+    found = await offered(request.app.state.services)
+    few = sum(map(len, found.values())) <= MOST
+    made = pages.rendered("console/suggested.html", offered=found) if few else ""
+    kept[language] = now, made
+    return made
+
+
+async def meant(here: Services, typed_in: Mapping[str, str]) -> dict[str, list[str]]:
+    """Filter -> ids like what was typed into it; those that take no id of ours are left out."""
+    if not typed_in:
+        return {}
+    found: dict[str, Any] = await offered(here)
+    found |= dict.fromkeys(("consumer", "provider", "system"), found["system"] + found["member"])
+    near: dict[str, list[str]] = {}
+    for name, typed in typed_in.items():
+        if name not in found:
+            continue
+        said = {text.casefold(): each["value"] for each in found[name] for text in (each["value"], each["text"])}
+        near[name] = list(dict.fromkeys(said[each] for each in get_close_matches(typed.casefold(), said, n=3)))
+    return near

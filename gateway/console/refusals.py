@@ -1,0 +1,57 @@
+"""What a refusal of ours means for people: a sentence in the language of the page, also where it came with values.
+
+The API says a refusal in English with its values in it. Each text below is a key of `pages/words/`; what is none of
+them, and no key itself, is told as it is.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from functools import cache
+
+import pages
+
+WITH_VALUES = (
+    "The period is not over; draw it after %(moment)s.",
+    "The text holds something of the form of an identifier of type %(kind)s; leave it out.",
+    "Say why in %(n)s characters or more; it becomes an entry of the log.",
+    "A sample has a period that begins before it ends, and 1 to %(n)s exchanges.",
+    "Answer %(questions)s, each with %(answers)s.",
+    "You keep %(n)s searches; take one out first.",
+    "The proposal is %(state)s already.",
+    "Nobody is %(one)s and %(other)s at once; revoke one first.",
+    "Of member and territory, the role %(role)s takes %(needs)s.",
+    "A %(role)s works in a %(level)s, not in a %(other)s.",
+    "%(who)s is %(state)s and cannot become %(other)s.",
+    "%(who)s is like that already.",
+    "%(who)s is not registered.",
+)
+VALUE = re.compile(r"%\((\w+)\)s")
+
+
+def told(text: str) -> str:
+    """The refusal as a sentence, in the language of the request being answered."""
+    sentence = f"{text[:1].upper()}{text[1:]}".rstrip(".") + "."
+    if (said := pages.said(sentence)) != sentence:
+        return said
+    for known, pattern in _patterns():
+        if found := pattern.fullmatch(sentence):
+            return pages.said(known) % {name: _spoken(name, value) for name, value in found.groupdict().items()}
+    return pages.said(text) if text != sentence else sentence
+
+
+@cache
+def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    return tuple((each, re.compile("".join(_parts(each)))) for each in WITH_VALUES)
+
+
+def _parts(text: str) -> Iterator[str]:
+    end = 0
+    for value in VALUE.finditer(text):
+        yield f"{re.escape(text[end : value.start()])}(?P<{value[1]}>.+)"
+        end = value.end()
+    yield re.escape(text[end:])
+
+
+def _spoken(name: str, value: str) -> str:
+    return pages.day(datetime.fromisoformat(value)) if name == "moment" else pages.words_of(value)
