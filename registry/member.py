@@ -80,6 +80,6 @@ def members(store: Store) -> Iterator[Member]:
     yield from map(member_of, store.rows("SELECT record FROM member ORDER BY id"))
 
 
-def member_of(row: Row) -> Member:
-    """The member of a row with a column `record`."""
+def member_of(row: Row | Mapping[str, Any]) -> Member:
+    """The member of a row, or of a mapping, with a column `record`."""
     return Member(unpacked(row["record"]))

@@ -134,7 +134,7 @@ class ReviewApi:
 
 
 def _wanted(query: Mapping[str, str], **page: Any) -> lines.Wanted:
-    narrowed = {name: query[name] for name in (*FILTERS, "decision") if name in query}
+    narrowed: dict[str, Any] = {name: query[name] for name in (*FILTERS, "decision") if name in query}
     return lines.Wanted(**narrowed, **page)
 
 

@@ -44,7 +44,8 @@ CALLS = frozenset(
 BY_NAME = frozenset({"import_module", "__import__"})
 LOADERS = {
     "adapters/kit/opening.py": "opens an adapter folder by its name",
-    "gateway/__main__.py": "loads the commands while the collector rests",
+    "gateway/cli/main.py": "loads a command when it is run",
+    "adapters/e_letters/adapter.py": "loads what draws a letter with the first one",
     "gateway/migrations/__init__.py": "loads the migration library only while there is a step to take",
     "gateway/review/reports.py": "loads what draws a PDF only for who wants one",
 }
