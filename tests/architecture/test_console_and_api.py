@@ -118,3 +118,19 @@ def _called(page: ModuleType) -> Iterator[str]:
     for node in ast.walk(ast.parse(inspect.getsource(page))):
         if isinstance(node, ast.Attribute):
             yield node.attr
+
+
+OF_CITIZENS = {
+    "consents/{consent_id}/withdraw": ("POST /v1/my/consents/{consent_id}/withdraw", "withdrawn"),
+    "contest": ("POST /v1/my/contests", "contested"),
+    "contests/{contest_id}/withdraw": ("POST /v1/my/contests/{contest_id}/withdraw", "contest_withdrawn"),
+}
+"""Form of the citizens' pages -> what does the same for their own programs, and the step that both take."""
+
+
+def test_a_citizen_s_forms_and_programs_take_the_same_steps(endpoints: Mapping[str, FunctionType]) -> None:
+    posted = {name.removeprefix("POST /my-data/") for name in endpoints if name.startswith("POST /my-data/")}
+    assert posted - {"sign-out"} == OF_CITIZENS.keys()
+    for form, (operation, step) in OF_CITIZENS.items():
+        for each in (f"POST /my-data/{form}", operation):
+            assert f"doing.{step}(" in inspect.getsource(endpoints[each]), each
