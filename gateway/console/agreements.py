@@ -43,7 +43,7 @@ async def flows(request: Request) -> Response:
     """Who may ask whom, as a picture with a table beside it."""
     who, reviewer, here = await looking(request)
     found: dict[str, Any] = await audit_agreements.get_flows(reviewer, here)
-    shown: dict[str, Any] = {"map": drawn(found["members"], found["flows"]), "names": await names_of(here, who)}
+    shown: dict[str, Any] = {"map": drawn(found["flows"]), "names": await names_of(here, who)}
     return page(request, who, "console/flows.html", found=found, **shown)
 
 

@@ -1,23 +1,26 @@
-"""Who may ask whom, placed for a picture: members around a circle, an arrow for each flow. Numbers only, no markup."""
+"""Who may ask whom, placed for a picture: who asks on the left, who is asked on the right, an arrow for each flow.
 
-from collections.abc import Mapping, Sequence
+Numbers only, no markup. A member that does both stands on both sides, so that no arrow crosses a name.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import cos, hypot, pi, sin
 from typing import Any
 
-WIDTH, HEIGHT = 1160, 620
-CENTRE_X, CENTRE_Y = WIDTH / 2, HEIGHT / 2
-RADIUS_X, RADIUS_Y = 300, 240
-GAP = 26
+WIDTH, MARGIN = 1160, 24
+LEFT_X, RIGHT_X = 350, 810
+ROW = 58
+"""Height of a name of three lines."""
+GAP = 20
 """Between an arrow's end and the middle of a member's dot."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dot:
-    """A member and where it stands; `anchor` is where its name begins, for the side of the circle it is on."""
+    """A member on one side; `anchor` is where its name, which stands outside, begins: `end` on the left."""
 
     id: str
-    name: str
     x: float
     y: float
     anchor: str
@@ -25,18 +28,12 @@ class Dot:
     @property
     def name_x(self) -> float:
         """Where the name stands."""
-        return self.x + {"start": 16, "end": -16}.get(self.anchor, 0)
-
-    @property
-    def name_y(self) -> float:
-        """Beside the dot, or above and below it."""
-        below = 28 if self.y > CENTRE_Y else -18
-        return self.y + (below if self.anchor == "middle" else 5)
+        return self.x + (18 if self.anchor == "start" else -18)
 
 
 @dataclass(frozen=True, slots=True)
 class Arrow:
-    """From who asks to who is asked; bent, so that there and back are two. `flow` is what it stands for."""
+    """From who asks to who is asked. `flow` is what it stands for."""
 
     path: str
     flow: Mapping[str, Any]
@@ -48,34 +45,34 @@ class Map:
 
     dots: Sequence[Dot]
     arrows: Sequence[Arrow]
+    height: int
     width: int = WIDTH
-    height: int = HEIGHT
 
 
-def drawn(members: Sequence[Mapping[str, str]], flows: Sequence[Mapping[str, Any]]) -> Map:
-    """The members of `GET /v1/audit/flows` around a circle, and its flows between them."""
-    dots = {each["id"]: _dot(each, number, len(members)) for number, each in enumerate(members)}
-    return Map(
-        list(dots.values()), [Arrow(_path(dots[each["consumer"]], dots[each["provider"]]), each) for each in flows]
-    )
+def drawn(flows: Sequence[Mapping[str, Any]]) -> Map:
+    """The flows of `GET /v1/audit/flows`: those who ask most on top, and each who is asked near those who ask it."""
+    asked_by: dict[str, list[str]] = defaultdict(list)
+    asking: dict[str, int] = defaultdict(int)
+    for each in flows:
+        asked_by[each["provider"]].append(each["consumer"])
+        asking[each["consumer"]] += 1
+    left = sorted(asking, key=lambda each: (-asking[each], each))
+    place = {each: number for number, each in enumerate(left)}
+    right = sorted(asked_by, key=lambda each: (sum(map(place.__getitem__, asked_by[each])) / len(asked_by[each]), each))
+    rows = max(len(left), len(right), 1)
+    begins, ends = _column(left, rows, LEFT_X, "end"), _column(right, rows, RIGHT_X, "start")
+    arrows = [Arrow(_path(begins[each["consumer"]], ends[each["provider"]]), each) for each in flows]
+    return Map([*begins.values(), *ends.values()], arrows, rows * ROW + 2 * MARGIN)
 
 
-def _dot(member: Mapping[str, str], number: int, count: int) -> Dot:
-    angle = 2 * pi * number / count - pi / 2
-    across = cos(angle)
-    anchor = "middle" if abs(across) < 0.3 else "start" if across > 0 else "end"
-    x, y = CENTRE_X + RADIUS_X * across, CENTRE_Y + RADIUS_Y * sin(angle)
-    return Dot(member["id"], member["name"], round(x, 1), round(y, 1), anchor)
+def _column(members: Iterable[str], rows: int, x: float, anchor: str) -> dict[str, Dot]:
+    """Member -> its dot, evenly over the height of the longer column."""
+    some = list(members)
+    step = rows * ROW / max(len(some), 1)
+    return {each: Dot(each, x, round(MARGIN + step * (n + 0.5), 1), anchor) for n, each in enumerate(some)}
 
 
 def _path(begin: Dot, end: Dot) -> str:
-    """A curve from edge to edge, bent to its left; a member that asks itself has a loop."""
-    if begin.id == end.id:
-        return f"M{begin.x - 8} {begin.y - 10} c-30 -50 46 -50 16 0"
-    across, down = end.x - begin.x, end.y - begin.y
-    long = hypot(across, down)
-    bend_x = (begin.x + end.x) / 2 - down / long * 30
-    bend_y = (begin.y + end.y) / 2 + across / long * 30
-    back = hypot(end.x - bend_x, end.y - bend_y)
-    tip_x, tip_y = end.x - (end.x - bend_x) / back * GAP, end.y - (end.y - bend_y) / back * GAP
-    return f"M{begin.x} {begin.y} Q{bend_x:.1f} {bend_y:.1f} {tip_x:.1f} {tip_y:.1f}"
+    """A curve that leaves and arrives level, so that where it comes from can be followed by eye."""
+    tip, middle = end.x - GAP, (begin.x + end.x) / 2
+    return f"M{begin.x} {begin.y} C{middle} {begin.y} {middle} {end.y} {tip} {end.y}"
