@@ -16,6 +16,8 @@ from .writing import microseconds, time_of
 
 _FOUND = "SELECT entry_id, seq, body FROM log_entry WHERE entry_id"
 PAGE = 50
+END = 2**63 - 1
+"""Beyond every place of a log."""
 Columns = ReadOnlyColumnCollection[str, Column[Any]]
 _QueryOf = Callable[[int, "Wanted"], Select[Any]]
 
@@ -156,18 +158,22 @@ def _in_order(query: Select[Any], table: Columns, log_id: int, wanted: Wanted) -
     order = asc if wanted.after else desc
     if wanted.of_times:
         return query.where(table.log_id == log_id).order_by(order(table.ts), order(table.seq))
-    # a range: SQLite, without statistics, takes an equality for the best way in there is, and reads the whole log
-    return query.where(table.log_id.between(log_id, log_id)).order_by(order(table.log_id), order(table.seq))
+    # a range of places: SQLite, without statistics, takes an equality for the best way in there is, and reads the whole
+    # log; and of two ranges it takes the one that does not know the page
+    first, last, here = (log_id, -1), (log_id, END), wanted.after or wanted.before
+    if here and here[0] == log_id:
+        first, last = (here, last) if wanted.after else (first, here)
+    place = tuple_(table.log_id, table.seq)
+    return query.where(place > tuple_(*first), place < tuple_(*last)).order_by(order(table.log_id), order(table.seq))
 
 
 def _beyond(connection: Connection, table: Columns, log_id: int, wanted: Wanted) -> Iterator[ColumnElement[bool]]:
-    """That a line comes after the last one of the page before; going back, before its first one."""
+    """Of a period: that a line comes after the last one of the page before; going back, before its first one."""
     place, lines = wanted.after or wanted.before, audit_search.c
-    if place is None or place[0] != log_id:
+    if place is None or place[0] != log_id or not wanted.of_times:
         return
     seq = place[1]
-    last = select(lines.ts).where(lines.log_id == log_id, lines.seq == seq)
-    at = connection.execute(last).scalar() if wanted.of_times else None
+    at = connection.execute(select(lines.ts).where(lines.log_id == log_id, lines.seq == seq)).scalar()
     column, value = (table.log_id, log_id) if at is None else (table.ts, at)
     line, edge = tuple_(column, table.seq), tuple_(value, seq)
     yield line > edge if wanted.after else line < edge

@@ -4,7 +4,7 @@ A line is known by its member id, and to pages by its number (SQLite's row numbe
 person, so it may stand in an address.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +13,16 @@ from .progress import ENDS, STANDINGS
 from .store import Row, Store, unpacked
 
 OUTCOMES = ("listed", "to_verify")
+REFERRALS = ("not_pushed_yet", "new", "sent", "refused", "no_link")  # states of `handover`, and that there is none
 DECISIONS = ("waiting", "approved", "rejected")
+WORDS: Mapping[str, Sequence[str]] = {
+    "outcome": OUTCOMES,
+    "decision": DECISIONS,
+    "since": ENDS,
+    "standing": STANDINGS,
+    "referral": REFERRALS,
+}
+"""Filter -> the words it takes."""
 MOST = 1000
 LARGEST = 2**63 - 1  # row number of SQLite
 FINDINGS = "SELECT record FROM event WHERE name = 'finding' AND member = ? ORDER BY day, rowid"  # the last one counts
@@ -28,6 +37,8 @@ MATCHING = (
     "AND (:outcome = '' OR outcome = :outcome) AND (:district = '' OR district = :district) "
     "AND (:decision = '' OR decision = :decided) "
     "AND (:reason = '' OR EXISTS (SELECT 1 FROM json_each(line.reasons) WHERE value = :reason)) "
+    "AND (:referral = '' OR :referral = coalesce((SELECT handover.state FROM handover "
+    "WHERE handover.member = line.member AND handover.kind = 'referral'), 'not_pushed_yet')) "
     "AND (:since = '' OR ended.why = :since) "
     "AND (:standing = '' OR EXISTS "
     "(SELECT 1 FROM standing WHERE standing.member = line.member AND standing.state = :standing)) "
@@ -56,6 +67,7 @@ class Wanted:
 
     `since` is what ended the eligibility of the person since the list date, one of `ENDS`; `standing` is what
     employment support said last about who was pushed, one of `STANDINGS`; of the dead only that it said nothing.
+    `referral` is how far the push came, one of `REFERRALS`.
     """
 
     outcome: str = ""
@@ -64,6 +76,7 @@ class Wanted:
     decision: str = ""
     since: str = ""
     standing: str = ""
+    referral: str = ""
     after: str = ""
     limit: int = 100
 
@@ -72,7 +85,7 @@ def found(store: Store, wanted: Wanted) -> list[Row]:
     """The lines that match, with `number` and the columns of their members, by member id.
 
     Raises:
-        StepFailed: an outcome, a decision, an end or a standing that does not exist.
+        StepFailed: an outcome, a decision, an end, a standing or a state of a referral that does not exist.
     """
     return store.named_rows(FOUND, _values(wanted))
 
@@ -156,14 +169,9 @@ def id_of(store: Store, number: int) -> str:
 
 
 def _values(wanted: Wanted) -> dict[str, object]:
-    if wanted.outcome not in {"", *OUTCOMES}:
-        raise StepFailed(f"outcome is one of {', '.join(OUTCOMES)}")
-    if wanted.decision not in {"", *DECISIONS}:
-        raise StepFailed(f"decision is one of {', '.join(DECISIONS)}")
-    if wanted.since not in {"", *ENDS}:
-        raise StepFailed(f"since is one of {', '.join(ENDS)}")
-    if wanted.standing not in {"", *STANDINGS}:
-        raise StepFailed(f"standing is one of {', '.join(STANDINGS)}")
+    for name, words in WORDS.items():
+        if getattr(wanted, name) not in {"", *words}:
+            raise StepFailed(f"{name} is one of {', '.join(words)}")
     decided = "" if wanted.decision == "waiting" else wanted.decision
     return {
         "outcome": wanted.outcome,
@@ -173,6 +181,7 @@ def _values(wanted: Wanted) -> dict[str, object]:
         "decided": decided,
         "since": wanted.since,
         "standing": wanted.standing,
+        "referral": wanted.referral,
         "after": wanted.after,
         "limit": min(max(wanted.limit, 1), MOST),
     }

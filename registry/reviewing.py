@@ -23,7 +23,7 @@ from .planning.table import spreadsheet
 from .stage import Stage
 from .wire import body_of, problem
 
-FILTERS = ("outcome", "reason", "district", "since", "standing")
+FILTERS = ("outcome", "reason", "district", "since", "standing", "referral")
 Handler = Callable[[Request], Awaitable[Response]]
 JOSE = "application/jose"
 
@@ -61,8 +61,8 @@ class ReviewApi:
     async def _lines(self, request: Request) -> Response:
         """`?after=ID&limit=100&all=1`: lines to review, by id; `all` includes those decided on.
 
-        `outcome`, `reason`, `district`, `decision` (waiting, approved, rejected), `since` and `standing` narrow it
-        further, as on the page; `counts` is how many there are of each decision.
+        `outcome`, `reason`, `district`, `decision` (waiting, approved, rejected), `referral`, `since` and `standing`
+        narrow it further, as on the page; `counts` is how many there are of each decision.
         """
         query = request.query_params
         try:

@@ -72,7 +72,7 @@ async def _decided(approval_id: str, request: Request, shape: Any, operation: An
     async def work() -> None:
         await operation(approval_id, shaped(shape, form), who, here.people)
 
-    refused = await refusal(work(), form, at)
+    refused = await refusal(work(), form, at, places={"conflict": "doing"})
     if refused:
         return await _one(approval_id, request, who, here, refused)
     return done(f"/console/approvals/{approval_id}", "decided")

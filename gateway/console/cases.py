@@ -19,10 +19,16 @@ from .names import by_id, names_of
 from .offered import suggestions
 from .page import done, page
 from .reason import looking, reading
+from .surely import Asked, Sure, sure
 
 router = APIRouter(prefix="/console", include_in_schema=False)
 MOMENTS = {"since": "T00:00:00", "until": "T23:59:59.999999", "known_at": ":00"}
 """What makes a moment, by the clocks of the country, of a field that holds a day, or a day and a time."""
+
+STOPPED = "The clock stops now, and nobody can start it again. The log keeps the moment and who said so."
+NOTIFIED: Sure = ("Was the authority notified?", (STOPPED,), "Yes, it was notified")
+HANDED: Sure = ("Was the package handed over?", (STOPPED,), "Yes, it was handed over")
+"""What is asked before a clock is stopped."""
 
 
 @router.get("/breaches")
@@ -85,7 +91,9 @@ async def affected(breach_id: str, request: Request) -> Response:
 async def notified(breach_id: str, request: Request) -> Response:
     """The authority was told: the clock stops."""
     who, reviewer, here = await looking(request, Right.REVIEW_ACT)
-    await posted(request, who.csrf)
+    form = await posted(request, who.csrf)
+    if asks := sure(request, who, form, Asked(*NOTIFIED, f"/console/breaches/{breach_id}", {})):
+        return asks
     await audit_people.post_notified(breach_id, reviewer, here)
     return done(f"/console/breaches/{breach_id}", "saved")
 
@@ -131,7 +139,9 @@ async def package(request_id: str, request: Request) -> Response:
 async def handed(request_id: str, request: Request) -> Response:
     """It was handed over: the clock stops."""
     who, reviewer, here = await looking(request, Right.PERSONS_READ)
-    await posted(request, who.csrf)
+    form = await posted(request, who.csrf)
+    if asks := sure(request, who, form, Asked(*HANDED, "/console/access-requests", {})):
+        return asks
     await audit_people.post_handed(request_id, reviewer, here)
     return done("/console/access-requests", "saved")
 

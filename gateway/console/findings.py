@@ -25,8 +25,9 @@ from .reason import looking
 
 router = APIRouter(prefix="/console/findings", include_in_schema=False)
 STATES = ("open", "assigned", "signed_off")
+OVER = {"conflict": "doing"}  # signed off meanwhile: the form is not there any more
 FIRST = {"assign": "officer", "remarks": "text", "sign-off": "text"}
-PLACES = {"remarks": {"text": "remark"}, "sign-off": {"text": "found"}}
+PLACES = {"assign": OVER, "remarks": {"text": "remark"} | OVER, "sign-off": {"text": "found"} | OVER}
 """Verb -> the field that a refusal is about which names none, and where those are that the page calls otherwise."""
 VERDICTS = ("explained", "confirmed", "false_alarm")
 

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -21,6 +20,11 @@ router = APIRouter(prefix="/console", include_in_schema=False)
 MOST = 300
 """Suggestions that a page carries itself. A country has some thousand systems: then the browser asks for them."""
 KEPT_S = 30.0
+KINDS = ("member", "system", "purpose", "service", "agreement", "key")
+TAKING: Mapping[str, tuple[str, ...]] = dict.fromkeys(("consumer", "provider", "system"), ("system", "member")) | {
+    kind: (kind,) for kind in ("purpose", "service", "agreement")
+}
+"""Filter -> the kinds of ids that it takes."""
 Offers = dict[str, list[dict[str, str]]]
 
 
@@ -34,24 +38,28 @@ async def offers(request: Request) -> Response:
 
 
 async def offered(here: Services) -> Offers:
-    """Kind -> ids with their names."""
+    """Kind -> ids with their names, by name."""
+    return {kind: _by_name(await _named(here, kind)) for kind in KINDS}
+
+
+def _by_name(named: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"value": id_, "text": text} for id_, text in sorted(named.items(), key=lambda each: each[1].casefold())]
+
+
+async def _named(here: Services, kind: str) -> Mapping[str, str]:
+    """Ids of one kind, with their names."""
+    if kind == "agreement":
+        async with here.db.read() as connection:
+            return {each.agreement.id: each.agreement.title for each in await list_agreements(connection)}
+    if kind == "purpose":
+        return {code: pages.said(name) for code, name in here.profile.purposes.items()}
+    if kind == "service":
+        services = (each.service for each in here.catalogue)
+        return {each.id: pages.said(each.title or each.summary.removesuffix(".")) for each in services}
     known = await here.trust.register()
-    async with here.db.read() as connection:
-        recorded = await list_agreements(connection)
-    titles = {each.agreement.id: each.agreement.title for each in recorded}
-    members = {each.id: each.name for each in known.members.values()}
-    systems = {each.id: each.name for each in known.systems.values()}
-    keys = {key.kid: each.name for each in known.systems.values() for key in known.keys.get(each.id, ())}
-    purposes = {code: pages.said(name) for code, name in here.profile.purposes.items()}
-    services = {
-        each.service.id: pages.said(each.service.title or each.service.summary.removesuffix("."))
-        for each in here.catalogue
-    }
-    kinds = {"member": members, "system": systems, "purpose": purposes, "service": services, "agreement": titles}
-    return {
-        kind: [{"value": id_, "text": text} for id_, text in sorted(named.items(), key=lambda each: each[1].casefold())]
-        for kind, named in (kinds | {"key": keys}).items()
-    }
+    if kind == "key":
+        return {key.kid: each.name for each in known.systems.values() for key in known.keys.get(each.id, ())}
+    return {id_: known.names[id_] for id_ in (known.systems if kind == "system" else known.members)}
 
 
 async def suggestions(request: Request) -> str:
@@ -70,14 +78,10 @@ async def suggestions(request: Request) -> str:
 
 async def meant(here: Services, typed_in: Mapping[str, str]) -> dict[str, list[str]]:
     """Filter -> ids like what was typed into it; those that take no id of ours are left out."""
-    if not typed_in:
-        return {}
-    found: dict[str, Any] = await offered(here)
-    found |= dict.fromkeys(("consumer", "provider", "system"), found["system"] + found["member"])
     near: dict[str, list[str]] = {}
     for name, typed in typed_in.items():
-        if name not in found:
-            continue
-        said = {text.casefold(): each["value"] for each in found[name] for text in (each["value"], each["text"])}
-        near[name] = list(dict.fromkeys(said[each] for each in get_close_matches(typed.casefold(), said, n=3)))
+        known = [pair for kind in TAKING.get(name, ()) for pair in (await _named(here, kind)).items()]
+        said = {text.casefold(): id_ for id_, called in known for text in (id_, called)}
+        if name in TAKING:
+            near[name] = list(dict.fromkeys(said[each] for each in get_close_matches(typed.casefold(), said, n=3)))
     return near

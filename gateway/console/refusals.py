@@ -32,12 +32,13 @@ VALUE = re.compile(r"%\((\w+)\)s")
 def told(text: str) -> str:
     """The refusal as a sentence, in the language of the request being answered."""
     sentence = f"{text[:1].upper()}{text[1:]}".rstrip(".") + "."
-    if (said := pages.said(sentence)) != sentence:
-        return said
+    for each in (sentence, text):
+        if (said := pages.said(each)) != each:
+            return said
     for known, pattern in _patterns():
         if found := pattern.fullmatch(sentence):
             return pages.said(known) % {name: _spoken(name, value) for name, value in found.groupdict().items()}
-    return pages.said(text) if text != sentence else sentence
+    return sentence
 
 
 @cache
@@ -54,4 +55,7 @@ def _parts(text: str) -> Iterator[str]:
 
 
 def _spoken(name: str, value: str) -> str:
-    return pages.day(datetime.fromisoformat(value)) if name == "moment" else pages.words_of(value)
+    """A moment as its day, a code as its words; a number or an identifier is none."""
+    if name == "moment":
+        return pages.day(datetime.fromisoformat(value))
+    return pages.words_of(value) if value.islower() and value.isascii() else value

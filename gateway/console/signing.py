@@ -4,6 +4,7 @@ The gateway never sees the member's key: the browser signs (`pages/static/keys.j
 signed with `sandhi agreement sign`, and the signature pasted here.
 """
 
+from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 from urllib.parse import quote
@@ -25,8 +26,15 @@ from .doing import form_of, party_with, refusal
 from .forms import shaped
 from .names import names_of
 from .page import done, page
+from .surely import Asked, Sure, sure
 
 router = APIRouter(prefix="/console/agency/agreements", include_in_schema=False)
+CLOSED = "It is closed for both sides at once. To have it, it has to be proposed and signed anew."
+ENDING: Mapping[str, Sure] = {
+    "reject": ("Reject this proposal?", (CLOSED,), "Reject it"),
+    "withdraw": ("Withdraw this proposal?", (CLOSED,), "Withdraw it"),
+}
+"""Verb -> what is asked first."""
 UNSIGNED = "Make the signature with your key, or paste it."
 REFUSED = {
     "signature_malformed": "This is no signature of an agreement. Paste all of it: three parts with dots between them.",
@@ -72,6 +80,10 @@ async def act(number: str, verb: str, request: Request) -> Response:
     """Sign it, reject the other member's, or withdraw one's own."""
     who, party, here = await party_with(request, Right.AGENCY_RUN)
     form = await form_of(request, who)
+    if verb in ENDING:
+        back = f"/console/agency/agreements/{number}"
+        if asks := sure(request, who, form, Asked(*ENDING[verb], back, {})):
+            return asks
     changes = Proposing(here.db, here.log)
     made: dict[str, Any] = {}
 
@@ -85,7 +97,7 @@ async def act(number: str, verb: str, request: Request) -> Response:
 
     at = "ending" if verb != "sign" else "key-file" if form.get("made") else "signature"
     if refused := await refusal(work(), form, at, places={"signature": at}):
-        told = [Wrong(each.at, _plainly(each.text)) for each in refused.wrong]
+        told = [_placed(each) for each in refused.wrong]
         return await _one(number, request, Refused(told, refused.typed))
     if "digest" in made:  # of an agreement: both have signed
         return done(f"/console/agency/agreements/signed/{quote(made['id'], safe='')}", "agreed")
@@ -114,6 +126,12 @@ def _signed(text: str, member: str) -> proposals.SignatureIn:
         raise ProblemError("bad_request.shape", UNSIGNED)
     made: proposals.SignatureIn = shaped(proposals.SignatureIn, {"signature": found})
     return made
+
+
+def _placed(fault: Wrong) -> Wrong:
+    """A closed proposal has no field to sign in any more, so that this is told where it says that it is closed."""
+    closed = fault.text.lower().startswith("agreement_conflict")
+    return Wrong("ending" if closed else fault.at, _plainly(fault.text))
 
 
 def _plainly(fault: str) -> str:

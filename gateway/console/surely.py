@@ -52,6 +52,14 @@ def asked_first(request: Request, who: SignedIn, form: dict[str, Any], step: Ask
     fault = fault_in(reason, here) if confirmed else ""
     if confirmed and not fault:
         return Why.said(reason, here.profile)
-    values: dict[str, Any] = {"step": step, "fields": form, "at": request.url.path, "reason": reason}
+    values: dict[str, Any] = {"step": step, "fields": form, "at": request.url.path, "reason": reason, "reasoned": True}
     refused = Refused([Wrong("reason", told(fault))], {"reason": reason}) if fault else None
     return page(request, who, "console/surely.html", refused=refused, **values)
+
+
+def sure(request: Request, who: SignedIn, form: Mapping[str, str], step: Asked) -> Response | None:
+    """The page that asks about a step whose entry keeps no reason; None where this form is its answer."""
+    if form.get(CONFIRMED) == "yes":
+        return None
+    values: dict[str, Any] = {"step": step, "fields": form, "at": request.url.path, "reason": "", "reasoned": False}
+    return page(request, who, "console/surely.html", **values)

@@ -13,7 +13,7 @@ from .. import lines, overview
 from ..control import released
 from ..errors import StepFailed
 from ..stage import Stage
-from .people import by, spelled
+from .people import by, spelling
 from .places import Places
 from .reviews import kept
 
@@ -29,7 +29,7 @@ class Overviews:
         who = self._front.who(request)
         row = lines.numbered(self._stage.store, request.path_params["number"])
         found = overview.household(self._stage.store, row["household"])
-        found["people"] = [each | {"name": spelled(each)} for each in found["people"]]
+        found["people"] = [each | dict(zip(("tag", "name"), spelling(each), strict=True)) for each in found["people"]]
         return self._front.page(request, who, "desk/household.html", number=row["number"], kept=kept(request), **found)
 
     async def enrolment(self, request: Request) -> Response:

@@ -28,7 +28,12 @@ def by(who: SignedIn) -> str:
     return f"{who.account.login} ({who.account.name})"
 
 
-def spelled(row: Row | Mapping[str, Any]) -> str:
-    """The name in the page's language, else the first spelling; empty where the member's record is no longer held."""
+def spelling(row: Row | Mapping[str, Any]) -> tuple[str, str]:
+    """(language tag, name): in the page's language, else the first spelling; empty where no record is held any more."""
     found, wanted = names_of(row), NOW.get().language.code
-    return next((name for language, name in found if language == wanted), found[0][1] if found else "")
+    return next((each for each in found if each[0] == wanted), found[0] if found else ("", ""))
+
+
+def spelled(row: Row | Mapping[str, Any]) -> str:
+    """The name of `spelling`."""
+    return spelling(row)[1]

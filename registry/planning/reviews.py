@@ -19,11 +19,11 @@ from ..lines import Wanted
 from ..progress import ENDS, STANDINGS
 from ..stage import Stage
 from ..store import Row, Store, unpacked
-from .people import by, lives_in, names_of, spelled
+from .people import by, lives_in, names_of, spelling
 from .places import Places
 from .table import spreadsheet
 
-FILTERS = ("outcome", "reason", "district", "decision", "since", "standing")
+FILTERS = ("outcome", "reason", "district", "decision", "referral", "since", "standing")
 A_PAGE = 40  # a form has at most 50 fields, see `pages.desk.forms`
 LONGEST_REASON = 500
 DONE = {"approve": "approved", "reject": "rejected", "comment": "commented"}
@@ -119,6 +119,7 @@ class Reviews:
             "decisions": lines.DECISIONS,
             "ends": ENDS,
             "standings": STANDINGS,
+            "referrals": lines.REFERRALS,
             "lines": [self._shown(row) for row in shown],
             "waiting": [row["number"] for row in shown if not row["decision"]],
             "total": lines.count(store, wanted),
@@ -156,7 +157,8 @@ class Reviews:
         """A line of the list: no more than a reviewer needs to choose one."""
         held = {name: row[name] for name in ("number", "member", "outcome", "decision", "ended")}
         held |= {"district": self._places(row["district"]), "gn_division": self._places(lives_in(row, "gn_division"))}
-        return {**held, "name": spelled(row), "reasons": unpacked(row["reasons"])}
+        tag, name = spelling(row)
+        return {**held, "tag": tag, "name": name, "reasons": unpacked(row["reasons"])}
 
 
 def _whereabouts(row: Row) -> list[tuple[str, str]]:
@@ -174,7 +176,8 @@ def _next_waiting(store: Store, member: str, query: Mapping[str, str]) -> int | 
 
 
 def _wanted(query: Mapping[str, str]) -> Wanted:
-    return Wanted(**{name: query.get(name, "") for name in FILTERS})
+    narrowed: dict[str, Any] = {name: query.get(name, "") for name in FILTERS}
+    return Wanted(**narrowed)
 
 
 def _asked(request: Request) -> dict[str, str]:

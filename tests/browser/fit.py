@@ -83,6 +83,7 @@ def left_in_english(content: str, words: Mapping[str, str]) -> list[str]:
     What carries a language of its own, and what is code, may.
     """
     page = html.fromstring(content)
-    shown = page.xpath("//text()[not(ancestor::script or ancestor::pre or ancestor::code or ancestor::*[@lang and not(self::html)])]")
+    own = "ancestor::script or ancestor::pre or ancestor::code or ancestor::*[@lang and not(self::html)]"
+    shown = page.xpath(f"//text()[not({own})]")
     said = page.xpath("//@aria-label | //@placeholder | //input[@type='submit']/@value")
     return sorted({text.strip() for text in (*shown, *said) if words.get(text.strip(), text.strip()) != text.strip()})

@@ -96,6 +96,8 @@ def test_a_breach_is_opened_with_its_drafts_and_the_clock_is_stopped(either: Vis
     assert "hours left" in text_of(either)
     either.looked_at("breach")
     press(either, "The authority was notified")
+    either.looked_at("breach-notified-asked")
+    press(either, "Yes, it was notified")
     assert "was notified on" in text_of(either)
     either.go("/console/access-requests")
     either.page.get_by_label("Number", exact=True).fill(either.world.somebody())

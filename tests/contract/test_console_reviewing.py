@@ -280,7 +280,7 @@ async def test_a_breach_has_drafts_and_a_clock_that_stops(house: House) -> None:
     assert re.search(r"[0-9] hours (left|late)", text)  # the authority is told within days of that one
     assert hidden(text)["csrf"] == officer.csrf
     await officer.get(f"{at}/people", 403)
-    await officer.post(f"{at}/notified")
+    await officer.post(f"{at}/notified", confirmed="yes")
     assert "was notified on" in await officer.get(at)
 
 
@@ -294,7 +294,7 @@ async def test_a_request_for_access_has_a_day_and_a_package(house: House) -> Non
     (found,) = (await dpo.http.get("/v1/audit/access-requests")).json()["requests"]
     package = await dpo.http.get(f"/console/access-requests/{found['id']}/package")
     assert package.content.startswith(b"PK")
-    await dpo.post(f"/console/access-requests/{found['id']}/handed")
+    await dpo.post(f"/console/access-requests/{found['id']}/handed", confirmed="yes")
     assert "handed over" in await dpo.get("/console/access-requests")
 
 

@@ -9,7 +9,7 @@ import pytest
 from lxml.html import HtmlElement, fromstring
 
 from pages.languages import COOKIE, LANGUAGES
-from tests.agreeing import EPF, WBB
+from tests.agreeing import EPF, WBB, document
 from tests.form_walk import Sends, Walk, nodes, untold
 from tests.reviewing import Desk, House, a_house
 
@@ -36,7 +36,9 @@ async def house(tmp_path: Path, sqlite_url: str) -> AsyncIterator[House]:
         await found.used("199012304568")
         await found.played(55, found.services.people.clock() - timedelta(hours=1))
         for member in (WBB, EPF):
-            await found.officer(f"colleague-{member}", "agency_administrator", member=member)
+            _, colleague = await found.officer(f"colleague-{member}", "agency_administrator", member=member)
+        proposed = await colleague.browser.call("POST", "/v1/proposals", {"document": document(id="A2")})
+        assert proposed.status_code == 201, proposed.text
         _, operator = await found.officer("first", "operator", member=WBB)
         retiring = {"state": "retired", "confirmed": "yes", "reason": WHY}
         await posted(found, operator, f"/console/operation/members/{EPF.replace('/', '.')}/state", **retiring)

@@ -225,3 +225,41 @@ async def plan(house: House, facts: tuple[tuple[str, str], ...], **window: Any) 
         text = str(query.compile(house.services.db.engine.sync_engine, compile_kwargs={"literal_binds": True}))
         rows = await connection.exec_driver_sql(f"{explain} {text}")
         return "\n".join(str(row[-1]) for row in rows)
+
+
+async def test_what_is_not_told_says_why(used: House) -> None:
+    asking = await administrator(used, WBB)
+    hidden = next(each for each in (await seen(asking))["exchanges"] if each["outcome"] == "not_available")
+    assert hidden["untold"] == {"agreement": "hidden", "attempts": "hidden"}
+    page = await asking.http.get(f"{PAGE}/{hidden['exchange_id']}")
+    assert page.text.count("It is not yours to see: the answer said no more") == 3
+    assert ">not told<" in (await asking.http.get(PAGE)).text
+    answered = next(each for each in (await seen(asking))["exchanges"] if each["outcome"] == "answered")
+    assert answered["untold"] == {}
+
+
+@pytest.mark.parametrize(("days", "why"), [(6, "never_tried"), (8, "erased")])
+async def test_tries_that_are_not_kept_say_since_when(house: House, days: int, why: str) -> None:
+    at = datetime.now(UTC) - timedelta(days=days)
+    await house.played(1, at, lines=3)
+    asking = await administrator(house, WBB)
+    (line,) = (await seen(asking))["exchanges"]
+    assert (line["attempts"], line["untold"]) == (None, {"attempts": why})
+    one = await seen(asking, f"/{line['exchange_id']}")
+    zone = house.services.profile.zone
+    erased = (at + timedelta(days=7)).astimezone(zone).date().isoformat() if why == "erased" else None
+    assert one["erased_on"] == erased
+    told = "it was erased on" if erased else "It ended before anything was sent"
+    assert told in (await asking.http.get(f"{PAGE}/{line['exchange_id']}")).text
+
+
+async def test_the_filters_stay_after_sending_again_and_a_service_that_nobody_has_is_told(used: House) -> None:
+    asking = await administrator(used, WBB)
+    form = {"csrf": await asking.csrf(), "kind": "delivery", "cause": "x", "target": "y", "reason": ""}
+    at = f"{PAGE}/resend?outcome=answered&direction=by_us"
+    refused = await asking.http.post(at, data=form, headers={"origin": used.origin})
+    assert refused.status_code == 400
+    assert '<option value="by_us" selected>' in refused.text
+    page = (await asking.http.get(f"{PAGE}?service=pension.contribution")).text
+    assert "Nothing here has this name or identifier." in page
+    assert "pension.contributions" in page.partition("Do you mean:")[2]

@@ -11,6 +11,7 @@ from adapters.kit.drafts import KINDS
 from gateway.app import build_app
 from gateway.settings import Settings
 from tests.contract.test_officers_speak import ORIGIN, WBB, House
+from tests.form_walk import Walk, untold
 from tests.migrated import services_on_tables
 from tests.people_place import Browser
 
@@ -110,3 +111,15 @@ def assert_each_is_beside_its_field(page: HtmlElement) -> None:
         (group,) = nodes(field, "./..")
         assert "govuk-form-group--error" in group.get("class", ""), href
         assert nodes(field, "ancestor::details") == [], f"{href} is folded away"
+
+
+async def test_every_step_of_a_kept_adapter_says_what_is_wrong_where_it_is_wrong(clerk: Browser) -> None:
+    page = await begun(clerk, "rest")
+    kept = await clerk.submit(AT, form_at(page, f"{AT}/check") | ABOUT | {"draft": "yes"})
+    assert kept.status_code == 303, kept.text
+    refused = set()
+    async for form, typed, answer in (await Walk(clerk.http, ORIGIN, f"{AT}/levy").walked(f"{AT}/levy")).answered():
+        if answer.status_code == 400:
+            assert untold(fromstring(answer.text), "Error: ") == [], (form, typed)
+            refused.add(form.partition(" ")[0].rpartition("/")[2])
+    assert {"inputs", "release", "outage"} <= refused

@@ -27,7 +27,8 @@ from sandbox.kept import Kept
 from .book import Book
 from .counsel import ENDED, FOUND_WORDS, ROLES, Counsellors, FindingRefused
 from .places import DISTRICTS
-from .queue import Visit, following, place, queue, secretariats, shown
+from .program import CounselApi
+from .queue import Visit, following, of_place, place, queue, said_on, secretariats, shown
 
 HERE = ZoneInfo("Asia/Colombo")
 AREA = "/counsel"
@@ -63,11 +64,12 @@ class CounselDesk:
     ) -> None:
         self._book, self._counsellors, self._today, self._origin = book, counsellors, today, origin
         sections = (("People to verify", f"{AREA}/people"),)
+        self.api = CounselApi(book, counsellors, folder, today=today, sending=self._sending)
         self._front = Front(Accounts(folder / ACCOUNTS), area=AREA, origin=origin, sections=sections, done=DONE)
 
     @property
     def routes(self) -> list[BaseRoute]:
-        """All pages, their sign-in and their assets, for the root of an application."""
+        """All pages, their sign-in and their assets, and the API beside them, for the root of an application."""
         return [
             Route("/static/{name:path}", static),
             Route(AREA, self._home),
@@ -77,6 +79,7 @@ class CounselDesk:
             Route(f"{AREA}/people/{{number:int}}", self._one),
             Route(f"{AREA}/people/{{number:int}}", self._find, methods=["POST"]),
             Route(f"{AREA}/{{rest:path}}", self._nothing),
+            *self.api.routes(),
         ]
 
     @property
@@ -155,14 +158,7 @@ class CounselDesk:
             log.warning("findings are waiting: %s", type(error).__name__)
 
     def _day(self, form: Mapping[str, str], visit: Visit) -> date:
-        """The day of the finding: not to come, unless what it corrects is of that day."""
-        try:
-            day = date.fromisoformat(form.get("found_on", ""))
-        except ValueError:
-            raise FindingRefused("Say on which day you found it.") from None
-        if day > max([self._today(), *_found_on(visit)]):
-            raise FindingRefused("The day has not come yet.")
-        return day
+        return said_on(form.get("found_on", ""), visit, self._today())
 
     def _people(self, who: SignedIn) -> list[Visit]:
         return queue(self._book.numbered(who.account.place), self._counsellors.findings())
@@ -236,8 +232,7 @@ def admit_counsellors(folder: Path) -> None:
 
 def _of_place(people: list[Visit], request: Request) -> list[Visit]:
     """Those of the divisional secretariat in the address, if it names one."""
-    wanted = request.query_params.get("place", "")
-    return [each for each in people if wanted in {"", each.secretariat}]
+    return of_place(people, request.query_params.get("place", ""))
 
 
 def _kept(request: Request, **changes: str) -> str:
@@ -250,10 +245,6 @@ def _kept(request: Request, **changes: str) -> str:
 
 def _known_role(text: str) -> str:
     return text if text in ROLES else ""
-
-
-def _found_on(visit: Visit) -> list[date]:
-    return [date.fromisoformat(letter.body["record"]["found_on"]) for letter in visit.letters]
 
 
 def _number(text: str) -> int:

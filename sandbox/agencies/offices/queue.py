@@ -5,6 +5,7 @@ Ordered by place, as one visits: divisional secretariat, GN division, member id.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from pages import words_of
@@ -13,6 +14,7 @@ from sandbox.population.census import place_names
 from sandbox.post import Letter
 
 from .book import Client
+from .counsel import FindingRefused
 
 TAGS = {"eng": "en", "sin": "si", "tam": "ta"}
 LANGUAGES = {tag: language for language, tag in TAGS.items()}
@@ -58,6 +60,27 @@ def following(visits: Sequence[Visit], number: int) -> Visit | None:
     """Who waits behind a person, and from the first one on again behind the last; None: nobody else waits."""
     before = next((at for at, each in enumerate(visits) if each.number == number), -1)
     return next((each for each in [*visits[before + 1 :], *visits[: max(before, 0)]] if each.waits), None)
+
+
+def of_place(visits: Iterable[Visit], secretariat: str) -> list[Visit]:
+    """Those of a DS division; of all where none is named."""
+    return [each for each in visits if secretariat in {"", each.secretariat}]
+
+
+def said_on(text: str, visit: Visit, today: date) -> date:
+    """The day of a finding, as said: not to come, unless what it corrects is of that day.
+
+    Raises:
+        FindingRefused: it is no day, or one to come.
+    """
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise FindingRefused("Say on which day you found it.") from None
+    before = [date.fromisoformat(letter.body["record"]["found_on"]) for letter in visit.letters]
+    if day > max([today, *before]):
+        raise FindingRefused("The day has not come yet.")
+    return day
 
 
 def secretariats(visits: Iterable[Visit]) -> list[tuple[str, int]]:

@@ -99,7 +99,8 @@ async def test_a_reason_typed_over_the_end_of_a_session_comes_back_on_its_page(d
 
 
 async def test_lines_ticked_together_and_the_reason_come_back_and_are_asked_anew(desk: Desk) -> None:
-    asked = (await desk.send("/desk/lines/approve", "/desk/lines", **{"line-1": "yes", "line-3": "yes"})).text
+    ticked = {"line-1": "yes", "line-3": "yes", "back": "/desk/lines"}
+    asked = (await desk.send("/desk/lines/approve", "/desk/lines", **ticked)).text
     sent = dict(re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', asked))
     assert {"line-1", "line-3", "confirmed"} <= sent.keys()
     desk.clock.now += IDLE_S

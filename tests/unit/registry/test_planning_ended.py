@@ -135,9 +135,9 @@ async def test_nothing_ticked_is_said_on_the_list_with_its_filters(desk: Desk, a
     assert answer.status_code == 400
     assert "2 lines" in answer.text
     assert '<option value="LK-11" selected' in answer.text
-    assert '<a href="#line-2">No line is ticked.' in answer.text
-    assert 'id="unfit"' in answer.text
-    assert 'aria-describedby="unfit"' in answer.text
+    assert '<a href="#the-list">No line is ticked.' in answer.text
+    assert 'id="the-list-error"' in answer.text
+    assert 'aria-describedby="the-list-error"' in answer.text
 
 
 async def test_lines_decided_meanwhile_are_said_on_the_list_with_its_filters(desk: Desk) -> None:
