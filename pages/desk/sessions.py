@@ -73,8 +73,8 @@ class Sessions:
     def goes_on(self, secret: str) -> str:
         """The page on which a form waits for this session; empty if there is none."""
         session = self._open.get(_hashed(secret))
-        waits = session and session.draft and session.draft.alive(self._clock())
-        return session.draft.then if waits else ""
+        draft = session.draft if session else None
+        return draft.then if draft and draft.alive(self._clock()) else ""
 
     def draft(self, secret: str, path: str) -> Draft | None:
         """The form that waits on the page of this path: handed out once."""

@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, Select, insert, select
 
 from audit import Wanted, new_id
 from audit.derived import strayed
-from audit.lookup import _query_of_batches
+from audit.lookup import _query, _query_of_batches
 from audit.stored import logs_in
 from audit.tables import audit_batch
 from gateway.delivery.tables import batch_decision
@@ -185,9 +185,20 @@ async def test_batches_are_read_in_the_order_of_their_index(house: House) -> Non
             assert not any(each in steps for each in ("SCAN", "Seq Scan", "TEMP B-TREE", "Sort")), steps
 
 
-async def plan(house: House, wanted: Wanted) -> str:
+@pytest.mark.parametrize("page", [{"before": (1, 500)}, {"after": (1, 500)}])
+async def test_a_page_deep_in_a_list_begins_at_its_place(house: House, page: dict[str, Any]) -> None:
+    """And passes over nothing that the pages before it had: of a million lines each page would take a tenth second."""
+    wanted = Wanted((("agreement", "A1"),), kind="exchange.outcome", **page)
+    for query_of in (_query, _query_of_batches):
+        steps = await plan(house, wanted, query_of)
+        sought = "(log_id,seq)" if "SEARCH" in steps else "ROW(log_id, seq)"
+        index = next(each for each in steps.splitlines() if sought in each)
+        assert ("(?,?)" in index) or ("Index Cond" in index), steps
+
+
+async def plan(house: House, wanted: Wanted, query_of: Callable[[int, Wanted], Select[Any]] = _query_of_batches) -> str:
     """How the database finds its lines."""
-    query = _query_of_batches(1, wanted).limit(25)
+    query = query_of(1, wanted).limit(25)
     async with house.services.db.write() as connection:
         explain = "EXPLAIN QUERY PLAN"
         if connection.dialect.name == "postgresql":

@@ -4,6 +4,7 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
+from html import escape
 from pathlib import Path
 
 import httpx
@@ -14,8 +15,11 @@ from gateway.catalogue import Catalogue, Offer
 from gateway.citizen import Citizens
 from gateway.citizen.wording import Words
 from gateway.console import contest_form
+from gateway.people import sessions, tables
+from gateway.people.openid import Identity
 from gateway.trust import Member, register
 from pages import LANGUAGES, POLICY
+from pages.drafts import BACK
 from pages.languages import NOW, Spoken
 from tests.citizen_house import ANN, BEN, ORIGIN, OTHER, STATUTE, House, a_house, document
 from tests.citizen_house import FUND as SIDE
@@ -297,3 +301,23 @@ async def test_a_served_receipt_keeps_to_the_pages_policy_and_has_its_code(house
     assert told["receipt"]["record_id"] == "of-ann"
     looks = [each["what"] for each in await house.facts("citizen.read")]
     assert looks.count("receipt") == 2
+
+
+@pytest.mark.parametrize(("number", "again"), [(ANN, True), (BEN, False)])
+async def test_what_was_typed_while_the_session_ended_comes_back_to_the_same_person_alone(
+    house: House, number: str, again: bool
+) -> None:
+    browser, people = await house.citizen(ANN), house.services.people
+    ((name, before),) = browser.cookies.items()
+    async with house.services.db.write() as connection:
+        await connection.execute(tables.session.update().values(seen_at=people.clock() - timedelta(minutes=16)))
+    page = {"origin": ORIGIN, "referer": f"{ORIGIN}/my-data/contest"}
+    form = {"csrf": sessions.csrf_token(before), "statement": NAUGHTY, "reference": "R-1"}
+    sent = await browser.post("/my-data/contest", data=form, headers=page)
+    assert sent.headers["location"] == "/my-data/sign-in?next=%2Fmy-data%2Fcontest"
+    identity = Identity(people.offered("my-data")[0], "somebody", people.clock(), number)
+    secret = await people.admit_citizen(identity, before=sessions.hashed(before))
+    browser.cookies.set(name, secret, domain="127.0.0.1", path="/")
+    text = (await browser.get("/my-data/contest")).text
+    assert (BACK in text, escape(NAUGHTY) in text) == (again, again)
+    assert NAUGHTY not in text

@@ -7,8 +7,11 @@ import httpx
 import pytest
 
 from pages.desk import Account
+from pages.languages import LANGUAGES
+from pages.rendering import worded
 from registry import planning
 from registry.cli import STEPS
+from registry.lines import WORDS
 from registry.server import app
 from registry.stage import Stage
 from registry.store import packed, unpacked
@@ -50,3 +53,10 @@ async def test_several_lines_to_confirm_say_whose_they_are(http: httpx.AsyncClie
     token = page.partition('name="csrf" value="')[2].partition('"')[0]
     asked = (await http.post("/desk/lines/approve", data={"csrf": token, "line-1": "yes"})).text
     assert "<bdi>ஒரு பெயர்</bdi> (SR0000)" in asked
+
+
+@pytest.mark.parametrize("code", ["si", "ta"])
+def test_every_word_of_a_filter_is_said_in_each_language(code: str) -> None:
+    words = {word for each in WORDS.values() for word in each} | WORDS.keys() - {"since", "standing"}
+    plain, there = worded(LANGUAGES["en"]), worded(LANGUAGES[code])
+    assert {word for word in words if plain(word) == there(word)} == set()
