@@ -46,6 +46,22 @@ WORDS_OF = {
     "rule_each_service_fails": "Each service has a sample that fails",
     "rule_readme": "A page explains the adapter (README.md)",
     "rule_encrypted": "Your test endpoint is asked over an encrypted connection",
+    "verdict_ok": "Good",
+    "verdict_plain_http": "Not encrypted",
+    "verdict_cannot_connect": "Nobody answers at this address",
+    "verdict_bad_certificate": "Its certificate is not trusted here",
+    "verdict_bad_host_key": "It is not the server whose key you gave",
+    "verdict_not_allowed": "This gateway may not ask this address",
+    "verdict_not_configured": "A value is missing or cannot be used",
+    "verdict_invalid_auth": "Your system does not accept us",
+    "verdict_not_tried": "Not tried",
+    "verdict_path": "Nothing is found there",
+    "verdict_malformed": "The answer cannot be read",
+    "verdict_refused": "Your system cannot read the question",
+    "verdict_redirected": "It sends us to another address",
+    "verdict_source_error": "Your system reports a fault of its own",
+    "verdict_slow": "Slow",
+    "verdict_too_slow": "Too slow",
 }
 """Codes whose own word says nothing to most people: plain words, with the term in brackets for who looks it up."""
 FIELDS: dict[str, str] = json.loads((Path(__file__).parent / "fields.json").read_text("utf-8"))

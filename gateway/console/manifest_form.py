@@ -27,6 +27,7 @@ CHOICES = {
     "bearer": "With an access token",
     "api_key": "With a key in a header",
     "basic": "With a name and a password",
+    "ssh_key": "With an SSH key",
     "client_credentials": "With client credentials (OAuth 2)",
     "personal": "Personal",
     "special": "Special",

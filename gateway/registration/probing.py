@@ -2,7 +2,8 @@
 
 | verdict | codes |
 | --- | --- |
-| `connection` | `ok`, `plain_http`, `cannot_connect`, `bad_certificate`, `not_allowed`, `not_configured` |
+| `connection` | `ok`, `plain_http`, `cannot_connect`, `bad_certificate`, `bad_host_key`, `not_allowed`,
+`not_configured` |
 | `auth` | `ok`, `invalid_auth`, `not_tried` |
 | `schema` | `ok`, `path`, `malformed`, `refused`, `redirected`, `source_error`, `not_tried` |
 | `latency` | `ok`, `slow`, `too_slow`, `not_tried` |
@@ -53,6 +54,8 @@ NO_SUCH_PATH = (
     "404 for the person of samples/conformance.toml: path or base_url is wrong, or the test endpoint does not know "
     "this person; name one there whom it knows"
 )
+NO_SUCH_FILE = "the server has no such file, or shows it to somebody else: look at path"
+_NO_FILE = frozenset({"SFTPNoSuchFile", "SFTPNoSuchPath", "sftp_permission"})
 _TLS = frozenset({"SSLError", "SSLCertVerificationError", "CertificateError", "SSLEOFError", "SSLZeroReturnError"})
 
 
@@ -158,8 +161,8 @@ def _answered(service: Service, calls: Mapping[int, Call]) -> str:
 def _verdict(service: str, error: AgencyError | None, secure: str, ms: int) -> Verdict:
     latency = "ok" if ms <= SLOW_MS else "slow"
     detail = error.detail if error else ""
-    if isinstance(error, AgencyHasNoSuchPerson) and error.code == "404":  # nothing but the status: no place answers so
-        return Verdict(service, secure, "ok", "path", latency, ms, NO_SUCH_PATH)
+    if missing := _missing(error):
+        return Verdict(service, secure, "ok", "path", latency, ms, missing)
     if error is None or isinstance(error, AgencyHasNoSuchPerson | AgencyCannotTell):
         return Verdict(service, secure, "ok", "ok", latency, ms, detail)
     if isinstance(error, AgencyTimeout):
@@ -172,9 +175,18 @@ def _verdict(service: str, error: AgencyError | None, secure: str, ms: int) -> V
     return Verdict(service, secure, "ok" if schema != "source_error" else NOT_TRIED, schema, latency, ms, detail)
 
 
+def _missing(error: AgencyError | None) -> str:
+    """What to do about a path or a file that is not there; empty where it is."""
+    if isinstance(error, AgencyHasNoSuchPerson) and error.code == "404":  # nothing but the status: no place answers so
+        return NO_SUCH_PATH
+    return NO_SUCH_FILE if error and error.code in _NO_FILE else ""
+
+
 def _unreached(error: AgencyError) -> str:
     if error.code == "not_allowed":
         return "not_allowed"
+    if error.code == "host_key":
+        return "bad_host_key"
     return "bad_certificate" if error.code in _TLS else "cannot_connect"
 
 

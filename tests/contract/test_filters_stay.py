@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.agreeing import EPF
-from tests.reviewing import CONSUMER, ORIGIN, PROVIDER, House, a_house
+from tests.agreeing import EPF, WBB
+from tests.reviewing import ORIGIN, House, a_house
 
 
 @pytest.fixture
@@ -32,9 +32,9 @@ async def test_looking_through_the_log_leads_back_to_the_same_findings(house: Ho
 async def test_agreements_are_narrowed_by_choosing_and_a_wrong_id_says_so(house: House) -> None:
     await house.agreed()
     _, desk = await house.officer("nila", "compliance_officer")
-    page = (await desk.browser.http.get(f"/console/agreements?consumer={CONSUMER}")).text
-    assert f'<option value="{CONSUMER}" selected>' in page
-    assert f'<option value="{PROVIDER}">' in page
+    page = (await desk.browser.http.get(f"/console/agreements?consumer={WBB}")).text
+    assert f'<option value="{WBB}" selected>' in page
+    assert f'<option value="{EPF}">' in page
     assert "Nobody with this identifier" not in page
     wrong = (await desk.browser.http.get(f"/console/agreements?provider={EPF}/NOBODY")).text
     assert "Nobody with this identifier stands in an agreement here." in wrong

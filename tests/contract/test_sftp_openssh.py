@@ -199,27 +199,14 @@ def test_an_unreadable_key_is_told_without_showing_it() -> None:
     assert "SECRET" not in str(raised.value)
 
 
-MANIFEST = """
-[transport]
-kind = "sftp"
-host = "setting:FUND_HOST"
-port = "setting:FUND_PORT"
-timeout_s = 20.0
-[auth]
-kind = "ssh_key"
-user = "setting:FUND_USER"
-client_key = "secret:FUND_CLIENT_KEY"
-host_key = "setting:FUND_HOST_KEY"
-"""
 CSV = b"nic,closed,month,cents\n199012304567,202609,202608,120050\n198061308997,202609,202608,1\n"
 
 
 def declared(folder: Path, login: Login, path: str) -> Adapter:
-    """The template of a folder of files, as its last lines say for SFTP."""
-    files = template("file", "fund")
+    """The template of a file over SFTP."""
+    files = template("sftp", "fund")
     told = files["manifest.toml"].decode().replace("/nightly/members.csv", path)
-    head, service = told.partition("[transport]")[0], told[told.index("[service.") :]
-    write(files | {"manifest.toml": f"{head}{MANIFEST}{service}".encode()}, folder / "fund")
+    write(files | {"manifest.toml": told.encode()}, folder / "fund")
     named = {"HOST": login.host, "PORT": str(login.port), "USER": login.user}
     named |= {"CLIENT_KEY": login.client_key, "HOST_KEY": login.host_key}
     settings = {f"FUND_{name}": value for name, value in named.items()}

@@ -88,7 +88,7 @@ def _by_sftp(kit: Kit) -> Download:
         )
         sftp = Sftp(kit.dialler, login, kit.limits())
     except ValueError:
-        told = "the port is a number, client_key a private key, host_key the server's public one"
+        told = "set the port as a number, client_key as a private key, host_key as the server's public one"
         raise NotConfigured(f"{kit.manifest.id}: {told}") from None
     kit.breakers.append(sftp.breaker)
 
