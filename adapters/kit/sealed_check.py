@@ -13,7 +13,6 @@ import resource
 import sys
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from importlib import import_module
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -26,6 +25,7 @@ from adapters.kit.contract import Service
 from adapters.kit.manifest import Manifest, ManifestError
 from adapters.kit.mapping import MappingError
 from adapters.kit.strict_json import StrictError
+from adapters.kit.transports import sftp
 from adapters.kit.untrusted import ProgramRefused, checked_mapping, checked_schema, checked_xsd
 from adapters.kit.untrusted.shapes import line_of
 
@@ -71,7 +71,7 @@ def _load_ssh(folder: Path) -> None:
     """Import asyncssh before the seal: it looks for libraries of the machine with a file of its own, refused after."""
     manifest = folder / "manifest.toml"
     if manifest.is_file() and b'"sftp"' in manifest.read_bytes():
-        import_module("asyncssh")
+        sftp.load_library()
 
 
 def _seal(cpu_s: int) -> None:

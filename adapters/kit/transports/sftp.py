@@ -242,6 +242,11 @@ def _translated() -> Iterator[None]:
         raise _unavailable(error) from None
 
 
+def load_library() -> None:
+    """Import asyncssh now, for a process that may write no file later."""
+    _ssh()
+
+
 def _ssh() -> Any:
     return import_module("asyncssh")
 
