@@ -82,6 +82,7 @@ async def act(number: str, verb: str, request: Request) -> Response:
     form = await form_of(request, who)
     if verb in ENDING:
         back = f"/console/agency/agreements/{number}"
+        await proposals.get_proposal(_number(number), party, here.db)  # nobody is asked about what is not theirs
         if asks := sure(request, who, form, Asked(*ENDING[verb], back, {})):
             return asks
     changes = Proposing(here.db, here.log)

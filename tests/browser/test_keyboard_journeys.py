@@ -30,6 +30,7 @@ def test_a_compliance_officer_finds_an_exchange_and_decides_it_again(scripted: V
     typist.follow("Exchanges")
     typist.type("Your reason", "Monthly review of exchanges")
     typist.press("Continue")
+    typist.unfold("Filters")
     typist.choose("Outcome", "answered")
     typist.press("Search")
     row = scripted.page.locator("tbody th a").first.inner_text()

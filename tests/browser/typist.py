@@ -50,6 +50,11 @@ class Typist:
         """As `press`, a link."""
         self.press(name, "a")
 
+    def unfold(self, name: str) -> None:
+        """Go to what is folded, and press Enter."""
+        self.to(name, "summary")
+        self._page.keyboard.press("Enter")
+
     def type(self, name: str, text: str) -> None:
         """Go to a field and write into it what is typed, instead of what stood there."""
         self.to(name)

@@ -299,7 +299,7 @@ async def test_a_person_gets_everything_in_plain_words_in_time(house: House, tmp
     content = (await dpo.call("GET", f"/access-requests/{made['id']}/package")).content
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         texts = {name: archive.read(name) for name in archive.namelist()}
-    assert b"1 questions about you" in texts["README.txt"]
+    assert b"1 question about you" in texts["README.txt"]
     assert texts["exchanges.txt"].count(b"exchange ") == 1
     assert f"{CONSUMER} asked {PROVIDER}".encode() in texts["exchanges.txt"]
     assert b"Consent C1, in force" in texts["consents.txt"]
