@@ -37,7 +37,7 @@ class Provided:
         return self.offers[0].conformance
 
     def wire(self) -> dict[str, object]:
-        """As a line of `/v1/provided`."""
+        """As a line of `/v1/provided-adapters`."""
         return {
             "adapter": self.adapter,
             "system": self.provider,

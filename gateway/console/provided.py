@@ -1,6 +1,6 @@
 """`/console/agency/provided`: what an agency answers here, adapter by adapter, and when it is off line by plan.
 
-As `/v1/provided`: the adapters that came with the gateway, and those that the agency registered in the wizard.
+As `/v1/provided-adapters`: the adapters that came with the gateway, and those that the agency registered in the wizard.
 """
 
 from collections.abc import Awaitable, Callable, Mapping

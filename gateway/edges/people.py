@@ -36,7 +36,7 @@ PATHS = {
     "/v1/unmapped": CONSOLE,
     "/v1/agency-health": CONSOLE,
     "/v1/quotas": CONSOLE,
-    "/v1/provided": CONSOLE,
+    "/v1/provided-adapters": CONSOLE,
     "/v1/consumers": CONSOLE,
     "/v1/uses": CONSOLE,
     "/v1/traffic": CONSOLE,

@@ -26,8 +26,8 @@ SAME = {
     f" POST {ADAPTER}/outages, DELETE {ADAPTER}/outages/{{outage}}",
     "agency/agreements/signed/{agreement_id}/widen": "POST /v1/approvals",
     "agency/agreements/{number}/{verb}": "POST /v1/proposals/{number}/sign, POST /v1/proposals/{number}/{verb}",
-    "agency/provided/{adapter}/{verb}": "POST /v1/provided/{adapter}/windows,"
-    " PUT /v1/provided/{adapter}/windows/{window}, DELETE /v1/provided/{adapter}/windows/{window}",
+    "agency/provided/{adapter}/{verb}": "POST /v1/provided-adapters/{adapter}/windows,"
+    " PUT /v1/provided-adapters/{adapter}/windows/{window}, DELETE /v1/provided-adapters/{adapter}/windows/{window}",
     "agency/systems/{system}/callback": "POST /v1/approvals",
     "agency/systems/{system}/keys": "POST /v1/systems/{system}/keys",
     "agency/systems/{system}/retire": "DELETE /v1/systems/{system}/keys/{kid}",

@@ -17,7 +17,7 @@ from tests.agreeing import EPF, WBB
 from tests.people_place import Browser
 from tests.reviewing import NIC, ORIGIN, PROVIDER, House, a_house
 
-AT = "/v1/provided/pension"
+AT = "/v1/provided-adapters/pension"
 PAGE = "/console/agency/provided/pension"
 WHY = "the disks are replaced"
 
@@ -42,7 +42,7 @@ def window(house: House, begin_min: float, end_min: float) -> dict[str, str]:
 
 async def test_the_agency_sees_all_of_a_brought_adapter_in_one_view(house: House) -> None:
     browser = await agency(house)
-    (line,) = (await browser.call("GET", "/v1/provided")).json()["provided"]
+    (line,) = (await browser.call("GET", "/v1/provided-adapters")).json()["provided"]
     assert line == {
         "adapter": "pension",
         "system": PROVIDER,
@@ -60,7 +60,7 @@ async def test_the_agency_sees_all_of_a_brought_adapter_in_one_view(house: House
 
 async def test_nobody_else_s_adapter_exists(house: House) -> None:
     other = await agency(house, WBB)
-    assert {each["member"] for each in (await other.call("GET", "/v1/provided")).json()["provided"]} <= {WBB}
+    assert {each["member"] for each in (await other.call("GET", "/v1/provided-adapters")).json()["provided"]} <= {WBB}
     assert (await other.call("GET", AT)).status_code == 404
     assert (await other.call("POST", f"{AT}/windows", window(house, 0, 5))).status_code == 404
     assert (await other.http.get(PAGE)).status_code == 404
@@ -141,7 +141,7 @@ def test_an_address_is_told_without_who_signs_in_and_what_is_asked() -> None:
 
 async def test_a_window_of_an_adapter_that_nobody_has_is_refused(house: House) -> None:
     browser = await agency(house)
-    assert (await browser.call("POST", "/v1/provided/none/windows", window(house, 1, 2))).status_code == 404
+    assert (await browser.call("POST", "/v1/provided-adapters/none/windows", window(house, 1, 2))).status_code == 404
     now = house.services.people.clock()
     with pytest.raises(StepRefused):
         await house.services.registration.plan_outage("pension", now, now + timedelta(days=8), by="x", reason=WHY)

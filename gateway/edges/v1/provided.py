@@ -1,4 +1,4 @@
-"""`/v1/provided`: what a member's agencies answer here, adapter by adapter, and when they are off line by plan.
+"""`/v1/provided-adapters`: what a member answers here, adapter by adapter, and when it is off line by plan.
 
 For an adapter that came with this installation as for one that an agency registered. A system with scope `admin` and an
 operator look after every agency, an agency's administrator after the own ones; what is others' does not exist for them.
@@ -36,13 +36,13 @@ class WindowIn(Shape):
     ends_at: AwareDatetime
 
 
-@router.get("/provided", responses={403: {}})
+@router.get("/provided-adapters", responses={403: {}})
 async def get_provided(who: Watching, here: Here) -> dict[str, object]:
     """A line for each adapter; `came` says whether this installation brings it, or its agency registered it."""
     return {"provided": [each.wire() for each in _seen(who, here)]}
 
 
-@router.get("/provided/{adapter}", responses={403: {}, 404: {}})
+@router.get("/provided-adapters/{adapter}", responses={403: {}, 404: {}})
 async def get_provided_one(adapter: Reference, who: Watching, here: Here) -> dict[str, object]:
     """One adapter: what it answers, where it is reached, how it has been, its plans, its quotas and unknown codes.
 
@@ -65,7 +65,7 @@ async def get_provided_one(adapter: Reference, who: Watching, here: Here) -> dic
     }
 
 
-@router.post("/provided/{adapter}/windows", status_code=201, responses=REFUSED)
+@router.post("/provided-adapters/{adapter}/windows", status_code=201, responses=REFUSED)
 async def post_window(adapter: Reference, body: WindowIn, who: Watching, here: Here, why: Because) -> dict[str, object]:
     """Announce that the agency is off line then: callers get `source_down` with the time to come again."""
     found = _own(adapter, who, here)
@@ -74,7 +74,7 @@ async def post_window(adapter: Reference, body: WindowIn, who: Watching, here: H
     return _window(made)
 
 
-@router.put("/provided/{adapter}/windows/{window}", responses=REFUSED)
+@router.put("/provided-adapters/{adapter}/windows/{window}", responses=REFUSED)
 async def put_window(
     adapter: Reference, window: Reference, body: WindowIn, who: Watching, here: Here, why: Because
 ) -> dict[str, object]:
@@ -84,7 +84,7 @@ async def put_window(
     return _window(await plan(found.adapter, *times, by=said["by"], reason=said["reason"], instead_of=window))
 
 
-@router.delete("/provided/{adapter}/windows/{window}", responses=REFUSED)
+@router.delete("/provided-adapters/{adapter}/windows/{window}", responses=REFUSED)
 async def delete_window(
     adapter: Reference, window: Reference, who: Watching, here: Here, why: Because
 ) -> dict[str, object]:
