@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, ColumnElement, Connection, Row, Select, asc, desc, exists, or_, select, tuple_
+from sqlalchemy import Column, ColumnElement, Connection, Row, Select, and_, asc, desc, exists, or_, select, tuple_
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from .entry import INDEXED, MANY, Entry
@@ -19,7 +19,7 @@ PAGE = 50
 END = 2**63 - 1
 """Beyond every place of a log."""
 Columns = ReadOnlyColumnCollection[str, Column[Any]]
-_QueryOf = Callable[[int, "Wanted"], Select[Any]]
+_QueryOf = Callable[..., Select[Any]]  # of a log and what is wanted; `sqlite`: for which database
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,18 +94,27 @@ def search(connection: Connection, wanted: Wanted) -> list[Found]:
     """One page, newest first (`Wanted.order`). What batches have several of stands apart (`audit_batch`)."""
     names = {name for name, _ in wanted.facts}
     found = _paged(connection, wanted, _query, audit_search.c)
-    if not names & set(MANY) or "exchange_id" in names:
+    if not names & set(MANY) or "exchange_id" in names or not _in_batches(connection, wanted):
         return found
     both = {each.place: each for each in (*found, *_paged(connection, wanted, _query_of_batches, audit_batch.c))}
     lines = sorted(both.values(), key=wanted.order, reverse=True)
     return lines[-wanted.limit :] if wanted.after else lines[: wanted.limit]
 
 
+def _in_batches(connection: Connection, wanted: Wanted) -> bool:
+    """Whether any batch says all of it: of one look into the index each, where a search takes a plan of its own."""
+    line = audit_batch.c
+    said = [each for each in wanted.facts if each[0] in MANY]
+    looks = (select(line.seq).where(line.name == name, line.value == text).limit(1) for name, text in said)
+    return all(connection.execute(look).first() is not None for look in looks)
+
+
 def _paged(connection: Connection, wanted: Wanted, query_of: _QueryOf, columns: Columns) -> list[Found]:
     """Shard after shard, so that each question finds its index; `columns` has the place and time to page by."""
     found: list[Found] = []
     for log_id in connection.execute(_shards(wanted)).scalars().all():
-        query = query_of(log_id, wanted).where(*_beyond(connection, columns, log_id, wanted))
+        query = query_of(log_id, wanted, sqlite=connection.dialect.name == "sqlite")
+        query = query.where(*_beyond(connection, columns, log_id, wanted))
         found += map(_found, connection.execute(query.limit(wanted.limit - len(found))))
         if len(found) >= wanted.limit:
             break
@@ -132,11 +141,12 @@ def open_intents(connection: Connection, before: datetime | None) -> list[OpenIn
     ]
 
 
-def _query(log_id: int, wanted: Wanted) -> Select[Any]:
-    return _in_order(select(audit_search).where(*conditions(log_id, wanted)), audit_search.c, log_id, wanted)
+def _query(log_id: int, wanted: Wanted, *, sqlite: bool) -> Select[Any]:
+    query = select(audit_search).where(*conditions(log_id, wanted))
+    return _in_order(query, audit_search.c, log_id, wanted, sqlite=sqlite)
 
 
-def _query_of_batches(log_id: int, wanted: Wanted) -> Select[Any]:
+def _query_of_batches(log_id: int, wanted: Wanted, *, sqlite: bool) -> Select[Any]:
     """Those whose facts of `MANY` stand in `audit_batch`, in the order of its index."""
     table, line = audit_search.c, audit_batch.c
     (name, text), *more = [each for each in wanted.facts if each[0] in MANY]
@@ -145,7 +155,7 @@ def _query_of_batches(log_id: int, wanted: Wanted) -> Select[Any]:
     query = query.where(line.name == name, line.value == text, *(_of_batch(*each) for each in more))
     others = tuple(each for each in wanted.facts if each[0] not in MANY)
     query = query.where(*conditions(log_id, replace(wanted, facts=others, since=None, until=None)))
-    return _in_order(query.where(*_between(line, wanted)), line, log_id, wanted)
+    return _in_order(query.where(*_between(line, wanted)), line, log_id, wanted, sqlite=sqlite)
 
 
 def _of_batch(name: str, text: str) -> ColumnElement[bool]:
@@ -154,17 +164,29 @@ def _of_batch(name: str, text: str) -> ColumnElement[bool]:
     return exists().where(other.c.name == name, other.c.value == text, place)
 
 
-def _in_order(query: Select[Any], table: Columns, log_id: int, wanted: Wanted) -> Select[Any]:
+def _in_order(query: Select[Any], table: Columns, log_id: int, wanted: Wanted, *, sqlite: bool) -> Select[Any]:
     order = asc if wanted.after else desc
     if wanted.of_times:
         return query.where(table.log_id == log_id).order_by(order(table.ts), order(table.seq))
-    # a range of places: SQLite, without statistics, takes an equality for the best way in there is, and reads the whole
-    # log; and of two ranges it takes the one that does not know the page
-    first, last, here = (log_id, -1), (log_id, END), wanted.after or wanted.before
+    query = query.where(_placed(table, log_id, wanted, sqlite=sqlite))
+    return query.order_by(order(table.log_id), order(table.seq))
+
+
+def _placed(table: Columns, log_id: int, wanted: Wanted, *, sqlite: bool) -> ColumnElement[bool]:
+    """That a line stands in this log, and beyond the last one of the page before; going back, before its first one.
+
+    SQLite, without statistics, takes an equality for the best way in there is, and reads the whole log; and of two
+    ranges it takes the one that does not know the page: one range of places, then. PostgreSQL guesses from the first
+    column of a place how many there are, and walks through the log for what is rare: each column by itself, then.
+    """
+    first, last, here = -1, END, wanted.after or wanted.before
     if here and here[0] == log_id:
-        first, last = (here, last) if wanted.after else (first, here)
-    place = tuple_(table.log_id, table.seq)
-    return query.where(place > tuple_(*first), place < tuple_(*last)).order_by(order(table.log_id), order(table.seq))
+        first, last = (here[1], END) if wanted.after else (-1, here[1])
+    if sqlite:
+        place = tuple_(table.log_id, table.seq)
+        return (place > tuple_(log_id, first)) & (place < tuple_(log_id, last))
+    edges = ([table.seq > first] if first >= 0 else []) + ([table.seq < last] if last < END else [])
+    return and_(table.log_id == log_id, *edges)
 
 
 def _beyond(connection: Connection, table: Columns, log_id: int, wanted: Wanted) -> Iterator[ColumnElement[bool]]:

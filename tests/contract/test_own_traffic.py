@@ -215,7 +215,7 @@ async def test_own_traffic_is_read_in_its_order_from_an_index(either: House) -> 
 
 async def plan(house: House, facts: tuple[tuple[str, str], ...], **window: Any) -> str:
     """How the database finds its lines."""
-    query = _query(1, Wanted(facts, **window)).limit(25)
+    query = _query(1, Wanted(facts, **window), sqlite=house.services.db.is_sqlite).limit(25)
     async with house.services.db.read() as connection:
         explain = "EXPLAIN QUERY PLAN"
         if connection.dialect.name == "postgresql":
