@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 from fastapi import FastAPI
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from adapters.kit.contract import Identifier, Question, RawAnswer, Subject
 from audit import Entry, new_id
@@ -194,3 +194,16 @@ async def a_house(folder: Path, url: str, **settings: str) -> AsyncIterator[Hous
                 await register.add_system(connection, services.log, made, now)
         services.trust.forget()
         yield House(services, build_app(services))
+
+
+async def plan_of(house: House, query: Select[Any]) -> str:
+    """How the database finds the lines of a search; in a transaction, so that the settings hold."""
+    async with house.services.db.write() as connection:
+        explain = "EXPLAIN QUERY PLAN"
+        if connection.dialect.name == "postgresql":
+            explain = "EXPLAIN"
+            for setting in ("enable_seqscan", "enable_sort", "enable_bitmapscan"):  # small tables are read whole
+                await connection.exec_driver_sql(f"SET LOCAL {setting} = off")
+        text = str(query.compile(house.services.db.engine.sync_engine, compile_kwargs={"literal_binds": True}))
+        rows = await connection.exec_driver_sql(f"{explain} {text}")
+        return "\n".join(str(row[-1]) for row in rows)

@@ -21,7 +21,7 @@ from audit.tables import audit_batch
 from gateway.delivery.tables import batch_decision
 from gateway.migrations import STEPS, newest
 from gateway.model import Identifier, Subject
-from tests.reviewing import CONSUMER, NIC, PROVIDER, WHY, Desk, House, a_house
+from tests.reviewing import CONSUMER, NIC, PROVIDER, WHY, Desk, House, a_house, plan_of
 
 BEGUN = datetime(2026, 10, 5, 6, 0, tzinfo=UTC)
 TWO = ("A1 v1", "A2 v3")
@@ -198,16 +198,7 @@ async def test_a_page_deep_in_a_list_begins_at_its_place(house: House, page: dic
 
 async def plan(house: House, wanted: Wanted, query_of: Callable[..., Select[Any]] = _query_of_batches) -> str:
     """How the database finds its lines."""
-    query = query_of(1, wanted, sqlite=house.services.db.is_sqlite).limit(25)
-    async with house.services.db.write() as connection:
-        explain = "EXPLAIN QUERY PLAN"
-        if connection.dialect.name == "postgresql":
-            explain = "EXPLAIN"
-            for setting in ("enable_seqscan", "enable_sort", "enable_bitmapscan"):  # small tables are read whole
-                await connection.exec_driver_sql(f"SET LOCAL {setting} = off")
-        text = str(query.compile(house.services.db.engine.sync_engine, compile_kwargs={"literal_binds": True}))
-        rows = await connection.exec_driver_sql(f"{explain} {text}")
-        return "\n".join(str(row[-1]) for row in rows)
+    return await plan_of(house, query_of(1, wanted, sqlite=house.services.db.is_sqlite).limit(25))
 
 
 async def test_the_use_of_an_agreement_tells_what_batches_released_under_it(house: House) -> None:

@@ -38,8 +38,8 @@ class Program:
     async def ask(self, method: str, name: str, body: object = None, token: str = "") -> httpx.Response:
         held = token or json.loads(self.tokens.read_text("utf-8"))[self.office]
         headers = {"authorization": f"Bearer {held}"}
-        sent = {} if body is None else {"json": body}
-        return await self.desk.http.request(method, f"/counselling/{name}", headers=headers, **sent)  # type: ignore[arg-type]
+        sent: dict[str, Any] = {} if body is None else {"json": body}
+        return await self.desk.http.request(method, f"/counselling/{name}", headers=headers, **sent)
 
     async def people(self, place: str = "") -> dict[str, Any]:
         found: dict[str, Any] = (await self.ask("GET", f"people?place={place}")).json()

@@ -17,7 +17,7 @@ from gateway.edges.v1.party import Party
 from gateway.errors import HIDDEN
 from tests.agreeing import EPF, WBB
 from tests.people_place import Browser
-from tests.reviewing import CONSUMER, NIC, PROVIDER, House, a_house
+from tests.reviewing import CONSUMER, NIC, PROVIDER, House, a_house, plan_of
 
 PATH, PAGE = "/v1/traffic/exchanges", "/console/agency/traffic"
 OTHER = "199012304568"
@@ -215,16 +215,7 @@ async def test_own_traffic_is_read_in_its_order_from_an_index(either: House) -> 
 
 async def plan(house: House, facts: tuple[tuple[str, str], ...], **window: Any) -> str:
     """How the database finds its lines."""
-    query = _query(1, Wanted(facts, **window), sqlite=house.services.db.is_sqlite).limit(25)
-    async with house.services.db.read() as connection:
-        explain = "EXPLAIN QUERY PLAN"
-        if connection.dialect.name == "postgresql":
-            explain = "EXPLAIN"
-            for setting in ("enable_seqscan", "enable_sort", "enable_bitmapscan"):  # small tables are read whole
-                await connection.exec_driver_sql(f"SET LOCAL {setting} = off")
-        text = str(query.compile(house.services.db.engine.sync_engine, compile_kwargs={"literal_binds": True}))
-        rows = await connection.exec_driver_sql(f"{explain} {text}")
-        return "\n".join(str(row[-1]) for row in rows)
+    return await plan_of(house, _query(1, Wanted(facts, **window), sqlite=house.services.db.is_sqlite).limit(25))
 
 
 async def test_what_is_not_told_says_why(used: House) -> None:

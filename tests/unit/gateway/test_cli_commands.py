@@ -4,7 +4,6 @@ import subprocess
 import sys
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
 from gateway.cli.main import COMMANDS, Later, app
@@ -35,7 +34,7 @@ def test_a_command_is_known_by_its_name_in_usage_and_errors() -> None:
     assert "Usage: sandhi call" in told.output
 
 
-def test_every_command_of_the_list_can_be_asked_for_help() -> None:
-    root = typer.main.get_command(app)
-    names = root.list_commands(typer.Context(root))  # type: ignore[attr-defined]
-    assert {*COMMANDS, "sandbox", "bench"} == set(names)
+def test_every_command_of_the_list_stands_in_the_help() -> None:
+    told = CliRunner().invoke(app, ["--help"])
+    assert told.exit_code == 0
+    assert [name for name in (*COMMANDS, "sandbox", "bench") if f" {name} " not in told.output] == []
