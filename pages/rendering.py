@@ -118,13 +118,8 @@ def environment(code: str) -> Environment:
     made.globals |= {"_phrase": phrased(language), "_moment": clocked(language)}
     made.globals |= {"_from": bounded(language, moments.begins), "_until": bounded(language, moments.ends)}
     made.globals["_day"] = lambda text: moments.day(text, language.said)
-    made.filters |= {"pair": pair, "named": naming(language), "number": grouped}
+    made.filters |= {"named": naming(language), "number": grouped}
     return made
-
-
-def pair(value: Mapping[str, object], first: str, second: str) -> tuple[object, object]:
-    """Two members of a mapping: what a chart or a table takes."""
-    return value[first], value[second]
 
 
 def naming(language: Language) -> Callable[..., str]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-WIDTH, HEIGHT, FOOT = 640, 220, 24
+WIDTH, HEIGHT = 640, 200
 MOST = 5
 """Parts that have a colour of their own; the others are one."""
 OTHERS = ""
@@ -38,7 +38,6 @@ class Columns:
     most: int
     width: int = WIDTH
     height: int = HEIGHT
-    foot: int = FOOT
 
 
 def columns(counted: Sequence[Mapping[str, Any]], days: Sequence[Mapping[str, Any]]) -> Columns:
@@ -56,9 +55,9 @@ def columns(counted: Sequence[Mapping[str, Any]], days: Sequence[Mapping[str, An
     drawn: list[list[str]] = [[] for _ in parts]
     step = WIDTH / len(days)
     for at in range(len(days)):
-        y = float(HEIGHT - FOOT)
+        y = float(HEIGHT)
         for part, blocks in zip(parts, drawn, strict=True):
-            height = (HEIGHT - FOOT) * part.days[at] / most
+            height = HEIGHT * part.days[at] / most
             y -= height
             if height:
                 blocks.append(_block(at * step + step * 0.1, y, step * 0.8, height))
