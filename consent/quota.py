@@ -1,12 +1,13 @@
 """Quotas of agreements: how much was asked under one in this hour and on this day, and no more than was agreed.
 
 Counted in the database, so that all processes spend from one budget, and in the caller's transaction: what is refused
-is rolled back and costs nothing. Only agreements with a quota cost a write. Hours and days are those of UTC.
+is rolled back and costs nothing. Only agreements with a quota cost a write. Hours and days are those of the clocks by
+which the caller tells the time: of a country, whose agreements say "a day" and mean its own.
 """
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Protocol
 
 from sqlalchemy import delete, select, text
@@ -17,6 +18,7 @@ from .model import Quota
 from .tables import spent, spent_on
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+LONGEST = DAY + 2 * HOUR  # a day on which clocks are put back, and what they may be put back by
 ONCE = "once"
 REPEATED_FOR = 8 * DAY  # how long the same spending is known again: work that is tried again is over by then
 
@@ -42,7 +44,7 @@ class Budgeted(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """One budget: so much of a kind from this moment on, for one period."""
+    """One budget: so much of a kind from this moment on, for one period. Both ends are times of UTC."""
 
     kind: str  # calls_per_hour, ... as in Quota
     since: datetime
@@ -65,17 +67,24 @@ class Used:
 
 
 def windows(quota: Quota, now: datetime) -> Iterator[Window]:
-    """The budgets that a question asked now spends from."""
-    hour = now.replace(minute=0, second=0, microsecond=0)
-    for kind, period, since in (
-        ("calls_per_hour", HOUR, hour),
-        ("calls_per_day", DAY, hour.replace(hour=0)),
-        ("subjects_per_hour", HOUR, hour),
-        ("subjects_per_day", DAY, hour.replace(hour=0)),
+    """The budgets that a question asked now spends from; `now` is told by the clocks whose hours and days count."""
+    minutes = timedelta(minutes=now.minute, seconds=now.second, microseconds=now.microsecond)
+    hour = now.astimezone(UTC) - minutes
+    of_hour, of_day = (hour, hour + HOUR), (_midnight(now, 0), _midnight(now, 1))
+    for kind, period in (
+        ("calls_per_hour", of_hour),
+        ("calls_per_day", of_day),
+        ("subjects_per_hour", of_hour),
+        ("subjects_per_day", of_day),
     ):
         most = getattr(quota, kind)
         if most is not None:
-            yield Window(kind, since, since + period, most)
+            yield Window(kind, *period, most)
+
+
+def _midnight(now: datetime, days: int) -> datetime:
+    """When the day of `now`, or one so many days later, begins: 23 or 25 hours apart where clocks are changed."""
+    return datetime.combine(now.date() + timedelta(days=days), time(), now.tzinfo).astimezone(UTC)
 
 
 async def spend(
@@ -84,6 +93,7 @@ async def spend(
     """Spend one question about each of these people (keyed hashes), or raise; the caller then rolls back.
 
     Args:
+        now: told by the clocks whose hours and days count.
         once: what it is spent for, if the same may come again (work that is tried again costs nothing more).
 
     Raises:
@@ -134,8 +144,8 @@ def _named(agreement: Budgeted, window: Window) -> dict[str, object]:
 
 
 async def used(connection: AsyncConnection, budgets: Iterable[Budgeted], now: datetime) -> dict[str, list[Used]]:
-    """Id -> its windows with what is spent of them; an id whose budget counts nothing by time has none."""
-    since = int((now - DAY).timestamp())
+    """Id -> its `windows` with what is spent of them; an id whose budget counts nothing by time has none."""
+    since = int(now.timestamp() - LONGEST.total_seconds())
     query = select(spent.c.agreement, spent.c.kind, spent.c.since, spent.c.amount).where(spent.c.since >= since)
     known = {(row[0], row[1], row[2]): row[3] for row in await connection.execute(query)}
     return {
@@ -149,7 +159,7 @@ async def used(connection: AsyncConnection, budgets: Iterable[Budgeted], now: da
 
 async def forget_spent(connection: AsyncConnection, now: datetime) -> None:
     """Erase the budgets of days gone by, and with them who was asked about."""
-    before = int((now - DAY - HOUR).timestamp())
+    before = int(now.timestamp() - LONGEST.total_seconds())
     await connection.execute(delete(spent).where(spent.c.since < before))
     await connection.execute(delete(spent_on).where(spent_on.c.since < before, spent_on.c.kind != ONCE))
     await connection.execute(delete(spent_on).where(spent_on.c.since < int((now - REPEATED_FOR).timestamp())))

@@ -1,13 +1,13 @@
 """What an exchange costs: quotas of agreements, and how often a day a consent may be used. Counted before asking.
 
 All processes spend from the budgets in the database, in one short transaction for each agreement. Agreements without
-a quota cost nothing here.
+a quota cost nothing here. Hours and days are those of the country's clocks.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -29,6 +29,7 @@ class Spending:
     """Implements `gate_ports.Spend`."""
 
     db: Database
+    zone: tzinfo
     clock: Callable[[], datetime] = utc_now
 
     async def __call__(
@@ -50,7 +51,7 @@ class Spending:
         self, budget: Budget, once: str, lines: Mapping[int, tuple[Permit, str]], size: int
     ) -> dict[int, RefusedByRules]:
         """The lines under one agreement that are over a budget: all of them, or those whose consent was used enough."""
-        now = self.clock()
+        now = self.clock().astimezone(self.zone)
         most = budget.quota.bulk_lines
         try:
             if most is not None and size > most:

@@ -250,7 +250,7 @@ async def _joined(
         log=log,
         person_ref=person_ref,
         deadline_s=settings.number("EXCHANGE_DEADLINE"),
-        spend=Spending(db),
+        spend=Spending(db, profile.zone),
         break_glass=oversight.emergencies,
         count_misses=oversight.misses,
         meter=meter,

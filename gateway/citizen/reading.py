@@ -80,7 +80,8 @@ class Reading:
             return str(await here.log.append(self._entry(reader, what, now)))
         most = Quota(subjects_per_day=int(here.settings.number("ASSISTED_PEOPLE")))
         async with here.db.write() as connection:
-            await quota.spend(connection, Helper(f"officer:{reader.by}", most), [reader.person_ref], now)
+            here_now = now.astimezone(here.profile.zone)
+            await quota.spend(connection, Helper(f"officer:{reader.by}", most), [reader.person_ref], here_now)
             return str(await here.log.append_in(connection, self._entry(reader, what, now)))
 
     def _entry(self, reader: Reader, what: str, now: datetime) -> Entry:

@@ -62,7 +62,7 @@ def list_findings(
     async def found(here: Services) -> list[dict[str, object]]:
         async with here.db.read() as connection:
             kept = await findings.listed(connection, state=state, rule=rule, most=10_000)
-        return [findings.summary(each) for each in kept]
+        return [findings.summary(each, here.profile.zone) for each in kept]
 
     rows = _with(found, writing=False)
     _shown(rows, ("id", "rule", "subject", "state", "assigned_to"), as_json=as_json, empty="no findings")
@@ -74,7 +74,7 @@ def show(finding: Annotated[str, typer.Argument(help="Id of a finding.")]) -> No
 
     async def found(here: Services) -> dict[str, object]:
         async with here.db.read() as connection:
-            return await findings.shown(connection, await findings.read(connection, finding))
+            return await findings.shown(connection, await findings.read(connection, finding), here.profile.zone)
 
     typer.echo(json.dumps(_with(found, writing=False), indent=1, ensure_ascii=False))
 

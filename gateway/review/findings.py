@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any
 
 from sqlalchemy import Row, asc, desc, insert, literal, select, tuple_, update
@@ -108,13 +108,13 @@ async def read(connection: AsyncConnection, id_: str, *, lock: bool = False) -> 
     return _read(row)
 
 
-async def shown(connection: AsyncConnection, finding: Finding) -> dict[str, object]:
-    """Everything about one: what, why, what to do, and what was said."""
-    return summary(finding) | {"remarks": await texts_about(connection, finding.id)}
+async def shown(connection: AsyncConnection, finding: Finding, zone: tzinfo) -> dict[str, object]:
+    """Everything about one: what, why, what to do, and what was said; `zone` as `summary` takes it."""
+    return summary(finding, zone) | {"remarks": await texts_about(connection, finding.id)}
 
 
-def summary(finding: Finding) -> dict[str, object]:
-    """One line of a list."""
+def summary(finding: Finding, zone: tzinfo) -> dict[str, object]:
+    """One line of a list; `zone` is the country's, of whose clocks the days of findings are."""
     rule = rule_named(finding.rule)
     return {
         "id": finding.id,
@@ -125,7 +125,7 @@ def summary(finding: Finding) -> dict[str, object]:
         "subject": finding.subject,
         "about": list(finding.about),
         "facts": finding.facts,
-        "exchanges": exchanges_about(finding.rule, finding.subject, finding.about, finding.facts),
+        "exchanges": exchanges_about(finding.rule, finding.subject, finding.about, finding.facts, zone),
         "state": finding.state,
         "assigned_to": finding.assigned_to or None,
         "verdict": finding.verdict or None,

@@ -7,7 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -51,7 +51,7 @@ class Answering(Fund):
 async def house(database_url: str, tmp_path: Path) -> AsyncIterator[House]:
     async with a_house(database_url, tmp_path) as found:
         found.fund.__class__ = Answering
-        gate = replace(found.gate, spend=Spending(found.db, lambda: found.clock[0]))
+        gate = replace(found.gate, spend=Spending(found.db, UTC, lambda: found.clock[0]))
         found.gate = found.deliveries.gate = found.batches.gate = gate
         yield found
 
@@ -154,7 +154,7 @@ async def test_nothing_is_exchanged_where_budgets_cannot_be_counted(house: House
     agree(house, calls_per_hour=9)
     elsewhere = Database(f"sqlite+aiosqlite:///{tmp_path / 'elsewhere.db'}")  # has no tables
     with pytest.raises(NoEvidence):
-        await exchange(ask(), replace(house.gate, spend=Spending(elsewhere)))
+        await exchange(ask(), replace(house.gate, spend=Spending(elsewhere, UTC)))
     await elsewhere.close()
     assert house.fund.asked == []
 
@@ -272,7 +272,7 @@ from gateway.spending import Spending
 
 async def main(url, who, tries, budget):
     db = Database(url)
-    spend = Spending(db, lambda: datetime(2026, 11, 1, 12, tzinfo=UTC))
+    spend = Spending(db, UTC, lambda: datetime(2026, 11, 1, 12, tzinfo=UTC))
     permit = Permit(frozenset("a"), (), agreement="A1", budgets=(Budget("A1", Quota(calls_per_day=budget)),))
     print("ready", flush=True)
     sys.stdin.readline()

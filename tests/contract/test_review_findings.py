@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
@@ -63,6 +64,10 @@ async def test_a_day_of_a_rule_is_one_of_the_country_s_clocks(house: House) -> N
     told = await found(house)
     assert told["many_subjects_without_case"] == [f"{CONSUMER} {WORKDAY.date()}"]
     assert told["out_of_hours"] == [f"{CONSUMER} {WORKDAY.date()}"]
+    _, desk = await house.officer("amara", "compliance_officer")
+    (about, *_) = [each["exchanges"] for each in (await desk.json("GET", "/findings"))["findings"]]
+    listed = (await desk.json("GET", f"/exchanges?{urlencode(about)}&limit=100"))["exchanges"]
+    assert len(listed) == 60
 
 
 async def test_what_lies_on_two_sides_of_the_country_s_midnight_is_of_two_days(house: House) -> None:
@@ -76,7 +81,9 @@ async def test_what_lies_on_two_sides_of_the_country_s_midnight_is_of_two_days(h
 @pytest.mark.parametrize(("most", "broken"), [(40, False), (25, True)])
 async def test_a_quota_that_was_new_at_its_own_midnight_was_kept(house: House, most: int, broken: bool) -> None:
     await house.agreed(quota={"calls_per_day": most})
-    late = (WORKDAY - timedelta(days=1)).replace(hour=23)  # 60 calls of one day in Colombo, 30 of each in UTC
+    late = (WORKDAY - timedelta(days=1)).replace(
+        hour=17, minute=30
+    )  # 30 calls of each day in Colombo, 60 of one in UTC
     await house.played(60, late, every_s=120, case_ref="c")
     assert ("volume_above_agreement" in await found(house)) == broken
 
@@ -93,7 +100,7 @@ async def test_alarms_the_gateway_raised_by_itself_are_findings_to_assign_and_si
     await either.logged("alarm.miss_rate", told, WORKDAY)
     await either.logged("log.turn_postponed", {"lacking": "cosignatures of 2 witnesses"}, WORKDAY)
     assert await found(either) == {
-        "miss_rate_alarm": [f"{CONSUMER} {WORKDAY:%Y-%m-%dT%H}"],
+        "miss_rate_alarm": [f"{CONSUMER} {WORKDAY:%Y-%m-%d}T11"],  # 11:30 in Colombo
         "turn_postponed": [f"{WORKDAY.date()} cosignatures of 2 witnesses"],
     }
     amara, desk = await either.officer("amara", "compliance_officer")

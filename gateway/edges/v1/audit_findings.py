@@ -64,7 +64,7 @@ async def get_findings(
         if before and len(found) < limit:  # back at the top: all of the first page, not its rest alone
             found, before = await listed(connection), None
     rules = [{"name": each.name, "what": each.what, "why": each.why, "todo": each.todo} for each in RULES]
-    told = [findings.summary(each) for each in found]
+    told = [findings.summary(each, here.profile.zone) for each in found]
     full = len(found) == limit
     older, newer = full or before, (after and not before) or (before and full)
     ends = {"next": found[-1].id if found and older else None, "previous": found[0].id if found and newer else None}
@@ -75,7 +75,7 @@ async def get_findings(
 async def get_finding(finding_id: Reference, _who: Auditor, here: Here) -> dict[str, object]:
     """One finding with what was said about it."""
     async with here.db.read() as connection:
-        return await findings.shown(connection, await findings.read(connection, finding_id))
+        return await findings.shown(connection, await findings.read(connection, finding_id), here.profile.zone)
 
 
 @router.post("/run", responses={403: {}})

@@ -23,7 +23,7 @@ IN_FORCE = "in force"
 @router.get("/quotas", responses={403: {}})
 async def get_quotas(who: Watching, here: Annotated[Services, Depends(services)]) -> dict[str, Any]:
     """A line for each agreement in force that bounds how much is asked, with each budget: agreed, used, left."""
-    now = here.gate.clock()
+    now = here.gate.clock().astimezone(here.profile.zone)
     async with here.db.read() as connection:
         kept = [each.agreement for each in await store.list_agreements(connection)]
         bounded = [each for each in kept if _counts(each) and each.standing(now) == IN_FORCE and _concerns(each, who)]

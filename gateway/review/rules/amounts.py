@@ -1,6 +1,5 @@
 """Rules about how much: more than agreed, more than usual, at odd times, about people without a case."""
 
-from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -24,12 +23,9 @@ def above_agreement(seen: Seen) -> Iterator[Hit]:
     for agreement in _in_force(seen):
         quota, name = agreement.quota, agreement.id
         hours = {hour: count for (each, hour), count in seen.per_hour.items() if each == name}
-        days = Counter[str]()  # of the quota's own clock, see `consent.quota`: one of the country's has parts of two
-        for hour, count in hours.items():
-            days[hour.partition("T")[0]] += count
         for kind, most, found in (
             ("calls_per_hour", quota.calls_per_hour, max(hours.values(), default=0)),
-            ("calls_per_day", quota.calls_per_day, max(days.values(), default=0)),
+            ("calls_per_day", quota.calls_per_day, seen.per_day[name]),
             ("bulk_lines", quota.bulk_lines, seen.most_lines[name]),
         ):
             if most is not None and found > most:

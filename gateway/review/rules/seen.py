@@ -51,7 +51,7 @@ class Seen:
         alarms: what the gateway raised by itself: a system that misses too often.
         drifts: likewise: an agency whose answers changed their shape.
         postponed: what the log lacked when its year could not be closed.
-        per_hour: (agreement, hour in UTC as quotas count it, `2026-10-31T18`) -> calls.
+        per_hour: (agreement, hour as quotas count it, `hour_of`) -> calls.
         before: agreement -> calls on each of the days before.
     """
 
@@ -106,6 +106,10 @@ class Seen:
                 if line.get("released"):
                     self.releases.append(_release(exchange, self._batch_of[exchange], line))
 
+    def hour_of(self, entry: Entry) -> str:
+        """The hour of the country's clocks, `2026-10-31T18`."""
+        return f"{entry.at.astimezone(self.hours.zone):%Y-%m-%dT%H}"
+
     @property
     def consumers(self) -> list[str]:
         """Every system that asked something."""
@@ -139,7 +143,7 @@ class Seen:
             self.cut_off[exchange] = consumer
         for name in _agreements(facts):
             self.per_day[name] += _lines(facts)
-            self.per_hour[name, f"{entry.at:%Y-%m-%dT%H}"] += _lines(facts)
+            self.per_hour[name, self.hour_of(entry)] += _lines(facts)
             self.most_lines[name] = max(self.most_lines[name], _lines(facts))
         if facts.get("released"):
             self.releases.append(_release(exchange, entry, facts))

@@ -23,7 +23,7 @@ def downgrades(seen: Seen) -> Iterator[Hit]:
 def miss_rates(seen: Seen) -> Iterator[Hit]:
     """Alarms of the gateway: a system that missed too often within one hour."""
     for entry in seen.alarms:
-        consumer, hour = str(entry.facts.get("consumer")), f"{entry.at:%Y-%m-%dT%H}"
+        consumer, hour = str(entry.facts.get("consumer")), seen.hour_of(entry)
         facts = {"asked": entry.facts.get("asked"), "missed": entry.facts.get("missed"), "entry": str(entry.id)}
         yield Hit(f"{consumer} {hour}", (consumer, member_of(consumer)), facts)
 
