@@ -167,6 +167,7 @@ async def _one(system: str, request: Request, refused: Refused | None = None) ->
     values: dict[str, Any] = {
         "found": found,
         "dotted": found["id"].replace("/", "."),
+        "names": await names_of(here, who),
         "ends": [each for each in ends["ends"] if each["owner"] == found["id"]],
         "services": [
             {"value": each["service"].rpartition("/")[2], "text": each["service"]} for each in found["services"]

@@ -42,6 +42,7 @@ async def _end(form: dict[str, Any], party: Party, here: Services) -> object:
 
 
 CONTROLS: dict[str, Control] = {"stop": _stop, "approve": _approve, "approve-each": _approve_each, "end": _end}
+WORST_FIRST = ("open", "failing", "over_quota", "well", "untried", "no_link")
 AT = {"stop": "consumer", "approve": "consumer", "approve-each": "system", "end": "controls"}
 PLACES = {"approve-each": {"system": "of", "reason": "why-each"}}
 """Verb -> where its fields are on the page, where that is no place of their own name."""
@@ -99,9 +100,16 @@ async def everybodys_health(request: Request) -> Response:
     return await _health(request, who, party, here, "/console/operation")
 
 
+async def _names(here: Services, who: SignedIn) -> dict[str, str]:
+    """With every agency's: one that has no system registered here is called what its first service is."""
+    first = {offer.provider: offer.service.title for offer in reversed(list(here.catalogue)) if offer.service.title}
+    return first | dict(await names_of(here, who))
+
+
 async def _health(request: Request, who: SignedIn, party: Party, here: Services, back: str) -> Response:
     found = await agency_health.get_agency_health(party, here)
-    values: dict[str, Any] = {"found": found["agencies"], "names": await names_of(here, who), "back": back}
+    agencies = sorted(found["agencies"], key=lambda each: WORST_FIRST.index(each["state"]))
+    values: dict[str, Any] = {"found": agencies, "names": await _names(here, who), "back": back}
     return page(request, who, "console/health.html", quotas=await quotas.get_quotas(party, here), **values)
 
 

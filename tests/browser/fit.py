@@ -17,6 +17,10 @@ JUDGED: set[str] = set()
 KEYBOARD = (HERE / "keyboard.js").read_text("utf-8").partition("\n")[2]
 
 
+CUT = """() => [...document.querySelectorAll(".app-scroll")]
+    .filter((each) => each.checkVisibility() && each.scrollWidth > each.clientWidth)
+    .map((each) => `${each.getAttribute("aria-label")}: ${each.scrollWidth} of ${each.clientWidth}`)"""
+"""Tables of which a part is out of sight."""
 SLIVERS = """() => [...document.querySelectorAll("td, th")]
     .filter((each) => each.checkVisibility() && each.innerText.length > 120 && each.clientWidth < 150)
     .map((each) => each.innerText.slice(0, 60))"""
@@ -57,6 +61,12 @@ def fits(page: Page, name: str) -> None:
     page.evaluate("document.documentElement.style.fontSize = '200%'")
     assert page.evaluate(wide) <= WIDE["width"], f"{name} scrolls sideways with text of 200 %"
     page.evaluate("document.documentElement.style.fontSize = ''")
+
+
+def whole_tables(page: Page, name: str) -> None:
+    """Fails on a table that one has to scroll sideways at 1280 px."""
+    cut = page.evaluate(CUT)
+    assert cut == [], f"{name} has tables that scroll at {WIDE['width']} px: {cut}"
 
 
 def walked_by_keyboard(page: Page, name: str) -> None:

@@ -16,7 +16,7 @@ from gateway.consent_lines import consent_line
 from gateway.recording import Recording
 from gateway.review.running import review_now
 from gateway.review.sample import CHECKLIST
-from tests.agreeing import WBB, document, line
+from tests.agreeing import EPF, WBB, document, line
 from tests.people_place import hidden
 from tests.reviewing import CONSUMER, NIC, House, a_house
 
@@ -370,3 +370,18 @@ async def test_statements_of_a_month_are_issued_by_hand_and_listed(house: House)
     text = await officer.get("/console/statements")
     assert CONSUMER in text
     assert "Issued" in text
+
+
+async def test_what_is_in_trouble_stands_first_and_everything_has_a_name(house: House) -> None:
+    _, desk = await house.officer("ruwan", "operator")
+    page = (await desk.browser.http.get("/console/operation/health")).text
+    states = re.findall(r'govuk-tag--\w+">([^<]+)', page)
+    assert states == sorted(states, key=["Well", "Untried", "No link"].index)
+    assert "LK/GOV/DMT/LICENCES" not in page  # no system of that name is registered: it is called what it answers
+    assert "Entitlement to drive" in page
+
+
+async def test_of_two_ways_out_one_warns(house: House) -> None:
+    _, desk = await house.officer("ruwan", "operator")
+    page = (await desk.browser.http.get(f"/console/operation/members/{EPF.replace('/', '.')}")).text
+    assert page.count("govuk-button--warning") == 1
