@@ -17,6 +17,8 @@ LABELS: Mapping[str, str] = {
     "ends_at": "Until",
     "every": "Whenever this is over",
     "exchange": "Exchange",
+    "PeriodIn.from": "From day",
+    "PeriodIn.to": "To day",
     "expires_at": "Until",
     "fields": "Fields",
     "from": "From",

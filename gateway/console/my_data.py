@@ -21,7 +21,7 @@ from ..people import Citizen
 from ..people.people import MY_DATA
 from . import contest_form, drafts
 from .failures import NotSignedIn
-from .forms import posted, shaped
+from .forms import FieldsRefused, posted, shaped
 
 Front = Callable[[Request, Citizen], Awaitable[Response]]
 A_PAGE = 10
@@ -43,19 +43,22 @@ def front(here: Citizens) -> Front:
 
     async def page(request: Request, who: Citizen) -> Response:
         me, query = _reader(here, who), request.query_params
+        days, refused = _days(query)
         try:
-            days = shaped(doing.PeriodIn, {name: query.get(name, "")[:10] for name in PERIOD})
             before = query.get("before", "")[:60]
             used = await doing.uses(here, me, since=days.since, until=days.to, before=before, limit=A_PAGE)
         except ProblemError as error:
             if error.code == "too_many_requests":
                 raise
             return RedirectResponse("/my-data", 303)  # an address that somebody typed
+        if refused:
+            used = {"uses": [], "next": None}  # not another list than the one that was asked for
         values = {"uses": used["uses"], "older": _older(query, used["next"])}
         values |= await doing.consents(here, me) | await doing.contests(here, me)
         values["consents"].sort(key=_standing)
         values |= {"names": (await here.reading.words()).all, "authority": here.services.profile.authority}
-        return _page(request, who, "my-data.html", query=query, **values)
+        values |= {"query": query} | (refused.shown() if refused else {})
+        return _page(request, who, "my-data.html", status=400 if refused else 200, **values)
 
     return page
 
@@ -158,6 +161,15 @@ def _page(request: Request, who: Citizen, template: str, *, status: int = 200, *
 
 def _back(code: str) -> Response:
     return RedirectResponse(f"/my-data?{urlencode({'done': code})}", 303)
+
+
+def _days(query: Mapping[str, str]) -> tuple[doing.PeriodIn, pages.Refused | None]:
+    """The days that are asked for; all of them, with why, where one is none."""
+    typed = {name: query.get(name, "")[:40] for name in PERIOD}
+    try:
+        return shaped(doing.PeriodIn, typed), None
+    except FieldsRefused as error:
+        return doing.PeriodIn(), pages.Refused(error.wrong, typed)
 
 
 def _older(query: Mapping[str, str], place: str | None) -> str:

@@ -61,7 +61,12 @@ async def test_older_uses_are_behind_a_link_and_days_narrow_them(house: House) -
     text = (await ann.get("/my-data?from=2026-01-01")).text
     assert text.count("asked about you") == 10
     assert 'href="/my-data?from=2026-01-01&amp;before=' in text
-    assert (await ann.get("/my-data?from=yesterday")).status_code == 303
+    wrong = await ann.get("/my-data?from=yesterday&to=2026-10-31")
+    assert (wrong.status_code, wrong.text.count("Correct: From day.")) == (400, 2)  # on top, and beside the field
+    assert 'value="yesterday"' in wrong.text
+    assert 'value="2026-10-31"' in wrong.text
+    assert "Nobody, as far" not in wrong.text
+    assert (await ann.get("/my-data?before=nowhere")).status_code == 303
     assert "Nobody, as far" in (await ann.get("/my-data?to=2019-01-01")).text
 
 
