@@ -67,6 +67,7 @@ def my_data_routes(here: Citizens) -> APIRouter:
     """What the front page leads to, and the forms."""
     routes = APIRouter(prefix="/my-data", include_in_schema=False)
     _consents(routes, here)
+    _contests(routes, here)
 
     @routes.get("/agreements")
     async def agreements(request: Request) -> Response:
@@ -76,34 +77,6 @@ def my_data_routes(here: Citizens) -> APIRouter:
         own = {text: text for each in found["agreements"] for said in each["phrases"] for text in _recorded(said)}
         names = {**own, **pages.FIELDS, **(await here.reading.words()).all}
         return _page(request, who, "my-agreements.html", found=found["agreements"], names=names)
-
-    @routes.get("/contest")
-    async def wrong(request: Request) -> Response:
-        """A form: what is wrong? The address names a use that the person sees."""
-        who = await _signed_in(here, request)
-        query = request.query_params
-        return await _contest(here, request, who, {name: query.get(name, "")[:120] for name in ("about", "exchange")})
-
-    @routes.post("/contest")
-    async def contest(request: Request) -> Response:
-        """Open a case with the agency."""
-        who = await _signed_in(here, request)
-        form = dict(await posted(request, who.csrf))
-        try:
-            await doing.contested(here, _reader(here, who), contest_form.wish(here, form))
-        except ProblemError as error:
-            if not error.code.startswith(TO_MEND):
-                raise
-            return await _contest(here, request, who, form, error)
-        return _back("contested")
-
-    @routes.post("/contests/{contest_id}/withdraw")
-    async def take_back(contest_id: str, request: Request) -> Response:
-        """Take a case back."""
-        who = await _signed_in(here, request)
-        await posted(request, who.csrf)
-        await doing.contest_withdrawn(here, _reader(here, who), contest_id)
-        return _back("taken-back")
 
     return routes
 
@@ -133,6 +106,45 @@ def _consents(routes: APIRouter, here: Citizens) -> None:
         made = await doing.consent_receipt(here, _reader(here, who), consent_id)
         words = await here.reading.words()
         return HTMLResponse(receipt_page(made, here.services.profile, words.all, served=True))
+
+
+def _contests(routes: APIRouter, here: Citizens) -> None:
+    """What a person does about what is wrong."""
+
+    @routes.get("/contest")
+    async def wrong(request: Request) -> Response:
+        """A form: what is wrong? The address names a use that the person sees."""
+        who = await _signed_in(here, request)
+        query = request.query_params
+        return await _contest(here, request, who, {name: query.get(name, "")[:120] for name in ("about", "exchange")})
+
+    @routes.post("/contest")
+    async def contest(request: Request) -> Response:
+        """Open a case with the agency."""
+        who = await _signed_in(here, request)
+        form = dict(await posted(request, who.csrf))
+        try:
+            await doing.contested(here, _reader(here, who), contest_form.wish(here, form))
+        except ProblemError as error:
+            if not error.code.startswith(TO_MEND):
+                raise
+            return await _contest(here, request, who, form, error)
+        return _back("contested")
+
+    @routes.get("/contests/{contest_id}/withdraw")
+    async def surely(contest_id: str, request: Request) -> Response:
+        """What it means to take this case back, and the button that does it."""
+        who = await _signed_in(here, request)
+        case = await doing.own_contest(here, _reader(here, who), contest_id)
+        return _page(request, who, "take-back.html", case=case, names=(await here.reading.words()).all)
+
+    @routes.post("/contests/{contest_id}/withdraw")
+    async def take_back(contest_id: str, request: Request) -> Response:
+        """Take a case back."""
+        who = await _signed_in(here, request)
+        await posted(request, who.csrf)
+        await doing.contest_withdrawn(here, _reader(here, who), contest_id)
+        return _back("taken-back")
 
 
 async def _signed_in(here: Citizens, request: Request) -> Citizen:

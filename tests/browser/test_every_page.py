@@ -154,7 +154,9 @@ def test_what_the_pages_of_one_agency_alone_lead_to_is_closed_to_another(scripte
 
 
 def test_pages_of_a_person_are_fit_for_everybody(scripted: Visitor) -> None:
-    sign_in_as(scripted, scripted.world.somebody())
+    number = scripted.world.somebody()
+    sign_in_as(scripted, number)
+    contested(scripted, number)
     assert walked(scripted, of(CITIZEN), fit_for_everybody(scripted)) == set()
 
 
@@ -192,6 +194,15 @@ def test_pages_of_a_counsellor_are_fit_for_everybody(scripted: Visitor, counsell
     assert walked(scripted, COUNSEL, look, counsellors.url) == set()
     scripted.go("/counsel/people/999999", counsellors.url)
     look("page-counsel-not-found")
+
+
+def contested(visitor: Visitor, number: str) -> None:
+    """A case that is open."""
+    visitor.go("/my-data/contest")
+    visitor.page.get_by_label("About what").select_option(label="Contributions and pensions")
+    visitor.page.get_by_label("What is wrong").fill("I paid in May.")
+    visitor.page.get_by_label("Your NIC").fill(number)
+    press(visitor, "Send")
 
 
 def stated(visitor: Visitor, path: str) -> None:

@@ -76,7 +76,8 @@ def test_a_person_contests_what_was_asked_and_takes_it_back(scripted: Visitor) -
     typist.type("Your NIC", number)
     typist.press("Send")
     assert "Your case is open." in shown(scripted)
-    typist.press("Take it back")
+    typist.follow("Take it back")
+    typist.press("Yes, take it back")
     assert "Your case is closed." in shown(scripted)
 
 

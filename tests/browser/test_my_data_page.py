@@ -49,7 +49,12 @@ def test_a_person_sees_who_asked_and_why_contests_and_takes_it_back(either: Visi
     either.page.get_by_role("link", name="You contest this: where it stands").first.click()
     case = either.page.locator("section[id^=contest-]").first
     assert f"{asked} has your case since" in case.inner_text()
-    case.get_by_role("button", name="Take it back").click()
+    case.get_by_role("link", name="Take it back").click()
+    assert either.heading() == "Take this case back"
+    either.looked_at("my-data-take-back")
+    either.page.get_by_role("link", name="No, keep it open").click()
+    either.page.get_by_role("link", name="Take it back").first.click()
+    either.page.get_by_role("button", name="Yes, take it back").click()
     assert "Your case is closed." in text_of(either)
     assert "The case was taken back on" in either.page.locator("section[id^=contest-]").first.inner_text()
 
@@ -70,7 +75,8 @@ def test_a_person_may_say_that_something_is_wrong_without_having_seen_it(either:
     either.page.get_by_label("Your NIC").fill(number)
     either.page.get_by_role("button", name="Send").click()
     assert "Employees' Provident Fund has your case since" in text_of(either)
-    either.page.get_by_role("button", name="Take it back").first.click()
+    either.page.get_by_role("link", name="Take it back").first.click()
+    either.page.get_by_role("button", name="Yes, take it back").click()
 
 
 def test_a_person_takes_a_receipt_with_a_code_and_reads_the_agreements(either: Visitor) -> None:

@@ -80,12 +80,17 @@ async def test_another_s_consent_receipt_and_case_do_not_exist(house: House) -> 
         assert (await ben.get(path)).status_code == 404
         assert (await ann.get(path)).status_code == 200
     for path in ("consents/of-ann", f"contests/{case['id']}"):
+        assert (await ben.get(f"/my-data/{path}/withdraw")).status_code == 404
+        assert (await ann.get(f"/my-data/{path}/withdraw")).status_code == 200
         assert (await send(ben, f"/my-data/{path}/withdraw")).status_code == 404
     uses = (await ann.get("/v1/my/uses")).json()["uses"]
     seen = {"about": "all:LK/GOV/EPF", "exchange": uses[0]["exchange_id"], "statement": "x", "number": BEN}
     assert (await send(ben, "/my-data/contest", **seen)).status_code == 404
     assert (await ben.get(f"/my-data/contest?exchange={seen['exchange']}")).status_code == 404
     assert (await send(ann, f"/my-data/contests/{case['id']}/withdraw")).status_code == 303
+    assert (
+        await ann.get(f"/my-data/contests/{case['id']}/withdraw")
+    ).status_code == 404  # nothing is left to take back
     assert (await send(ann, "/my-data/consents/of-ann/withdraw")).headers["location"] == "/my-data?done=withdrawn"
 
 

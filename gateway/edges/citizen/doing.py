@@ -8,7 +8,7 @@ from fastapi import Query, Request
 from pydantic import Field
 
 from consent import Consent, register
-from consent.errors import ConsentUnknown
+from consent.errors import ConsentUnknown, NotFound
 
 from ...citizen import Citizens, Reader
 from ...citizen.finding import Period, Place
@@ -124,6 +124,17 @@ async def contests(here: Citizens, reader: Reader) -> dict[str, Any]:
         receipt = await here.reading.opened(reader, "contests")
         found = await here.contests.of_person(reader.person_ref)
     return {"contests": [each.wire(for_agency=False) for each in found], "receipt": receipt}
+
+
+async def own_contest(here: Citizens, reader: Reader, contest_id: str) -> dict[str, Any]:
+    """One of the person's own cases that is open. Others' do not exist."""
+    with refusals():
+        found = await here.contests.of_person(reader.person_ref)
+        kept = next((each for each in found if each.id == contest_id and each.state == "open"), None)
+        if kept is None:
+            raise NotFound
+        await here.reading.opened(reader, "contests")
+    return kept.wire(for_agency=False)
 
 
 async def contested(here: Citizens, reader: Reader, body: ContestIn) -> dict[str, Any]:
