@@ -166,7 +166,7 @@ async def _begin(request: Request, form: Mapping[str, str] | None = None, faults
     values: dict[str, Any] = {
         "form": form or {},
         "systems": await _systems(party, here),
-        "records": adapter_drafts.records(),
+        "records": _records(),
         "kinds": {kind: manifest_form.CHOICES[kind] for kind in KINDS},
     }
     refused = Refused(faults) if faults else None
@@ -186,7 +186,7 @@ async def _edit(
     values: dict[str, Any] = {
         "fields": manifest_form.fields(),
         "choice_words": manifest_form.CHOICES,
-        "records": adapter_drafts.records(),
+        "records": _records(),
         "form": form,
         "files": files,
         "systems": await _systems(party, here),
@@ -195,6 +195,17 @@ async def _edit(
     }
     refused = Refused(faults) if faults else None
     return page(request, who, "console/adapter-edit.html", refused=refused, **values)
+
+
+def _records() -> list[dict[str, str]]:
+    """The choices of a record, by what they are called in the language of the page."""
+    named = {path: pages.said(title) for path, title in adapter_drafts.records().items()}
+    told = ({"value": path, "text": f"{name} ({_short(path)})"} for path, name in named.items())
+    return sorted(told, key=lambda each: each["text"])
+
+
+def _short(path: str) -> str:
+    return path.removeprefix("canonical/").removesuffix(".json")
 
 
 async def _form(request: Request, who: SignedIn) -> dict[str, str]:

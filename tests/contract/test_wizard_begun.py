@@ -9,7 +9,9 @@ from lxml.html import HtmlElement, fromstring
 
 from adapters.kit.drafts import KINDS
 from gateway.app import build_app
+from gateway.edges.v1.adapter_drafts import records
 from gateway.settings import Settings
+from pages.languages import LANGUAGES
 from tests.contract.test_officers_speak import ORIGIN, WBB, House
 from tests.form_walk import Walk, untold
 from tests.migrated import services_on_tables
@@ -123,3 +125,8 @@ async def test_every_step_of_a_kept_adapter_says_what_is_wrong_where_it_is_wrong
             assert untold(fromstring(answer.text), "Error: ") == [], (form, typed)
             refused.add(form.partition(" ")[0].rpartition("/")[2])
     assert {"inputs", "release", "outage"} <= refused
+
+
+def test_each_record_has_a_name_in_each_language() -> None:
+    for code in ("si", "ta"):
+        assert [each for each in records().values() if each not in LANGUAGES[code].words] == []

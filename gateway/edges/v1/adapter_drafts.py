@@ -4,6 +4,9 @@ Nothing is kept.
 """
 
 import asyncio
+import json
+from collections.abc import Mapping
+from functools import cache
 from typing import Annotated
 
 from fastapi import APIRouter
@@ -38,9 +41,11 @@ class DraftIn(Shape):
     unknown: Annotated[str, StringConstraints(max_length=256 * 1024)] = ""
 
 
-def records() -> list[str]:
-    """The canonical records that an answer can become."""
-    return sorted(f"canonical/{path.name}" for path in (schemas.FOLDER / "canonical").glob("*.json"))
+@cache
+def records() -> Mapping[str, str]:
+    """The canonical records that an answer can become, by their schema's path: what each is called."""
+    found = sorted((schemas.FOLDER / "canonical").glob("*.json"))
+    return {f"canonical/{path.name}": json.loads(path.read_bytes())["title"] for path in found}
 
 
 @router.post("/adapters/draft", responses={400: {}, 403: {}})
