@@ -46,6 +46,24 @@ WORDS_OF = {
     "rule_each_service_fails": "Each service has a sample that fails",
     "rule_readme": "A page explains the adapter (README.md)",
     "rule_encrypted": "Your test endpoint is asked over an encrypted connection",
+    "todo_declared": "Correct what is marked in the form, or what the details name in the mapping.",
+    "todo_samples": "Compare the record that came of each sample with what you expect. If the record "
+    "is right, press the button that says so.",
+    "todo_a_sample_fails": "Add a sample of an answer that your system gives when it refuses or does not "
+    "know the person.",
+    "todo_a_sample_answers": "Each service needs a sample that becomes a record. "
+    "If yours ends in an error above, mend its mapping or codes.",
+    "todo_answer_read": "Your test endpoint answered something else than the sample. Paste its answer as "
+    "a sample and begin again with it.",
+    "todo_faults_named": "Say in the form how your system answers when it is slow, down, or refuses: "
+    "which status, or which code.",
+    "todo_endpoint_answers": "Give the address and the secrets of your test system, then test it. If nobody "
+    "answers, ask whoever runs it.",
+    "todo_answer_schema": "Begin with a pasted answer: from it the schema is drafted. Or have your engineer add one.",
+    "todo_fields_shown": "Add samples until each field of the record has stood in one.",
+    "todo_each_service_fails": "Add a sample of a refusal, or of an unknown person, for each service that has none.",
+    "todo_readme": "Write down what whoever comes after you has to know.",
+    "todo_encrypted": "Have whoever runs your test system give it an address that begins with https.",
     "verdict_ok": "Good",
     "verdict_plain_http": "Not encrypted",
     "verdict_cannot_connect": "Nobody answers at this address",
