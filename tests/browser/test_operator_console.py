@@ -94,7 +94,7 @@ def test_a_dead_delivery_is_sent_again_when_its_receiver_and_the_operator_agree(
     either.sign_in("wbb-admin", "/console/agency/traffic")
     assert f"Source down, {TARGET}" in main.inner_text()
     either.looked_at("traffic-dead")
-    page.get_by_label("What was mended").first.fill("Our server was away and is back")
+    page.get_by_label("Why").first.fill("Our server was away and is back")
     page.get_by_role("button", name="Propose to send them again").first.click()
     assert "Somebody else decides" in main.inner_text()
     page.get_by_role("button", name="Sign out").click()
