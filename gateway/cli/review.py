@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 from rich.table import Table
 
+from ..edges.v1.audit_named import of_case
 from ..gate import utc_now
 from ..review import breach as breaches
 from ..review import findings, report_files, schedules
@@ -126,7 +127,7 @@ def report(
 def breach(
     why: Why,
     kid: Annotated[str, typer.Option(help="Id of a key.")] = "",
-    system: Annotated[str, typer.Option(help="Id of a system, e.g. LK/GOV/WBB/SRIS.")] = "",
+    system: Annotated[str, typer.Option(help="Id of a system, e.g. LK/GOV/WBB/SRIS, or of a member with all of its systems.")] = "",
     agreement: Annotated[str, typer.Option(help="Id of an agreement.")] = "",
     since: Moment = None,
     until: Moment = None,
@@ -136,7 +137,7 @@ def breach(
     async def found(here: Services) -> dict[str, Any]:
         reason = check_reason(why, here.profile)
         criteria = breaches.Criteria(kid, system, agreement, _aware(since), _aware(until))
-        scope = await breaches.scope_of(here.db, here.log, criteria)
+        scope = await breaches.scope_of(here.db, here.log, await of_case(here, criteria))
         used = sorted(criteria.wire())
         told = {"filters": used, "found": scope.exchanges}
         await note_reading(here.log, by=BY, how="breach", reason=reason, now=utc_now(), **told)

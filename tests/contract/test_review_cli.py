@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from gateway.cli.main import app
 from gateway.review import statements
+from tests.agreeing import WBB
 from tests.reviewing import CONSUMER, a_house
 
 ZONE = ZoneInfo("Asia/Colombo")  # of the country whose profile is served
@@ -72,5 +73,7 @@ def test_reports_statements_and_breach_scope_are_made(played: str, sandhi: Calla
     assert sandhi("statements", LAST) == "0 statements issued\n"
     assert "not over" in sandhi("statements", f"{datetime.now(UTC):%Y-%m}", code=1)
     found = json.loads(sandhi("breach", "--agreement", "A1", *WHY))
+    whole = json.loads(sandhi("breach", "--system", WBB, *WHY))  # a member stands for its systems, as on the page
+    assert whole["exchanges"] >= found["exchanges"]
     assert (found["exchanges"], found["people"], found["fields"]) == (1, 1, {"months": 1})
     assert "Name a key" in sandhi("breach", *WHY, code=1)
