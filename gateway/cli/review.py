@@ -127,7 +127,7 @@ def report(
 def breach(
     why: Why,
     kid: Annotated[str, typer.Option(help="Id of a key.")] = "",
-    system: Annotated[str, typer.Option(help="Id of a system, e.g. LK/GOV/WBB/SRIS, or of a member with all of its systems.")] = "",
+    system: Annotated[str, typer.Option(help="Id of a system, e.g. LK/GOV/WBB/SRIS, or of a member.")] = "",
     agreement: Annotated[str, typer.Option(help="Id of an agreement.")] = "",
     since: Moment = None,
     until: Moment = None,
