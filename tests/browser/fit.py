@@ -17,7 +17,7 @@ JUDGED: set[str] = set()
 KEYBOARD = (HERE / "keyboard.js").read_text("utf-8").partition("\n")[2]
 
 
-CUT = """() => [...document.querySelectorAll(".app-scroll")]
+CUT = """() => [...document.querySelectorAll(".app-scroll:has(table)")]
     .filter((each) => each.checkVisibility() && each.scrollWidth > each.clientWidth)
     .map((each) => `${each.getAttribute("aria-label")}: ${each.scrollWidth} of ${each.clientWidth}`)"""
 """Tables of which a part is out of sight."""
@@ -57,6 +57,7 @@ def fits(page: Page, name: str) -> None:
     page.set_viewport_size(NARROW)
     assert page.evaluate(wide) <= NARROW["width"], f"{name} scrolls sideways at 320 px"
     assert page.evaluate(SLIVERS) == [], f"{name} has texts squeezed into a sliver at 320 px"
+    assert page.evaluate(CUT) == [], f"{name} has tables that scroll at 320 px"
     page.set_viewport_size(WIDE)
     page.evaluate("document.documentElement.style.fontSize = '200%'")
     assert page.evaluate(wide) <= WIDE["width"], f"{name} scrolls sideways with text of 200 %"

@@ -45,6 +45,7 @@ def told_in_each_language(visitor: Visitor, name: str) -> None:
         left = fit.left_in_english(answer.text(), LANGUAGES[code].words) if answer and answer.ok else []
         assert left == [], f"{name} in {code}: {left}"
         fit.whole_tables(visitor.page, f"{name} in {code}")
+        fit.fits(visitor.page, f"{name} in {code}")
 
 
 def of(login: str) -> list[str]:
