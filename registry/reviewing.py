@@ -1,13 +1,15 @@
 """The review API, `/review/...`: what the pages of the planning department do, for a program.
 
-Each route needs the bearer token of `DIR/review.token`, which only the registry's own user can read. A line is known by
-its member id, which travels in bodies, so that no access log can hold one. `by` is who decides, in the caller's words.
+Each route but the one of its OpenAPI document needs the bearer token of `DIR/review.token`, which only the registry's
+own user can read. A line is known by its member id, which travels in bodies, so that no access log can hold one. `by`
+is who decides, in the caller's words.
 """
 
 import hmac
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from starlette.requests import Request
@@ -26,6 +28,7 @@ from .wire import body_of, problem
 FILTERS = ("outcome", "reason", "district", "since", "standing", "referral")
 Handler = Callable[[Request], Awaitable[Response]]
 JOSE = "application/jose"
+DOCUMENT = Path(__file__).with_name("review-api.json")
 
 
 class ReviewApi:
@@ -41,6 +44,7 @@ class ReviewApi:
         doing: dict[str, Handler] = {action: self._reviewed(action) for action in ("approve", "reject", "comment")}
         doing |= {"line": self._line, "household": self._household, "table": self._table, "release": self._release}
         return [
+            Route("/review/openapi.json", _document),
             *(Route(f"/review/{name}", self._guarded(each)) for name, each in reading.items()),
             *(Route(f"/review/{name}", self._guarded(each), methods=["POST"]) for name, each in doing.items()),
         ]
@@ -131,6 +135,11 @@ class ReviewApi:
     def _row(self, said: Mapping[str, Any]) -> Any:
         store = self._stage.store
         return lines.numbered(store, lines.number_of(store, said["id"]))
+
+
+async def _document(_: Request) -> Response:
+    """What every route takes and gives (OpenAPI 3.1); it tells nothing of anybody."""
+    return Response(DOCUMENT.read_bytes(), media_type="application/json")
 
 
 def _wanted(query: Mapping[str, str], **page: Any) -> lines.Wanted:

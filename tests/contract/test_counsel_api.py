@@ -13,8 +13,10 @@ from contract.test_counsel_desk import WHOLE, Desk, client
 from starlette.applications import Starlette
 from starlette.routing import Mount, Route
 
+from sandbox.agencies.offices.program import DOCUMENT
 from tests.played_gateway import PlayedGateway
 from tests.small_gateway import served
+from tests.told_by_openapi import held_to
 
 FOUND = {"tax": "working", "pension": "confirmed_no_work"}
 FINDING = {"id": "SR000000101", "found": FOUND, "found_on": "2026-11-14", "role": "outreach officer"}
@@ -51,6 +53,7 @@ async def program(tmp_path: Path) -> AsyncIterator[Program]:
     gateway = PlayedGateway()
     async with served(Starlette(routes=[Mount("/gateway", app=gateway.app)])) as url:
         desk = Desk(tmp_path, gateway, f"{url}/gateway")
+        desk.http.event_hooks["response"].append(held_to(json.loads(DOCUMENT.read_bytes())))
         yield Program(desk, tmp_path / "offices" / "counsel-tokens.json")
         await desk.http.aclose()
         await desk.clients.close()
@@ -62,7 +65,14 @@ async def test_what_a_page_can_do_a_program_can(program: Program) -> None:
     offered = {f"{method} {each.path}" for each in routes for method in (each.methods or set()) - {"HEAD"}}
     of_pages = {each for each in offered if " /counsel/" in each and "/sign-" not in each and "{rest" not in each}
     assert of_pages == SAME.keys()
-    assert {each for each in offered if " /counselling/" in each} == set(SAME.values())
+    document = "GET /counselling/openapi.json"
+    of_programs = {*SAME.values(), document}
+    assert {each for each in offered if " /counselling/" in each} == of_programs
+    described = (await program.desk.http.get("/counselling/openapi.json")).json()["paths"]
+    assert {f"{method.upper()} {path}" for path, item in described.items() for method in item} == {
+        *SAME.values(),
+        document,
+    }
 
 
 async def test_only_the_token_of_an_office_opens_it_and_a_session_does_not(program: Program) -> None:

@@ -1,8 +1,8 @@
 """`/counselling/...`: what the counsellors' pages do, for a program of an office.
 
-Each route needs the bearer token of the office, from `counsel-tokens.json` in the offices' folder, which only its owner
-can read. A person is known by member id, which travels in bodies, so that no access log can hold one. Another office's
-person is as unknown as nobody's. What cannot be done is a problem (RFC 9457).
+Each route but the one of its OpenAPI document needs the bearer token of the office, from `counsel-tokens.json` in the
+offices' folder, which only its owner can read. A person is known by member id, which travels in bodies, so that no
+access log can hold one. Another office's person is as unknown as nobody's. What cannot be done is a problem (RFC 9457).
 """
 
 import hmac
@@ -29,6 +29,7 @@ from .queue import Visit, following, of_place, queue, said_on
 AREA = "/counselling"
 TOKENS = "counsel-tokens.json"
 MOST_BYTES = 16384
+DOCUMENT = Path(__file__).with_name("counselling-api.json")
 Handler = Callable[[Request, str], Awaitable[Response]]
 
 
@@ -56,6 +57,7 @@ class CounselApi:
         """All of them."""
         doing: dict[str, Handler] = {"person": self._person, "finding": self._finding, "send": self._send}
         return [
+            Route(f"{AREA}/openapi.json", _document),
             Route(f"{AREA}/people", self._guarded(self._people)),
             *(Route(f"{AREA}/{name}", self._guarded(each), methods=["POST"]) for name, each in doing.items()),
         ]
@@ -130,6 +132,11 @@ def tokens(folder: Path) -> Mapping[str, str]:
     made = Kept(folder).text(TOKENS, lambda: json.dumps({each: secrets.token_urlsafe(32) for each in DISTRICTS}))
     found: dict[str, str] = json.loads(made)
     return found
+
+
+async def _document(_: Request) -> Response:
+    """What every route takes and gives (OpenAPI 3.1)."""
+    return Response(DOCUMENT.read_bytes(), media_type="application/json")
 
 
 def _wire(visit: Visit) -> dict[str, Any]:

@@ -291,4 +291,4 @@ async def test_what_a_page_can_do_a_program_can(desk: Desk) -> None:
     assert {each for each in pages if "/desk/" in each and "/sign-" not in each} == SAME.keys()
     offered = ReviewApi(desk.stage, "", Places()).routes()
     names = {f"{method} {each.path}" for each in offered for method in (each.methods or set()) - {"HEAD"}}
-    assert {each for told in SAME.values() for each in told.split(", ")} == names
+    assert {each for told in SAME.values() for each in told.split(", ")} | {"GET /review/openapi.json"} == names

@@ -10,9 +10,12 @@ import httpx
 import pytest
 
 from registry.cli import STEPS
+from registry.planning.places import Places
+from registry.reviewing import ReviewApi
 from registry.server import app
 from registry.stage import Stage
 from registry.wire import LARGEST
+from tests.told_by_openapi import held_to
 from tests.unit.registry.scripted import Gateway
 
 TO_LIST = ("load", "extract", "identity", "civil", "pension", "tax", "education", "enrolled", "list")
@@ -172,7 +175,16 @@ async def program(http: httpx.AsyncClient, stage: Stage) -> httpx.AsyncClient:
     for step in TO_LIST:
         await STEPS[step](stage)
     http.headers["authorization"] = f"Bearer {(stage.settings.folder / 'review.token').read_text('ascii')}"
+    http.event_hooks["response"].append(held_to((await http.get("/review/openapi.json")).json()))
     return http
+
+
+async def test_the_openapi_document_has_every_route_and_no_other(http: httpx.AsyncClient, stage: Stage) -> None:
+    document = (await http.get("/review/openapi.json")).json()
+    described = {(path, method.upper()) for path, item in document["paths"].items() for method in item}
+    api = ReviewApi(stage, "token", Places(stage.settings.places, stage.settings.divisions))
+    served = {(each.path, method) for each in api.routes() for method in (each.methods or ()) if method != "HEAD"}
+    assert described == served
 
 
 async def test_a_program_decides_on_several_lines_all_or_none(program: httpx.AsyncClient, stage: Stage) -> None:
