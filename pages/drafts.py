@@ -18,10 +18,8 @@ LARGEST = 512 * 1024
 SECRET = re.compile(r"csrf|value:.*|.*(?:password|secret).*", re.IGNORECASE | re.DOTALL)
 PRIVATE = re.compile(r'PRIVATE KEY|"(?:d|k)"\s*:')
 """In a text that should have been a public key: PEM, and the private members of a JWK (RFC 7518, section 6)."""
-BACK = (
-    "You are signed in again. What you typed is in the form again. Nothing has been sent yet: look at it, then send it."
-)
-GONE = "You are signed in again. The form that you had filled in is not on this page any more. Nothing has been sent."
+BACK = "What you typed is in the form again. Nothing has been sent yet: look at it, then send it."
+GONE = "The form that you had filled in is not on this page any more. Nothing has been sent."
 
 
 @dataclass(frozen=True, slots=True)

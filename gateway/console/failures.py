@@ -21,11 +21,7 @@ logger = logging.getLogger("sandhi.people")
 
 
 class ReasonWanted(Exception):
-    """The officer has not said why evidence is read; the page that asks leads back to `then`."""
-
-    def __init__(self, then: str) -> None:
-        super().__init__(then)
-        self.then = then
+    """The officer has not said why evidence is read, or said so an hour ago."""
 
 
 class NotSignedIn(Exception):
@@ -54,8 +50,12 @@ async def _sign_in(request: Request, error: Exception) -> Response:
     return RedirectResponse(f"/{area}/sign-in?next={quote(then, safe='')}", 303)
 
 
-async def _reason(_: Request, error: Exception) -> Response:
-    then = cast("ReasonWanted", error).then
+async def _reason(request: Request, _: Exception) -> Response:
+    """Ask why; then back to the page, with the form that was sent filled in once more."""
+    then = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
+    if request.method != "GET":
+        then = drafts.stood_on(request, CONSOLE)
+        await drafts.keep(request, CONSOLE, then)
     return RedirectResponse(f"/console/reason?next={quote(then, safe='')}", 303)
 
 

@@ -7,7 +7,6 @@ too many places.
 import base64
 import re
 from binascii import Error as NotBase64
-from urllib.parse import urlsplit
 
 from fastapi import Request
 from fastapi.responses import Response
@@ -18,7 +17,6 @@ from ..edges.refusal import ProblemError
 from ..edges.v1.officers import PRINTED
 from ..edges.v1.reviewing import Reading, Reviewer, checked_text
 from ..people import Right, SignedIn
-from ..people.signin import local
 from ..wiring import Services
 from .failures import ReasonWanted
 from .page import officer_of
@@ -79,15 +77,8 @@ async def reading(request: Request, right: Right = Right.EVIDENCE_READ) -> tuple
     here: Services = request.app.state.services
     reason = stated(request, who)
     if not reason:
-        raise ReasonWanted(_come_back(request))
+        raise ReasonWanted
     return who, Reviewer(who.id, who), Reading(here, reason)
-
-
-def _come_back(request: Request) -> str:
-    """Where to go on with a reason: the page itself, or the one whose form was sent an hour later."""
-    if request.method == "GET":
-        return f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
-    return local(urlsplit(request.headers.get("referer", "")).path, "console")
 
 
 async def looking(request: Request, right: Right = Right.EVIDENCE_READ) -> tuple[SignedIn, Reviewer, Services]:

@@ -261,3 +261,18 @@ async def test_the_folder_of_the_wizard_comes_back_though_no_address_shows_it(ho
     assert BACK in page
     assert "Levy &lt;b&gt;board&lt;/b&gt;" in page
     assert (await amara.http.get(f"{at}/draft")).headers["location"] == f"{at}/new"
+
+
+async def test_a_form_that_came_after_the_reason_was_forgotten_comes_back_once_it_is_said(house: House) -> None:
+    amara = await person(house, "amara", "compliance_officer")
+    await amara.sign_in()
+    answer = await amara.send("/console/breaches", {"agreement": "A1-typed"}, "/console/breaches")
+    asked = urlsplit(answer.headers["location"])
+    assert (asked.path, parse_qs(asked.query)) == ("/console/reason", {"next": ["/console/breaches"]})
+    said = {"reason": "complaint 2026-17 of the ombudsman", "next": "/console/breaches"}
+    landed = await amara.send("/console/reason", said, "/console/reason")
+    page = (await amara.http.get(landed.headers["location"])).text
+    assert BACK in page
+    assert 'value="A1-typed"' in page
+    assert BACK not in (await amara.http.get("/console/breaches")).text
+    assert (await amara.http.get("/console/breaches")).text.count("app-item") == 0  # nothing was sent
