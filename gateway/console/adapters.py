@@ -149,6 +149,7 @@ async def show(
     found: dict[str, Any] = await adapters.get_adapter(adapter, who, here)
     needed = sorted({each for version in found["versions"][:1] for each in version["needed"]})
     values: dict[str, Any] = {"found": found, "needed": needed, "overheard": overheard}
+    values["names"] = await names_of(here, who)
     values["waiting"] = await _waiting(adapter, request)
     return page(request, who, "console/adapter.html", refused=refused, **values)
 

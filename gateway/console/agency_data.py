@@ -18,7 +18,7 @@ from ..people import Right, SignedIn
 from ..wiring import Services
 from .doing import NO_PLACES, form_of, party_with, refusal
 from .forms import shaped
-from .names import names_of
+from .names import names_of, titles_of
 from .page import done, page
 
 router = APIRouter(prefix="/console", include_in_schema=False)
@@ -120,7 +120,7 @@ async def _uses(request: Request, refused: Refused | None = None) -> Response:
         "control": await stops.get_consumers(party, here),
         "stops": [each for each in (await stops.get_stops(party, here))["stops"] if not each["ended_at"]],
         "systems": (await systems.get_systems(party, here.trust))["systems"],
-        "names": await names_of(here, who),
+        "names": await titles_of(here, party.member) | dict(await names_of(here, who)),
     }
     return page(request, who, "console/uses.html", refused=refused, **values)
 

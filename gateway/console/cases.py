@@ -10,12 +10,12 @@ from fastapi.responses import Response
 from pages import Refused
 
 from ..edges.v1 import audit_people
-from ..people import Right
+from ..people import Right, SignedIn
 from ..wiring import Services
 from .doing import refusal
 from .events import numbers
 from .forms import posted, shaped
-from .names import by_id, names_of
+from .names import by_id, names_of, titles_of
 from .offered import suggestions
 from .page import done, page
 from .reason import looking, reading
@@ -75,7 +75,12 @@ async def one_breach(breach_id: str, request: Request) -> Response:
     who, reviewer, here = await looking(request)
     found = await audit_people.get_breach(breach_id, reviewer, here)
     values: dict[str, Any] = {"acting": who.giving(Right.REVIEW_ACT), "persons": who.giving(Right.PERSONS_READ)}
-    return page(request, who, "console/breach.html", found=found, names=await names_of(here, who, found), **values)
+    return page(request, who, "console/breach.html", found=found, names=await _names(here, who, found), **values)
+
+
+async def _names(here: Services, who: SignedIn, shown: object = ()) -> dict[str, str]:
+    """With every agreement's: a case is about one, or tells under which ones data left."""
+    return await titles_of(here) | dict(await names_of(here, who, shown))
 
 
 @router.get("/breaches/{breach_id}/people")
@@ -102,7 +107,7 @@ async def _breaches(request: Request, refused: Refused | None = None) -> Respons
     who, reviewer, here = await looking(request)
     found = await audit_people.get_breaches(reviewer, here)
     values: dict[str, Any] = {"found": found["breaches"]}
-    values |= {"acting": who.giving(Right.REVIEW_ACT), "names": await names_of(here, who)}
+    values |= {"acting": who.giving(Right.REVIEW_ACT), "names": await _names(here, who)}
     values["suggested"] = await suggestions(request)
     return page(request, who, "console/breaches.html", refused=refused, **values)
 

@@ -33,6 +33,12 @@ async def names_of(here: Services, who: SignedIn, shown: object = ()) -> Mapping
     return {**pages.FIELDS, **here.profile.purposes, **here.catalogue.titles, **itself, **people, **known.names}
 
 
+async def titles_of(here: Services, member: str | None = None) -> dict[str, str]:
+    """Id -> title of each agreement, as its newest version has it; of one member, on either side, if named."""
+    async with here.db.read() as connection:
+        return {each.agreement.id: each.agreement.title for each in await list_agreements(connection, member)}
+
+
 async def by_id(here: Services, query: Mapping[str, str]) -> dict[str, str]:
     """A search with the id where somebody typed what a system, a purpose or a service is called.
 
@@ -46,9 +52,7 @@ async def by_id(here: Services, query: Mapping[str, str]) -> dict[str, str]:
     kinds |= {"purpose": here.profile.purposes, "service": {**known.names, **here.catalogue.titles}}
     found = dict(query)
     if " " in query.get("agreement", ""):  # no id has one
-        async with here.db.read() as connection:
-            titles = {each.agreement.id: each.agreement.title for each in await list_agreements(connection)}
-        found["agreement"] = _id_of(query["agreement"], titles)
+        found["agreement"] = _id_of(query["agreement"], await titles_of(here))
     return found | {name: _id_of(query[name], kinds[name]) for name in kinds.keys() & query.keys()}
 
 

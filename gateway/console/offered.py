@@ -8,11 +8,11 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 import pages
-from consent.store import list_agreements
 from pages.languages import NOW
 
 from ..people import Right
 from ..wiring import Services
+from .names import titles_of
 from .page import officer_of, page
 
 router = APIRouter(prefix="/console", include_in_schema=False)
@@ -49,8 +49,7 @@ def _by_name(named: Mapping[str, str]) -> list[dict[str, str]]:
 async def _named(here: Services, kind: str) -> Mapping[str, str]:
     """Ids of one kind, with their names."""
     if kind == "agreement":
-        async with here.db.read() as connection:
-            return {each.agreement.id: each.agreement.title for each in await list_agreements(connection)}
+        return await titles_of(here)
     if kind == "purpose":
         return {code: pages.said(name) for code, name in here.profile.purposes.items()}
     if kind == "service":

@@ -176,5 +176,5 @@ async def _queues(request: Request, refused: Refused | None = None) -> Response:
     group = {name: request.query_params.get(name, "")[:200] for name in ("kind", "cause", "target")}
     dead: dict[str, Any] = await letters.get_letters(who, here, **group)
     values = {"work": work["queues"], "groups": dead["groups"], "letters": dead.get("letters", [])}
-    values |= {"shown": group if group["kind"] else None}
+    values |= {"shown": group if group["kind"] else None, "names": await names_of(here, who)}
     return page(request, who, "console/queues.html", refused=refused, **values)

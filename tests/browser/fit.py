@@ -21,10 +21,11 @@ CUT = """() => [...document.querySelectorAll(".app-scroll:has(table)")]
     .filter((each) => each.checkVisibility() && each.scrollWidth > each.clientWidth)
     .map((each) => `${each.getAttribute("aria-label")}: ${each.scrollWidth} of ${each.clientWidth}`)"""
 """Tables of which a part is out of sight."""
-SLIVERS = """() => [...document.querySelectorAll("td, th")]
-    .filter((each) => each.checkVisibility() && each.innerText.length > 120 && each.clientWidth < 150)
+SLIVERS = """() => [...document.querySelectorAll("td, th, caption:not(.govuk-visually-hidden)")]
+    .filter((each) => each.checkVisibility() && (each.tagName === "CAPTION" ? each.clientHeight > 4 * each.clientWidth
+      : each.innerText.length > 120 && each.clientWidth < 150))
     .map((each) => each.innerText.slice(0, 60))"""
-"""Cells of a table in which a long text has a word or less on each line."""
+"""Cells of a table in which a long text has a word or less on each line, and captions with a letter on each."""
 
 
 def accessible(page: Page, name: str) -> None:

@@ -199,7 +199,9 @@ async def test_a_consent_tells_who_recorded_and_withdrew_it_and_what_it_says_oth
     assert text.count("Consents were recorded") == 2
     assert text.count("Consents were withdrawn") == 1
     assert text.count("/log/proof/") == 3
-    assert "What it says otherwise than" in text
+    ((first, day),) = re.findall(r'otherwise than <a class="govuk-link" href="#([^"]+)">[^<]*, ([^<]*)<', text)
+    assert f'<section class="app-card" id="{first}">' in text
+    assert re.fullmatch(r"[0-9]{1,2} \w+ 20[0-9]{2}", day)
     assert "recipient added" in text
     told = (await auditor.post("/console/person/consents?lang=ta", 200, type="NIC", value=NIC)).text
     assert "இசைவுகள் பதிவு செய்யப்பட்டன" in told
@@ -279,6 +281,9 @@ async def test_a_breach_has_drafts_and_a_clock_that_stops(house: House) -> None:
     assert "Notification of a personal data breach" in text
     assert re.search(r"[0-9] hours (left|late)", text)  # the authority is told within days of that one
     assert hidden(text)["csrf"] == officer.csrf
+    assert re.search(rf"<h1[^>]*>Breach: {CONSUMER}<", text)
+    assert '<a class="govuk-link" href="/console/agreements/A1">Contribution status</a>' in text
+    assert 'summary-list__value"></dd>' not in text  # neither an agreement nor a key was named
     await officer.get(f"{at}/people", 403)
     await officer.post(f"{at}/notified", confirmed="yes")
     assert "was notified on" in await officer.get(at)

@@ -193,8 +193,9 @@ async def test_the_agreement_of_a_use_and_of_an_exchange_is_a_link_to_its_page(u
     asked = await administrator(used, EPF)
     address = "/console/agency/agreements/signed/A1"
     answered = (await seen(asked, "?outcome=answered"))["exchanges"][0]["exchange_id"]
-    for page in ("/console/agency/uses", f"{PAGE}/{answered}"):
-        assert f'href="{address}"' in (await asked.http.get(page)).text, page
+    uses, one = [(await asked.http.get(page)).text for page in ("/console/agency/uses", f"{PAGE}/{answered}")]
+    assert uses.count(f'href="{address}">Contribution status</a>') == 2  # of what was asked, and of who may ask
+    assert f'href="{address}"' in one
     assert (await asked.http.get(address)).status_code == 200
     third = await administrator(used, "LK/GOV/DPA")
     assert (await third.http.get(address)).status_code == 404

@@ -123,6 +123,7 @@ async def test_the_page_announces_moves_and_ends_a_window(house: House) -> None:
     sent = await browser.http.post(f"{PAGE}/announce", data=form | times, headers={"origin": ORIGIN})
     assert sent.headers["location"] == f"{PAGE}?done=saved"
     page = (await browser.http.get(PAGE)).text
+    assert f'govuk-caption-l">{EPF} <' in page  # whose it is; the system's id is a hint beside it
     assert f'value="{times["starts_at"]}"' in page
     (id_,) = re.findall(r'name="window" value="([^"]+)"', page)
     end = {"csrf": form["csrf"], "window": html.unescape(id_), "reason": "it was called off"} | times

@@ -155,6 +155,9 @@ async def test_going_back_is_asked_about_first_with_a_reason(tmp_path: Path, sql
             page = await browser.submit(at, {"csrf": await browser.csrf()} | said)
             assert (page.status_code, 'name="reason"' in page.text) == (400 if said else 200, True)
         assert (await place.version(second))["state"] == "active"
+        page = (await browser.http.get(f"/console/agency/adapters/{ADAPTER}")).text
+        assert page.count("govuk-button--warning") == 1
+        assert f'summary-list__value">{SERVICE}<' not in page  # by its title
         said = {"csrf": await browser.csrf(), "confirmed": "yes", "reason": "answers of yesterday were empty"}
         assert (await browser.submit(at, said)).status_code == 303
         assert [(await place.version(each))["state"] for each in (first, second)] == ["active", "withdrawn"]
