@@ -160,7 +160,7 @@ def on_line(clerk: Clerk, adapter: str) -> None:
 def asked_through_it(clerk: Clerk, adapter: str) -> None:
     """Both sides agree, another system asks, the fund answers, and the agency finds it in its own traffic."""
     visitor = clerk.visitor
-    system = visitor.page.locator(".govuk-caption-l").inner_text()
+    system = visitor.page.locator(".govuk-caption-l .app-apart").inner_text()
     fields = ["birth_date", "sex"]
     agreed(
         visitor,
