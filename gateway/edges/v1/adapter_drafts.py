@@ -4,7 +4,6 @@ Nothing is kept.
 """
 
 import asyncio
-import json
 from collections.abc import Mapping
 from functools import cache
 from typing import Annotated
@@ -44,8 +43,8 @@ class DraftIn(Shape):
 @cache
 def records() -> Mapping[str, str]:
     """The canonical records that an answer can become, by their schema's path: what each is called."""
-    found = sorted((schemas.FOLDER / "canonical").glob("*.json"))
-    return {f"canonical/{path.name}": json.loads(path.read_bytes())["title"] for path in found}
+    names = [f"canonical/{path.name}" for path in sorted((schemas.FOLDER / "canonical").glob("*.json"))]
+    return {name: str(schemas.load(name)["title"]) for name in names}
 
 
 @router.post("/adapters/draft", responses={400: {}, 403: {}})
