@@ -41,6 +41,8 @@ FILE = "file:"
 async def listed(request: Request) -> Response:
     """The agency's adapters, with the state and grade of each version."""
     who, party, here = await party_with(request, Right.AGENCY_RUN)
+    if waiting_here(request):  # a form that was refused here stands under this address, and so does its draft
+        return await again(request)
     found: dict[str, Any] = await adapters.get_adapters(who, here)
     own = [each for each in found["adapters"] if each["member"] == party.member]
     return page(request, who, "console/adapters.html", found=own, names=await names_of(here, who))
@@ -185,7 +187,7 @@ async def _edit(
 ) -> Response:
     who, party, here = await party_with(request, Right.AGENCY_RUN)
     values: dict[str, Any] = {
-        "fields": manifest_form.fields(),
+        "fields": manifest_form.fields(form.get("transport.kind", "")),
         "choice_words": manifest_form.CHOICES,
         "records": _records(),
         "form": form,

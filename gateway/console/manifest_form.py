@@ -13,6 +13,10 @@ SCHEMA = "own/manifest.v1.json"
 BY_HAND = frozenset({"host", "port", "means", "wsdl", "operation", "answer_schema", "dci_reg_type"})
 WANTED = frozenset({"request", "path"})
 DRAFTED = ("CHANGE: ", "CHANGE")
+BY_HOST = frozenset({"sftp", "smtp", "smpp"})
+"""Kinds that have a host and a port, which the draft names, and no address of the web."""
+DEPENDS = frozenset({"base_url", "id_types", "sends", "fields", "claims", "rows", "query"})
+"""What the schema does not require of every service, and some kinds of service need."""
 CHOICES = {
     "rest": "JSON over HTTP",
     "soap": "SOAP, with a WSDL",
@@ -55,7 +59,8 @@ SERVICE_NAME = "Short name of what it answers", "Small letters, digits and _; fo
 class Field:
     """One question. `name` is its place in the manifest, `kind` text, number, choice, list, pairs or yes_no.
 
-    `label` and `hint` are the schema's title and description, each a key of `pages/words`.
+    `label` and `hint` are the schema's title and description, each a key of `pages/words`. `optional` is what may
+    be left empty whatever the kind; what is neither optional nor required depends on the kind.
     """
 
     name: str
@@ -64,10 +69,11 @@ class Field:
     hint: str
     required: bool
     choices: tuple[str, ...] = ()
+    optional: bool = False
 
 
-def fields() -> list[Field]:
-    """Every question, in the schema's order; a service has its own behind `service.`."""
+def fields(kind: str = "") -> list[Field]:
+    """Every question, in the schema's order; a service has its own behind `service.`. Of `kind`: what it uses."""
     schema: Any = schemas.load(SCHEMA)
     parts = {"": schema, "transport.": schema["$defs"]["transport"], "service.": schema["$defs"]["service"]}
     found = [each for prefix, part in parts.items() for each in _of(prefix, part, schema)]
@@ -76,7 +82,8 @@ def fields() -> list[Field]:
         Field("auth.token", "text", *AUTH_TOKEN, False),
     ]
     at = next(number for number, each in enumerate(found) if each.name.startswith("service."))
-    return [*found[:at], *auth, Field("service.name", "text", *SERVICE_NAME, True), *found[at:]]
+    every = [*found[:at], *auth, Field("service.name", "text", *SERVICE_NAME, True), *found[at:]]
+    return [each for each in every if not (each.name == "transport.base_url" and kind in BY_HOST)]
 
 
 def _of(prefix: str, part: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[Field]:
@@ -86,7 +93,8 @@ def _of(prefix: str, part: Mapping[str, Any], schema: Mapping[str, Any]) -> Iter
         if name in BY_HAND or "const" in told or "$ref" in told or (told.get("type") == "object" and name != "request"):
             continue
         words = each["title"], each["description"]
-        yield Field(f"{prefix}{name}", _kind(told), *words, name in required, _choices(told))
+        optional = name not in required | DEPENDS
+        yield Field(f"{prefix}{name}", _kind(told), *words, name in required, _choices(told), optional)
 
 
 def _kind(told: Mapping[str, Any]) -> str:

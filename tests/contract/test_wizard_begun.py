@@ -1,6 +1,8 @@
 """The wizard's first two pages as a browser sends them: each kind begins green, and each fault stands at its field."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import cast
 
@@ -10,7 +12,10 @@ from lxml.html import HtmlElement, fromstring
 from adapters.kit.drafts import KINDS
 from gateway.app import build_app
 from gateway.edges.v1.adapter_drafts import records
+from gateway.people import sessions, tables
+from gateway.people.openid import Identity
 from gateway.settings import Settings
+from pages.drafts import BACK
 from pages.languages import LANGUAGES
 from tests.contract.test_officers_speak import ORIGIN, WBB, House
 from tests.form_walk import Walk, untold
@@ -22,13 +27,19 @@ ABOUT = {"name": "Levy Fund", "owner": "integration@levy.example", "summary": "M
 
 
 @pytest.fixture
-async def clerk(tmp_path: Path) -> AsyncIterator[Browser]:
-    """An agency's administrator in front of the whole application."""
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    """The whole application with one member."""
     settings = Settings.read({"SANDHI_DATA_DIR": str(tmp_path / "data"), "SANDHI_PUBLIC_URL": ORIGIN})
     async with services_on_tables(settings) as services:
-        house = House(services, build_app(services))
-        await house.member(WBB)
-        yield await house.officer("amara", "agency_administrator")
+        made = House(services, build_app(services))
+        await made.member(WBB)
+        yield made
+
+
+@pytest.fixture
+async def clerk(house: House) -> Browser:
+    """An agency's administrator in front of it."""
+    return await house.officer("amara", "agency_administrator")
 
 
 def form_at(page: HtmlElement, action: str) -> dict[str, str]:
@@ -113,6 +124,42 @@ def assert_each_is_beside_its_field(page: HtmlElement) -> None:
         (group,) = nodes(field, "./..")
         assert "govuk-form-group--error" in group.get("class", ""), href
         assert nodes(field, "ancestor::details") == [], f"{href} is folded away"
+
+
+@pytest.mark.parametrize("kind", ["fhir", "sftp"])
+async def test_what_is_marked_optional_may_all_be_left_empty(clerk: Browser, kind: str) -> None:
+    page = await begun(clerk, kind)
+    marked = {each.get("for", "") for each in nodes(page, "//label") if "(optional)" in each.text_content()}
+    assert {"transport.timeout_s", "transport.attempts", "service.title", "service.lag_months"} <= marked
+    assert not {"name", "service.path", "service.request", "service.id_types", "auth.token"} & marked
+    tested = await sent(clerk, page, f"{AT}/check", ABOUT | dict.fromkeys(marked, ""))
+    assert faults(tested) == {}
+
+
+async def test_who_has_a_file_fetched_by_sftp_is_asked_for_no_address_of_the_web(clerk: Browser) -> None:
+    for kind, asked in (("fhir", 1), ("sftp", 0)):
+        assert len(nodes(await begun(clerk, kind), "//input[@name='transport.base_url']")) == asked, kind
+
+
+async def test_a_form_whose_session_ended_after_a_refused_keep_comes_back_as_that_form(
+    house: House, clerk: Browser
+) -> None:
+    """A refused form stands under the address of the list: a browser says that it was sent from there."""
+    page = await sent(clerk, await begun(clerk, "fhir"), f"{AT}/check", ABOUT | {"name": "The fund of levies"})
+    form, people = form_at(page, f"{AT}/check"), house.services.people
+    before = str(clerk.http.cookies.get(people.cookies.name("console")))
+    async with people.db.write() as connection:
+        await connection.execute(tables.session.update().values(seen_at=people.clock() - timedelta(days=1)))
+    answer = await clerk.submit(AT, form, referer=f"{ORIGIN}{AT}")
+    assert answer.headers["location"] == f"/console/sign-in?next={AT.replace('/', '%2F')}"
+    provider = replace(people.offered("console")[0], issuer="https://id.example")
+    identity = Identity(provider, "amara", people.clock())
+    secret = await people.admit_officer(identity, before=sessions.hashed(before))
+    clerk.http.cookies.set(people.cookies.name("console"), secret, domain="127.0.0.1", path="/")
+    again = (await clerk.get(AT)).text
+    assert BACK in again
+    assert form_at(fromstring(again), f"{AT}/check") | {"csrf": ""} == form | {"csrf": ""}
+    assert not nodes(fromstring((await clerk.get(AT)).text), "//textarea")
 
 
 async def test_every_step_of_a_kept_adapter_says_what_is_wrong_where_it_is_wrong(clerk: Browser) -> None:
