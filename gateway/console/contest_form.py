@@ -1,7 +1,9 @@
 """The form by which a person says that something is wrong: what it offers, and the body that it becomes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from pydantic import BaseModel
 
 import pages
 from adapters.kit.contract import Service
@@ -13,7 +15,6 @@ from ..citizen.wording import Words
 from ..edges.citizen import contesting
 from ..edges.citizen.contesting import ContestIn
 from ..edges.refusal import ProblemError
-from ..edges.v1.asking import bad
 from ..edges.v1.shapes import IdentifierIn, SubjectIn
 from .forms import FieldsRefused, shaped
 
@@ -61,17 +62,33 @@ def records(here: Citizens, words: Words) -> list[dict[str, Any]]:
 
 
 def wish(here: Citizens, form: Mapping[str, str]) -> ContestIn:
-    """The form as the body that the API takes. Raises ProblemError."""
+    """The form as the body that the API takes.
+
+    Raises:
+        FieldsRefused: with all that is to be mended, in the order of the page.
+    """
     about = form.get("about", form.get("service", ""))
-    if not about and ("about" in form or not form.get("exchange")):
-        raise bad("service", CHOOSE)
+    missing = not about and ("about" in form or not form.get("exchange"))
     fields = {name.removeprefix("field-") for name in form if name.startswith("field-")}
-    number = shaped(IdentifierIn, {"type": here.services.profile.person_key, "value": form.get("number", "").strip()})
+    typed = {"type": here.services.profile.person_key, "value": form.get("number", "").strip()}
+    number, of_number = _tried(IdentifierIn, typed)
     whose = {"provider": about.removeprefix(ALL)} if about.startswith(ALL) else {"service": about}
     wanted: dict[str, object] = whose | {"exchange": form.get("exchange", ""), "fields": fields}
-    wanted |= {"statement": form.get("statement", "").strip(), "subject": SubjectIn(identifiers=(number,))}
-    found: ContestIn = shaped(ContestIn, wanted)
-    return found
+    subject = SubjectIn(identifiers=(number,)) if number else SubjectIn.model_construct()
+    found, of_body = _tried(ContestIn, wanted | {"statement": form.get("statement", "").strip(), "subject": subject})
+    wrong = [*([Wrong("service", pages.said(CHOOSE))] if missing else []), *of_body, *of_number]
+    if wrong:
+        raise FieldsRefused(" ".join(each.text for each in wrong), wrong)
+    body: ContestIn = found
+    return body
+
+
+def _tried(shape: type[BaseModel], fields: Mapping[str, object]) -> tuple[Any, Sequence[Wrong]]:
+    """What the fields become, or what is wrong with them."""
+    try:
+        return shaped(shape, fields), ()
+    except FieldsRefused as error:
+        return None, error.wrong
 
 
 def refused(error: ProblemError, form: Mapping[str, str]) -> Refused:

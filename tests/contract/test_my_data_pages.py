@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from lxml.html import fromstring
 
 from adapters.kit import discovery, manifest
 from gateway.catalogue import Catalogue, Offer
@@ -331,3 +332,11 @@ async def test_what_was_typed_while_the_session_ended_comes_back_to_the_same_per
     text = (await browser.get("/my-data/contest")).text
     assert (BACK in text, escape(NAUGHTY) in text) == (again, again)
     assert NAUGHTY not in text
+
+
+async def test_an_empty_contest_is_told_all_that_is_missing_at_once(house: House) -> None:
+    ann = await house.citizen(ANN)
+    page = fromstring((await send(ann, "/my-data/contest", about="", statement="", number="")).text)
+    links = page.xpath("//ul[contains(@class, 'summary__list')]//a")
+    assert [each.get("href") for each in links] == ["#about", "#statement", "#number"]
+    assert [len(page.xpath(f"//*[@id='{each.get('href')[1:]}']")) for each in links] == [1, 1, 1]
