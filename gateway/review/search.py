@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
+import orjson
 from sqlalchemy import Connection, Select, asc, desc, select, tuple_
 
 from audit import Entry, Found, Log, NotInLog, Wanted
@@ -19,7 +20,7 @@ from consent.phrase import Phrase
 
 from ..delivery.tables import batch_decision, delivery
 from .errors import NothingFound
-from .sentences import Step, delivered, one_sentence, steps
+from .sentences import Step, delivered, one_sentence, own_sentence, steps
 
 AT_ONCE = 500
 """Lines looked through at a time for what one officer did: only their bodies say who."""
@@ -56,17 +57,23 @@ class Filters:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One exchange by its entries; `place` of the entry that was found is where the next page begins."""
+    """One exchange by its entries; `place` of the entry that was found is where the next page begins.
+
+    `own`: of a batch, what its lines about the person were decided who was asked for.
+    """
 
     id: str
     place: tuple[int, int]
     intent: Entry | None
     outcome: Entry | None
     later: tuple[Entry, ...] = ()
+    own: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def sentence(self) -> Phrase:
-        """What it was, in one sentence."""
+        """What it was, in one sentence; of a batch that was found by a person, how it ended for the person."""
+        if self.own:
+            return own_sentence(self.entries[0], self.own)
         return one_sentence(self.intent, self.outcome)
 
     @property
@@ -83,10 +90,11 @@ def exchanges(connection: Connection, filters: Filters) -> list[Exchange]:
     kind = OUTCOME if OF_OUTCOMES & asked else INTENT
     wanted = replace(filters.window, facts=filters.facts, kind=kind)
     found = {each.place: each for each in _of_either_side(connection, filters, wanted)}
-    if filters.person_ref:
-        found |= {each.place: each for each in _in_batches(connection, filters, wanted)}
+    own = _own_lines(connection, filters) if filters.person_ref else {}
+    found |= {each.place: each for each in _in_batches(connection, filters, wanted, own)}
     lines = sorted(found.values(), key=wanted.order, reverse=True)
-    return _whole(connection, lines[-wanted.limit :] if wanted.after else lines[: wanted.limit])
+    page = _whole(connection, lines[-wanted.limit :] if wanted.after else lines[: wanted.limit])
+    return [replace(each, own=tuple(own.get(each.id, ()))) for each in page]
 
 
 def _unended(connection: Connection, filters: Filters) -> Filters:
@@ -200,11 +208,24 @@ def _and(wanted: Wanted, facts: Iterable[tuple[str, str]]) -> Wanted:
     return replace(wanted, facts=(*wanted.facts, *facts))
 
 
-def _in_batches(connection: Connection, filters: Filters, wanted: Wanted) -> Iterable[Found]:
+def _own_lines(connection: Connection, filters: Filters) -> dict[str, list[Mapping[str, Any]]]:
+    """Batch -> what its lines about the person were decided, of those that are as the filters have it.
+
+    An outcome or an agreement is one of the person's own line: that others of the batch had it says nothing of them.
+    """
+    table, found = batch_decision.c, dict[str, list[Mapping[str, Any]]]()
+    query = select(table.exchange_id, table.decision).where(table.person_ref == filters.person_ref)
+    wanted = [(name, text) for name, text in filters.facts if name in OF_OUTCOMES]
+    for exchange_id, decision in connection.execute(query.order_by(table.exchange_id, table.line)):
+        line = orjson.loads(decision)
+        if all(str(line.get(name, "")) == text for name, text in wanted):
+            found.setdefault(exchange_id, []).append(line)
+    return found
+
+
+def _in_batches(connection: Connection, filters: Filters, wanted: Wanted, own: Mapping[str, object]) -> Iterable[Found]:
     """Exchanges about many people, one of whom is this one: the index does not name them one by one."""
-    table = batch_decision.c
-    query = select(table.exchange_id).where(table.person_ref == filters.person_ref).distinct()
-    ids = set(connection.execute(query).scalars())
+    ids = set(own)
     if filters.unended:
         ids &= {facts[0][1] for facts in filters.any_of or ()}
     for exchange_id in ids:

@@ -62,8 +62,33 @@ def one_sentence(intent: Entry | None, outcome: Entry | None) -> Phrase:
     known = intent or outcome
     if known is None:
         return Phrase("The log has no entry of this exchange.")
-    facts = known.facts
-    asked = phrase(
+    asked = _asked(known.facts)
+    if outcome is None:
+        return phrase("%(asked)s; how it ended is not recorded.", asked=asked)
+    ended = Phrase(OUTCOMES.get(str(outcome.facts.get("outcome")), "ended otherwise"))
+    released = _listed(outcome.facts.get("released"))
+    if released:
+        return phrase("%(asked)s; it %(ended)s; released: %(fields)s.", asked=asked, ended=ended, fields=released)
+    return phrase("%(asked)s; it %(ended)s.", asked=asked, ended=ended)
+
+
+def own_sentence(batch: Entry, own: Sequence[Mapping[str, object]]) -> Phrase:
+    """Of a batch: who asked whom for what about how many, and how it ended for one of these people.
+
+    Args:
+        own: what each line about the person was decided, as `batch_decision` keeps it.
+    """
+    told = _asked(batch.facts)
+    for line in own:
+        ended = Phrase(OUTCOMES.get(str(line.get("outcome")), "ended otherwise"))
+        told = phrase("%(told)s; about this person it %(ended)s", told=told, ended=ended)
+        if fields := _listed(line.get("released")):
+            told = phrase("%(told)s; released: %(fields)s", told=told, fields=fields)
+    return phrase("%(told)s.", told=told)
+
+
+def _asked(facts: Mapping[str, object]) -> Phrase:
+    return phrase(
         VERBS.get(str(facts.get("action")), ASKED),
         consumer=facts.get("consumer"),
         provider=facts.get("provider"),
@@ -72,13 +97,6 @@ def one_sentence(intent: Entry | None, outcome: Entry | None) -> Phrase:
         purpose=facts.get("purpose"),
         case=Phrase("under a case" if facts.get("case_ref") else "without a case"),
     )
-    if outcome is None:
-        return phrase("%(asked)s; how it ended is not recorded.", asked=asked)
-    ended = Phrase(OUTCOMES.get(str(outcome.facts.get("outcome")), "ended otherwise"))
-    released = _listed(outcome.facts.get("released"))
-    if released:
-        return phrase("%(asked)s; it %(ended)s; released: %(fields)s.", asked=asked, ended=ended, fields=released)
-    return phrase("%(asked)s; it %(ended)s.", asked=asked, ended=ended)
 
 
 def steps(intent: Entry | None, outcome: Entry | None, later: Sequence[Entry]) -> Iterator[Step]:

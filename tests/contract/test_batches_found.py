@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Select, insert, select
+from sqlalchemy import Connection, Select, insert, select, update
 
 from audit import Wanted, new_id
 from audit.derived import strayed
@@ -124,11 +124,39 @@ async def test_of_a_person_too_batches_are_narrowed_by_agreement_and_outcome(hou
     for narrowed, wanted in (
         ({}, [last, first]),
         ({"agreement": "A2"}, [last]),
-        ({"agreement": "A1", "outcome": "refused_by_rules"}, [first]),
+        ({"agreement": "A1", "outcome": "answered"}, [last, first]),
+        (
+            {"agreement": "A1", "outcome": "refused_by_rules"},
+            [],
+        ),  # of one line: what was refused was under no agreement
+        ({"outcome": "refused_by_rules"}, [first]),
         ({"outcome": "ambiguous"}, []),
     ):
         told = (await desk.json("POST", "/exchanges/search", subject | narrowed))["exchanges"]
         assert [each["exchange_id"] for each in told] == wanted, narrowed
+
+
+async def test_of_a_person_a_batch_tells_how_it_ended_for_them_and_not_for_others(house: House) -> None:
+    await house.agreed()
+    others = house.services.person_ref(Subject((Identifier("NIC", "198512345678"),)))
+    id_ = await batched(house, BEGUN, TWO[:1], [line("answered", "A1", 1, "months"), line("no_data", "A1")])
+    async with house.services.db.write() as connection:  # the first line is somebody else's
+        whose = (batch_decision.c.exchange_id == id_) & (batch_decision.c.line == 0)
+        await connection.execute(update(batch_decision).where(whose).values(person_ref=others))
+    _, desk = await house.officer("nimal", "data_protection_officer")
+    for number, outcome, released, others_outcome in (
+        (NIC, "no_data", [], "answered"),
+        ("198512345678", "answered", ["months"], "no_data"),
+    ):
+        subject = {"subject": {"identifiers": [{"type": "NIC", "value": number}]}}
+        (told,) = (await desk.json("POST", "/exchanges/search", subject))["exchanges"]
+        (own,) = told["own"]
+        assert (own["outcome"], own.get("released", [])) == (outcome, released)
+        assert told["sentence"].endswith("; released: months.") == bool(released)
+        assert "; about this person it " in told["sentence"]
+        for asked, wanted in ((outcome, [id_]), (others_outcome, [])):
+            found = (await desk.json("POST", "/exchanges/search", subject | {"outcome": asked}))["exchanges"]
+            assert [each["exchange_id"] for each in found] == wanted, (number, asked)
 
 
 async def test_a_batch_names_and_links_every_agreement_that_it_was_decided_by(house: House) -> None:

@@ -38,6 +38,7 @@ Read = Annotated[Reading, Depends()]
 Before = Annotated[str, StringConstraints(pattern=r"^([0-9]{1,9}\.[0-9]{1,18})?$")]
 Named = Reference | None
 FACTS = ("consumer", "provider", "service", "purpose", "agreement", "outcome")
+OWN = ("outcome", "released", "agreement", "agreement_version")
 SHOWN = (*FACTS, "agreement_version", "action", "basis", "lines", "case_ref", "officer_ref")
 UNENDED = "no_end"
 """As an outcome that is looked for: there is none so far."""
@@ -285,8 +286,9 @@ def turns(window: Wanted, places: Sequence[tuple[int, int]]) -> dict[str, object
 
 
 def line(found: Exchange) -> dict[str, object]:
-    """One line of the list."""
+    """One line of the list. `own`: of a batch that was found by a person, how it ended for them, line by line."""
     facts, told = (found.outcome or found.intent or found.entries[0]).facts, found.sentence
+    own = [{name: each.get(name) for name in OWN if name in each} for each in found.own]
     return {
         "exchange_id": found.id,
         "sentence": str(told),
@@ -297,6 +299,7 @@ def line(found: Exchange) -> dict[str, object]:
         "agreements": list(_agreements(facts)),
         "outcomes": facts.get("outcomes"),
         "entries": [str(each.id) for each in found.entries],
+        "own": own,
     } | {name: facts.get(name) for name in SHOWN}
 
 
