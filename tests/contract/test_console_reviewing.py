@@ -390,3 +390,12 @@ async def test_of_two_ways_out_one_warns(house: House) -> None:
     _, desk = await house.officer("ruwan", "operator")
     page = (await desk.browser.http.get(f"/console/operation/members/{EPF.replace('/', '.')}")).text
     assert page.count("govuk-button--warning") == 1
+
+
+async def test_a_period_that_ends_before_it_begins_is_refused_and_not_found_empty(house: House) -> None:
+    desk = await at_work(house, "selvam", "external_auditor")
+    inverted = "since=2026-11-30&until=2026-11-01"
+    for path in (f"/console/exchanges?{inverted}", f"/console/reports/file?report=usage&{inverted}&format=csv"):
+        answer = await desk.http.get(path)
+        assert answer.status_code == 400, path
+        assert 'href="#until"' in answer.text, path

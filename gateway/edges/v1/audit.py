@@ -29,7 +29,7 @@ from .audit_named import nobody_has, of_members
 from .deps import services
 from .problems import ProblemError
 from .reviewing import REFUSED, Acting, Auditor, Reading
-from .shapes import Code, Reference, Shape, SubjectIn
+from .shapes import Code, Reference, Shape, SubjectIn, Until
 
 router = APIRouter(prefix="/audit", tags=["audit"], route_class=StrictRoute)
 
@@ -67,7 +67,7 @@ class WantedIn(Shape):
     case: Named = None
     officer: Named = None
     since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
+    until: Until | None = None
     before: Before = ""
     after: Before = ""
     limit: Annotated[int, Field(ge=1, le=200)] = 50
@@ -234,7 +234,7 @@ class EventsIn(Shape):
     officer: Named = None
     kind: Code | None = None
     since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
+    until: Until | None = None
     before: Before = ""
     after: Before = ""
     limit: Annotated[int, Field(ge=1, le=200)] = 50

@@ -13,7 +13,7 @@ from .asking import check_subject
 from .audit import ZIP, Here, Read
 from .audit_named import check_case_named, of_case
 from .reviewing import REFUSED, Acting, Auditor, OfPersons
-from .shapes import Reference, Shape, SubjectIn
+from .shapes import Reference, Shape, SubjectIn, Until
 
 router = APIRouter(prefix="/audit", tags=["audit"], route_class=StrictRoute)
 
@@ -28,7 +28,7 @@ class BreachIn(Shape):
     system: Reference | None = None
     agreement: Reference | None = None
     since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
+    until: Until | None = None
     known_at: AwareDatetime | None = None
 
     def criteria(self) -> breach.Criteria:

@@ -14,7 +14,7 @@ from ...wiring import Services
 from ..body import StrictRoute
 from .audit import Here, Read
 from .reviewing import REFUSED, Acting, Auditor, Checking, Remark, checked_remark
-from .shapes import Reference, Shape
+from .shapes import Reference, Shape, Until
 
 router = APIRouter(prefix="/audit", tags=["audit"], route_class=StrictRoute)
 
@@ -32,7 +32,7 @@ class PeriodIn(Shape):
     """Of a report; `until` excluded. `zip`: CSV and PDF with the gateway's signature over both."""
 
     since: AwareDatetime
-    until: AwareDatetime
+    until: Until
     format: Literal["csv", "pdf", "zip"] = "csv"
 
 

@@ -1,11 +1,22 @@
 """The wire shapes of `/v1`. They become values of `gateway.model` at once; pydantic stops here."""
 
 import re
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any, Self, TypeVar
 
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 
 from ...model import Ask, ClaimAsked, Handover, Identifier, Name, Period, Subject
 
@@ -24,6 +35,17 @@ def _calendar_day(value: object) -> object:
 
 
 Day = Annotated[date, BeforeValidator(_calendar_day)]  # pydantic alone takes numbers for timestamps
+
+
+def _after_since(until: datetime, info: ValidationInfo) -> datetime:
+    since = info.data.get("since")
+    if since and until <= since:
+        raise ValueError("it ends before it begins")
+    return until
+
+
+Until = Annotated[AwareDatetime, AfterValidator(_after_since)]
+"""The end of a period, itself excluded, whose beginning is the field `since` before it."""
 
 
 class Shape(BaseModel):
