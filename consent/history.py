@@ -5,7 +5,7 @@ own (`consent_agreement_event`). So the facts of any moment can be told from the
 gateway could know then: what was recorded later does not count, however far back it was dated.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -19,7 +19,7 @@ from .decide import decide
 from .model import Agreement, Consent, Control, Decision, Facts, Objection, Relationship, Request, State
 from .moments import micros, moment
 from .rows import consent_from, objection_from, relationship_from
-from .store import list_agreements
+from .store import RecordedAgreement, list_agreements
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,33 @@ async def events_of(connection: AsyncConnection, id_: str | None = None) -> list
         StateEvent(row["id"], row["version"], moment(row["at"]), State(row["state"]), row["state_by"])
         for row in (await connection.execute(query)).mappings()
     ]
+
+
+async def agreements_within(
+    connection: AsyncConnection, since: datetime, until: datetime, *, used: Collection[str] = ()
+) -> list[RecordedAgreement]:
+    """Every version that was known in a period, `until` excluded: in the state that it was in at the end of it.
+
+    One that had ended, or had been replaced, before the period began is none of them, unless it was used all the same.
+
+    Args:
+        used: names of versions (`DSA-1 v2`) under which something is told of the period, whatever their own dates.
+    """
+    begun, ended = await _states(connection, since), await _states(connection, until)
+    found: list[RecordedAgreement] = []
+    for kept in await list_agreements(connection):
+        each = kept.agreement
+        version = each.id, each.version
+        over = begun.get(version) is State.ENDED or (each.replaced_at is not None and each.replaced_at <= since)
+        if (version in ended and not over) or each.name in used:
+            found.append(replace(kept, agreement=replace(each, state=ended.get(version, each.state))))
+    return found
+
+
+async def _states(connection: AsyncConnection, before: datetime) -> dict[tuple[str, int], State]:
+    """(agreement, version) -> its state just before a moment."""
+    events = await events_of(connection)
+    return {(event.agreement, event.version): event.state for event in events if event.at < before}
 
 
 async def facts_as_of(connection: AsyncConnection, request: Request, at: datetime) -> Facts:

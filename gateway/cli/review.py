@@ -115,7 +115,7 @@ def report(
         now = utc_now()
         since, until = schedules.period_before(every, now, here.profile.zone)
         async with here.db.read() as connection:
-            sheet = await made(connection, name, since, until, here.profile.zone)
+            sheet = await made(connection, name, since, until, here.profile.zone, now)
         stem = schedules.stem(name, since, until)
         folder, sign = here.settings.data_dir / report_files.FOLDER, here.trust.sign_compact
         return await schedules.written(here.db, here.log, folder, stem, sheet, by=BY, now=now, sign=sign)

@@ -14,7 +14,8 @@ from importlib import import_module
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from audit.views import safe
-from consent.store import RecordedAgreement, list_agreements
+from consent.history import agreements_within
+from consent.store import RecordedAgreement
 
 from .errors import NothingFound
 from .figures import Figures, figures
@@ -60,19 +61,24 @@ class Report:
     of_lines: bool = False  # whether it tells what the lines of batches released
 
 
-async def made(connection: AsyncConnection, name: str, since: datetime, until: datetime, zone: tzinfo) -> Sheet:
+async def made(
+    connection: AsyncConnection, name: str, since: datetime, until: datetime, zone: tzinfo, now: datetime
+) -> Sheet:
     """A report of a period, `until` excluded; its days are those of a zone. Raises NothingFound: no such report."""
     report = REPORTS.get(name)
     if report is None:
         raise NothingFound("report")
     since, until = since.astimezone(zone), until.astimezone(zone)
     counted = await connection.run_sync(partial(figures, since=since, until=until, of_lines=report.of_lines))
-    rows = report.rows(counted, await list_agreements(connection))
-    return Sheet(report.title, _period(since, until), report.head, rows)
+    used = {name for line in counted.exchanges for name in line.agreement.split(", ")}
+    rows = report.rows(counted, await agreements_within(connection, since, until, used=used))
+    return Sheet(report.title, _period(since, until, now.astimezone(zone)), report.head, rows)
 
 
-def _period(since: datetime, until: datetime) -> str:
+def _period(since: datetime, until: datetime, now: datetime) -> str:
     """`2026-11-01 to 2026-11-30`: both days belong to it; with the hours where a period is none of whole days."""
+    if now < until:
+        return f"{_period(since, until, until)}, not over: as of {now:%Y-%m-%d %H:%M}"
     if {since.time(), until.time()} == {time()}:
         return f"{since:%Y-%m-%d} to {until - timedelta(days=1):%Y-%m-%d}"
     return f"{since:%Y-%m-%d %H:%M} to {until:%Y-%m-%d %H:%M}"

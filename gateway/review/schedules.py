@@ -89,7 +89,7 @@ async def make_due(db: Database, log: Log, folder: Path, now: datetime, *, sign:
     for each in due:
         since, until = period_before(each.every, now, zone)
         async with db.read() as connection:
-            sheet = await made(connection, each.report, since, until, zone)
+            sheet = await made(connection, each.report, since, until, zone, now)
         name = stem(each.report, since, until)
         files += await written(db, log, folder, name, sheet, by=each.made_by, now=now, sign=sign)
         async with db.write() as connection:

@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from audit import bundle_check
 from audit.note import Checkpoint
 from consent import canonical
+from consent.store import end_agreement
 from gateway.review import sample, schedules, statements
 from gateway.review.errors import ReviewRefused
 from gateway.review.running import review_now, settings_noted
@@ -65,6 +66,28 @@ async def test_reports_count_what_was_exchanged_and_no_cell_is_a_formula(house: 
     assert paper.startswith(b"%PDF-")
     await desk.call("GET", f"/reports/gossip?{period}", status=404)
     assert {"report"} <= set((await house.kinds("evidence.read"))[0])
+
+
+async def test_a_report_tells_the_agreements_of_its_own_period_and_that_a_period_is_not_over(house: House) -> None:
+    await house.agreed()
+    _, desk = await house.officer("amara", "compliance_officer")
+    now = house.services.people.clock()
+    before, after = now - timedelta(days=40), now + timedelta(days=3)
+
+    async def told(since: datetime, until: datetime) -> tuple[str, list[dict[str, str]]]:
+        period = f"since={since:%Y-%m-%dT%H:%M:%SZ}&until={until:%Y-%m-%dT%H:%M:%SZ}"
+        head, _, rest = (await desk.call("GET", f"/reports/processing?{period}")).text.partition("\r\n")
+        return head, list(csv.DictReader(io.StringIO(rest)))
+
+    head, rows = await told(before, now - timedelta(days=30))
+    assert (rows, "not over" in head) == ([], False)
+    head, rows = await told(before, after)
+    assert [(row["agreement"], row["state"]) for row in rows] == [("A1 v1", "in_force")]
+    assert "not over: as of " in head
+    async with house.services.db.write() as connection:
+        await end_agreement(connection, "A1", by="LK/GOV/WBB", now=datetime.now(UTC))
+    assert (await told(before, after))[1][0]["state"] == "ended"
+    assert (await told(now + timedelta(days=1), after))[1] == []
 
 
 async def test_planned_reports_are_written_when_the_period_is_over_with_their_digest(house: House) -> None:

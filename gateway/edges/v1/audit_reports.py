@@ -110,7 +110,8 @@ async def get_report(report: Reference, period: Annotated[PeriodIn, Query()], wh
     """One report of a period, as CSV or PDF, or both with their signature."""
     here = read.here
     async with here.db.read() as connection:
-        sheet = await made(connection, report, period.since, period.until, here.profile.zone)
+        zone, now = here.profile.zone, here.people.clock()
+        sheet = await made(connection, report, period.since, period.until, zone, now)
     await read.note(who, "report", report=report, found=len(sheet.rows))
     return _taken(await asyncio.to_thread(_made, here, sheet, report, period.format), f"{report}.{period.format}")
 
