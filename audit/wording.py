@@ -17,6 +17,8 @@ OUTCOMES = {
     "no_link": "could not be asked, for there is no link to the source",
     "unknown": "was cut off; whether data left is not known",
 }
+NEVER_SENT = frozenset({"refused_by_rules", "no_link"})
+"""Outcomes of which nothing reached the other side: what was to be handed over was not."""
 KINDS = {
     "agreement.recorded": "An agreement was put in force",
     "agreement.refused": "An agreement was refused",

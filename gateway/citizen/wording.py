@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from audit.wording import NEVER_SENT
 from consent import Agreement, member_of
 from consent.model import HANDED_OVER
 from consent.phrase import Phrase, english, phrase
@@ -103,7 +104,7 @@ class Told:
             return f"{when}, officer {use.says('consumer')} looked at your data for you, with you present."
         asker, other = words.member(use.says("consumer")), words.member(use.says("provider"))
         purpose = words.purposes.get(use.says("purpose"), use.says("purpose"))
-        happened = f"handed {other} data about you" if self.is_handed_over else f"asked {other} about you"
+        happened = f"{self._handed()} {other} data about you" if self.is_handed_over else f"asked {other} about you"
         return f"{when}, {asker} {happened}. Why: {purpose}. {self._came_of_it()}{self._later()}"
 
     @property
@@ -126,6 +127,9 @@ class Told:
     def given(self) -> list[str]:
         """The fields that were given; none where nothing was, or nobody was found."""
         return self.use.names("released") if self.use.outcome in GIVEN else []
+
+    def _handed(self) -> str:
+        return "wanted to hand" if self.use.outcome in NEVER_SENT else "handed"
 
     def _came_of_it(self) -> str:
         if self.use.began.kind == WITHHELD:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from audit import Entry
-from audit.wording import KINDS, OUTCOMES
+from audit.wording import KINDS, NEVER_SENT, OUTCOMES
 from consent.phrase import Phrase, phrase
 from consent.sentences import BASIS_WORDS
 
@@ -20,6 +20,10 @@ VERBS = {
     "report": "%(consumer)s reported to %(provider)s (%(service)s) about %(people)s for the purpose “%(purpose)s”,"
     " %(case)s",
 }
+WANTED = (
+    "%(consumer)s wanted to send data to %(provider)s (%(service)s) about %(people)s for the purpose"
+    " “%(purpose)s”, %(case)s"
+)
 NOT_ASKED = frozenset({"refused_by_rules", "no_link", "unknown"})
 """Outcomes of which nobody can say that the source was asked."""
 
@@ -62,7 +66,7 @@ def one_sentence(intent: Entry | None, outcome: Entry | None) -> Phrase:
     known = intent or outcome
     if known is None:
         return Phrase("The log has no entry of this exchange.")
-    asked = _asked(known.facts)
+    asked = _asked(known.facts, [outcome.facts] if outcome else [])
     if outcome is None:
         return phrase("%(asked)s; how it ended is not recorded.", asked=asked)
     ended = Phrase(OUTCOMES.get(str(outcome.facts.get("outcome")), "ended otherwise"))
@@ -78,7 +82,7 @@ def own_sentence(batch: Entry, own: Sequence[Mapping[str, object]]) -> Phrase:
     Args:
         own: what each line about the person was decided, as `batch_decision` keeps it.
     """
-    told = _asked(batch.facts)
+    told = _asked(batch.facts, own)
     for line in own:
         ended = Phrase(OUTCOMES.get(str(line.get("outcome")), "ended otherwise"))
         told = phrase("%(told)s; about this person it %(ended)s", told=told, ended=ended)
@@ -87,9 +91,11 @@ def own_sentence(batch: Entry, own: Sequence[Mapping[str, object]]) -> Phrase:
     return phrase("%(told)s.", told=told)
 
 
-def _asked(facts: Mapping[str, object]) -> Phrase:
+def _asked(facts: Mapping[str, object], ends: Sequence[Mapping[str, object]]) -> Phrase:
+    action = str(facts.get("action"))
+    sent = not ends or any(each.get("outcome") not in NEVER_SENT for each in ends)
     return phrase(
-        VERBS.get(str(facts.get("action")), ASKED),
+        VERBS.get(action, ASKED) if sent or action not in VERBS else WANTED,
         consumer=facts.get("consumer"),
         provider=facts.get("provider"),
         service=facts.get("service"),
