@@ -26,6 +26,7 @@ from adapters.kit.http_client import NotAllowed
 
 HTTPS, SFTP = 443, 22  # the ports that need no listing
 LONGEST_URL = 2048
+ASK = "for anything else the gateway's operator lists host:port (SANDHI_ALLOWED_HOSTS)"
 _SCHEMES = {"http": 80, "https": 443}
 _URL = re.compile(r"([!-$&-~]|%[0-9A-Fa-f]{2})+", re.ASCII)  # visible ASCII, and of that not:
 _TWO_READINGS = frozenset('\\"<>^`{|}')  # what RFC 3986 leaves out, and readers repair in their own ways
@@ -73,10 +74,10 @@ class DialRules:
             raise NotAllowed("not an http(s) URL of a plain host, without a user name and without a fragment")
         place = Place(scheme, host, port or _SCHEMES[scheme])
         if scheme != "https" and not self.lists(place.host, place.port):
-            raise NotAllowed("only https may be dialled, unless SANDHI_ALLOWED_HOSTS names host:port")
+            raise NotAllowed(f"only https may be dialled; {ASK}")
         self.check(place.host, place.port, usual=HTTPS)
         if is_literal(place.host) and not self.permits(place.host, place.port, place.host):
-            raise NotAllowed("the address is not public; list host:port to allow it")
+            raise NotAllowed(f"the address is not public; {ASK}")
         return place
 
     def check(self, host: str, port: int, *, usual: int) -> None:
@@ -88,7 +89,7 @@ class DialRules:
         if not is_host(host):
             raise NotAllowed("not a host: write a DNS name in lower case without a trailing dot, or a plain address")
         if port != usual and not self.lists(host, port):
-            raise NotAllowed(f"only port {usual} may be dialled, unless SANDHI_ALLOWED_HOSTS names host:port")
+            raise NotAllowed(f"only port {usual} may be dialled; {ASK}")
 
     def lists(self, host: str, port: int) -> bool:
         """Whether the operator listed it."""

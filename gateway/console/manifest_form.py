@@ -10,8 +10,10 @@ from typing import Any
 import schemas
 
 SCHEMA = "own/manifest.v1.json"
-BY_HAND = frozenset({"host", "port", "means", "wsdl", "operation", "answer_schema", "dci_reg_type"})
+BY_HAND = frozenset({"host", "port", "wsdl", "operation", "answer_schema", "dci_reg_type"})
 WANTED = frozenset({"request", "path"})
+PAIRS = frozenset({"request", "means"})
+"""Tables that are typed as lines."""
 DRAFTED = ("CHANGE: ", "CHANGE")
 BY_HOST = frozenset({"sftp", "smtp", "smpp"})
 """Kinds that have a host and a port, which the draft names, and no address of the web."""
@@ -90,7 +92,7 @@ def _of(prefix: str, part: Mapping[str, Any], schema: Mapping[str, Any]) -> Iter
     required = set(part.get("required", ())) | WANTED
     for name, each in part["properties"].items():
         told = schema["$defs"]["reference"] if "$ref" in each and each["$ref"].endswith("/reference") else each
-        if name in BY_HAND or "const" in told or "$ref" in told or (told.get("type") == "object" and name != "request"):
+        if name in BY_HAND or "const" in told or "$ref" in told or (told.get("type") == "object" and name not in PAIRS):
             continue
         words = each["title"], each["description"]
         optional = name not in required | DEPENDS
@@ -186,9 +188,14 @@ def _value(kind: str, text: str) -> object:
     if kind == "list":
         return [each.strip() for each in text.replace("\n", ",").split(",") if each.strip()]
     if kind == "pairs":
-        pairs = (line.partition("=") for line in text.splitlines() if line.strip())
+        pairs = (_pair(line.strip()) for line in text.splitlines() if line.strip())
         return {name.strip(): value.strip() for name, _, value in pairs}
     return text == "true" if kind == "yes_no" else text
+
+
+def _pair(line: str) -> tuple[str, str, str]:
+    """A place of `means` may have = in it, its meaning has none; with a member of `request` it is the other way."""
+    return line.rpartition("=") if line.startswith(("/", "status=")) else line.partition("=")
 
 
 def _toml(value: object) -> str:

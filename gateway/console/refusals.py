@@ -25,18 +25,30 @@ WITH_VALUES = (
     "%(who)s is %(state)s and cannot become %(other)s.",
     "%(who)s is like that already.",
     "%(who)s is not registered.",
+    "%(name)s may not be dialled from here: %(why)s.",
+    "Version %(n)s has exactly these files already.",
+    "Version %(n)s is %(state)s; propose it again.",
+    "Version %(n)s is %(state)s; test it until it has a grade, then release it.",
+    "Version %(n)s is %(state)s; only a canary or a shadow is withdrawn.",
+    "Version %(n)s is retired already.",
+    "%(name)s is an adapter of this installation; choose another id, and folder name.",
+    "%(name)s is taken; choose another id, and folder name.",
+    "%(name)s is empty or longer than %(n)s characters.",
+    "For production %(names)s is not given; set it, then release.",
+    "%(names)s is new or sends more than version %(n)s; release it as active.",
 )
 VALUE = re.compile(r"%\((\w+)\)s")
 
 
 def told(text: str) -> str:
     """The refusal as a sentence, in the language of the request being answered."""
-    sentence = f"{text[:1].upper()}{text[1:]}".rstrip(".") + "."
+    plain = text.rstrip(".") + "."
+    sentence = f"{plain[:1].upper()}{plain[1:]}"
     for each in (sentence, text):
         if (said := pages.said(each)) != each:
             return said
     for known, pattern in _patterns():
-        if found := pattern.fullmatch(sentence):
+        if found := pattern.fullmatch(plain) or pattern.fullmatch(sentence):
             return pages.said(known) % {name: _spoken(name, value) for name, value in found.groupdict().items()}
     return sentence
 
@@ -55,7 +67,9 @@ def _parts(text: str) -> Iterator[str]:
 
 
 def _spoken(name: str, value: str) -> str:
-    """A moment as its day, a code as its words; a number or an identifier is none."""
+    """A moment as its day, a reason as its sentence, a code as its words; a number or an identifier is none."""
     if name == "moment":
         return pages.day(datetime.fromisoformat(value))
+    if name in {"name", "names", "why"}:
+        return pages.said(value)
     return pages.words_of(value) if value.islower() and value.isascii() else value

@@ -321,6 +321,7 @@ def _version(found: Version) -> dict[str, Any]:
         "share": found.share,
         "grade": found.grade,
         "services": sorted(found.declared["services"]),
+        "connector": found.connector,
         "needed": sorted(found.needed),
         "inputs": found.inputs,
         "by": found.by,

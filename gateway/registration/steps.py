@@ -241,6 +241,8 @@ async def _told_outage(
 async def _check_inputs(connection: AsyncConnection, found: Version, inputs: str) -> None:
     if found.connector:
         return  # its addresses and secrets never come here
+    if not inputs:
+        raise StepRefused("give the addresses and secrets for production first")
     held = tables.inputs.c
     row = (await connection.execute(tables.inputs.select().where(held.id == inputs))).mappings().first()
     if row is None or row["adapter_id"] != found.adapter or row["stage"] != "production":

@@ -5,6 +5,7 @@ import re
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import schemas
@@ -21,6 +22,7 @@ _MEANT = (  # words in a state of the answer -> what it is likely to mean
     ({"no", "none", "nothing", "empty", "not"}, "no_data"),
 )
 _KNOWN = {"known", "found", "exist", "exists", "registered"}  # words of a boolean that says whether there is anybody
+_STATES = {"code", "error", "kood", "message", "outcome", "reason", "result", "state", "status"}
 _PLACES = ("setting", "secret")  # what a reference begins with
 _NUMBERS = {"code", "id", "identifier", "identity", "nic", "nin", "number", "no", "pin", "uin"}
 _CARRIED = (  # words in a member's name -> what it carries
@@ -146,6 +148,7 @@ def _means(source: Source, draft: Draft) -> Iterator[str]:
     }
     ours = {line.pointer for line in draft.lines.values() if line.likely >= LIKE_ENOUGH}  # a field of ours says it
     guessed |= {f"{told.pointer}=false": "unknown_person" for told in source.told if _says_known(told, ours)}
+    guessed |= dict.fromkeys(_says_nobody(source, ours), "unknown_person")
     if guessed:
         pairs = ", ".join(f"{_text(place)} = {json.dumps(outcome)}" for place, outcome in guessed.items())
         yield f"means         = {{ {pairs} }}   # CHANGE: a guess; see `means` in the guide"
@@ -157,6 +160,22 @@ def _says_known(told: Told, ours: Collection[str]) -> bool:
     """A boolean of the answer that is false where the agency knows nobody; in a sample of somebody it is true."""
     alone = told.kind == "boolean" and not told.lists and "false" not in told.choices
     return alone and told.pointer not in ours and bool(_KNOWN & set(words_of(told.name)))
+
+
+def _says_nobody(source: Source, ours: Collection[str]) -> Iterator[str]:
+    """The first state in the answer about nobody that the answer about somebody has not: at most one is guessed."""
+    somebody = {(told.pointer, choice) for told in source.told for choice in told.choices}
+    states = ((told, choice) for told in source.told_of_nobody for choice in told.choices)
+    new = (each for each in states if (each[0].pointer, each[1]) not in somebody and _is_state(*each, ours))
+    yield from islice((f"{told.pointer}={choice}" for told, choice in new), 1)
+
+
+def _is_state(told: Told, choice: str, ours: Collection[str]) -> bool:
+    """Whether it speaks of the answer, not of a person: by its name and, where a field of ours takes it, its words."""
+    name, said = set(words_of(told.name)), set(words_of(choice))
+    if told.kind == "boolean":
+        return choice == "false" and bool(_KNOWN & name)
+    return bool(_STATES & name) and (told.pointer not in ours or any(words & said for words, _ in _MEANT))
 
 
 def _auth(source: Source, upper: str) -> Iterator[str]:

@@ -35,6 +35,7 @@ def from_sample(text: bytes, unknown: bytes = b"") -> Source:
         answer=_written(value),
         broken="{}",
         unknown=_written(further[0]) if further else "",
+        told_of_nobody=tuple(islice(in_value(further[0]), MOST_TOLD)) if further else (),
     )
 
 

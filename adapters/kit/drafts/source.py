@@ -62,6 +62,7 @@ class Source:
         answer: an answer for the first golden sample, in the agency's notation.
         broken: the same, not as the agency's own document wants it.
         unknown: the same about somebody whom the agency does not know; empty where nobody brought one.
+        told_of_nobody: the values in that one.
         auth: lines of [auth] by key, where the document says how to sign in; secrets named without the adapter's id.
         about: what the document says in words: `title` of the agency, `summary` of the question, `address`: where it
             is, and `unknown`: of an answer with the status 404.
@@ -77,5 +78,6 @@ class Source:
     answer: str = ""
     broken: str = ""
     unknown: str = ""
+    told_of_nobody: tuple[Told, ...] = ()
     auth: Mapping[str, str] = field(default_factory=dict)
     about: Mapping[str, str] = field(default_factory=dict)

@@ -204,3 +204,24 @@ def test_a_name_in_the_answer_of_an_agency_writes_no_line_of_the_mapping(name: s
     answer = json.dumps({"confirmed": True, name: 1}).encode()
     with pytest.raises(DraftRefused, match="control character"):
         drafted(from_sample(answer), "levy", service="members", record="canonical/account-confirmation.v1.json")
+
+
+@pytest.mark.parametrize(
+    ("nobody", "place"),
+    [
+        ({"status": "NOT_FOUND"}, "/status=NOT_FOUND"),
+        ({"error": {"code": "E404", "text": "no such person"}}, "/error/code=E404"),
+        ({"found": False}, "/found=false"),
+        ({"nationality": "SIERRA", "status": "ACTIVE", "last_paid": None}, ""),  # what is said of a person is no state
+        ({"status": "CLOSED", "last_paid": None}, ""),  # a field of ours takes it, and it may be said of somebody
+    ],
+)
+def test_what_the_agency_says_of_nobody_is_guessed_from_its_answer_about_nobody(
+    nobody: dict[str, Any], place: str
+) -> None:
+    known = {"status": "ACTIVE", "nationality": "MALTA", "last_paid": "2026-10"}
+    draft = drafted(from_sample(json.dumps(known).encode(), json.dumps(nobody).encode()), "levy", service="paid")
+    manifest, sample = (draft.files[name].decode() for name in ("manifest.toml", "samples/nobody.golden"))
+    assert ("means" in manifest) is bool(place)
+    assert (f'"{place}" = "unknown_person"' in manifest) is bool(place)
+    assert ("the agency does not know the person" in sample) is bool(place)

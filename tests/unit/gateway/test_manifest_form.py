@@ -43,6 +43,22 @@ def test_what_is_typed_into_a_field_has_an_example_and_each_choice_has_words() -
     assert {choice for each in fields() if each.name != records for choice in each.choices} <= CHOICES.keys()
 
 
+@pytest.mark.parametrize(
+    ("table", "line", "name", "value"),
+    [
+        ("means", "/status=NOT_FOUND = unknown_person", "/status=NOT_FOUND", "unknown_person"),
+        ("means", "status=410=unknown_person", "status=410", "unknown_person"),
+        ("means", "/info = no_data", "/info", "no_data"),
+        ("request", "channel = text:a=b", "channel", "text:a=b"),
+    ],
+)
+def test_a_place_may_hold_an_equals_sign_and_so_may_what_a_question_carries(
+    table: str, line: str, name: str, value: str
+) -> None:
+    form = {"service.name": "members", f"service.{table}": f"{line}\n"}
+    assert tomllib.loads(manifest_of(form, ""))["service"]["members"][table] == {name: value}
+
+
 def test_every_question_has_a_place_of_its_own_and_words() -> None:
     names = [each.name for each in fields()]
     assert len(set(names)) == len(names)
