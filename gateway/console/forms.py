@@ -20,10 +20,10 @@ MOST_FIELDS = 50
 
 
 FILL_IN = "Fill in: %(field)s."
-CORRECT = "Correct: %(field)s."
+CORRECT = "This is not written as it has to be: %(field)s."
 A_NUMBER = "Write a number: %(field)s."
 AT_MOST, AT_LEAST = "At most %(limit)s: %(field)s.", "At least %(limit)s: %(field)s."
-SHORTER, LONGER = "At most %(limit)s signs: %(field)s.", "At least %(limit)s signs: %(field)s."
+SHORTER, LONGER = "At most %(limit)s characters: %(field)s.", "At least %(limit)s characters: %(field)s."
 A_DAY, A_MOMENT = "Give a day: %(field)s.", "Give a day and a time: %(field)s."
 ONE_OF = "Choose one: %(field)s."
 SENTENCES: Mapping[str, tuple[str, str]] = {
@@ -107,6 +107,7 @@ def refusal_of(shape: type[BaseModel], error: ValidationError) -> FieldsRefused:
         if label := label_of(shape, name):
             text, limit = SENTENCES.get(each["type"], (CORRECT, ""))
             words = {"field": pages.said(label), "limit": each.get("ctx", {}).get(limit, "")}
+            text = FILL_IN if (text, words["limit"]) == (LONGER, 1) else text
             wrong.append((words["field"], Wrong(name, pages.said(text) % words)))
     named = ", ".join(label for label, _ in wrong) or pages.said("the form")
     return FieldsRefused(pages.said("Fill in or correct: %(fields)s.") % {"fields": named}, [each for _, each in wrong])

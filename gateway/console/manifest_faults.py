@@ -22,7 +22,7 @@ SENTENCES: Mapping[str, str] = {
     "minimum": AT_LEAST,
     "exclusiveMinimum": "More than %(limit)s: %(field)s.",
     "maxLength": SHORTER,
-    "enum": "Only these words: %(limit)s. Correct: %(field)s.",
+    "enum": "Only these words: %(limit)s. Look at it again: %(field)s.",
     "uniqueItems": "Name each once: %(field)s.",
 }
 """Broken keyword -> what is said; each a key of `pages/words`. What has none is shown by the example of its field."""

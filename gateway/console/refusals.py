@@ -25,6 +25,7 @@ WITH_VALUES = (
     "%(who)s is %(state)s and cannot become %(other)s.",
     "%(who)s is like that already.",
     "%(who)s is not registered.",
+    "The number is not written as one of type %(type)s is; look at it again.",
     "%(name)s may not be dialled from here: %(why)s.",
     "Version %(n)s has exactly these files already.",
     "Version %(n)s is %(state)s; propose it again.",

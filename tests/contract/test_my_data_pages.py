@@ -63,7 +63,8 @@ async def test_older_uses_are_behind_a_link_and_days_narrow_them(house: House) -
     assert text.count("asked about you") == 10
     assert 'href="/my-data?from=2026-01-01&amp;before=' in text
     wrong = await ann.get("/my-data?from=yesterday&to=2026-10-31")
-    assert (wrong.status_code, wrong.text.count("Correct: From day.")) == (400, 2)  # on top, and beside the field
+    told = wrong.text.count("This is not written as it has to be: From day.")
+    assert (wrong.status_code, told) == (400, 2)  # on top, and beside the field
     assert 'value="yesterday"' in wrong.text
     assert 'value="2026-10-31"' in wrong.text
     assert "Nobody, as far" not in wrong.text

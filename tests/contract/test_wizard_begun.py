@@ -95,7 +95,7 @@ async def test_all_faults_of_the_first_page_stand_at_their_fields_at_once(clerk:
     page = await begun(clerk, "rest", adapter="", service="Much Too Long", source="")
     assert faults(page) == {
         "#adapter": "Fill in: Short name of the adapter.",
-        "#service": "Correct: Short name of what it answers.",
+        "#service": "This is not written as it has to be: Short name of what it answers.",
     }
     assert_each_is_beside_its_field(page)
 

@@ -3,7 +3,9 @@
 The planning department's and the offices' pages run over copies on which nobody has worked yet; nothing of the copies
 reaches what counts. At the console an agency's administrator has proposed something that changes nothing. Two systems
 have asked too much, about numbers that nobody has; the rules found it in the log as they find everything, and a remark
-on each finding says that it is practice. All of it as systems and officers do it, so that the log tells of it.
+on each finding says that it is practice. One question names a case, so that there is a protected detail to reveal; and
+an amendment of an agreement waits for the signatures of both. All of it as systems and officers do it, so that the log
+tells of it.
 """
 
 import asyncio
@@ -13,6 +15,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,26 +27,30 @@ from .people import FILE
 from .processes import ProcessDied, Processes
 
 HIDDEN = re.compile(r'<input type="hidden" name="([^"]*)" value="([^"]*)">')
-PROPOSER, WATCHER, DECIDER = "dme-admin", "compliance", "operator"
+PROPOSER, WATCHER, DECIDER, PARTNER = "dme-admin", "compliance", "operator", "wbb-admin"
+AGREEMENT, LONGER = "/v1/agreements/DSA-2026-06", timedelta(days=31)
 SYSTEM = "LK/GOV/DME/ESS"
 REASON = "Practice: the address that it has already. Approved or rejected, nothing changes."
 THERE_ALREADY = 409
 """The status of a proposal that an earlier run of the same data has made."""
 REFUSALS = frozenset({"not_available", "refused_by_rules"})
+CASE = "PRACTICE-1"
 ASKED = {"service": "tax.employment", "purpose": "employment-support.eligibility", "fields": ["employments"]}
 PLANTED = "Practice: the demo asked this by itself, about numbers that nobody has. Look into it as if it were real."
 
 
 class Case(NamedTuple):
-    """What somebody does who should not: `people` questions without a case, each about another number of nobody."""
+    """What a system asks about nobody: `people` questions, each with another number; without a case, unless named."""
 
     client: str
     people: int
     officer: str = ""
+    case: str = ""
 
 
-CASES = (Case("stranger", 55), Case("sr", 22, "practice"))
-"""A company without any agreement that tries numbers, and one curious officer: just over the bounds of the rules."""
+CASES = (Case("stranger", 55), Case("sr", 22, "practice"), Case("sr", 1, "practice", CASE))
+"""A company without any agreement that tries numbers, one curious officer, just over the bounds of the rules; and one
+question with a case, which is kept as a protected detail."""
 
 
 def to_practise(chosen: Choices, processes: Processes, registry: Mapping[str, str]) -> Iterator[str]:
@@ -64,6 +71,9 @@ def to_practise(chosen: Choices, processes: Processes, registry: Mapping[str, st
     findings = _at_the_console(chosen, CASES if fresh else ())
     yield f"  {WATCHER}: {findings} open findings at {chosen.gateway}/console/findings; practice where a remark says so"
     yield f"  {DECIDER} and {WATCHER}: a proposal of {PROPOSER} at {chosen.gateway}/console/approvals"
+    yield f"  {WATCHER}: a case to reveal at {chosen.gateway}/console/exchanges?case={CASE}"
+    yield f"  {PARTNER} and {PROPOSER}: an amendment to sign at {chosen.gateway}/console/agency/agreements,"
+    yield f"    each with the key of their agency in {chosen.data / 'members'}"
 
 
 def _planning(data: Path, processes: Processes, environment: Mapping[str, str]) -> str:
@@ -95,7 +105,8 @@ async def _misused(case: Case, data: Path) -> None:
 
     async def ask(number: int) -> None:
         named = {"identifiers": [{"type": "NIC", "value": f"1990{number:03d}99999"}]}
-        body = ASKED | {"subject": named} | ({"officer": case.officer} if case.officer else {})
+        said = {"officer": case.officer, "case": case.case}
+        body = ASKED | {"subject": named} | {name: text for name, text in said.items() if text}
         try:
             await client.session.call("POST", "/v1/exchanges", json=body)
         except Problem as problem:
@@ -109,7 +120,10 @@ async def _misused(case: Case, data: Path) -> None:
 
 
 def _at_the_console(chosen: Choices, cases: Sequence[Case]) -> int:
-    """Let the one propose and the other look; gives the open findings. What the cases add to them is named practice."""
+    """Let agencies propose and compliance look; gives the open findings. What the cases add to them is named practice.
+
+    What an earlier run of the same data has left (`cases` is empty) is not left twice.
+    """
     officers = {each["login"]: each["password"] for each in json.loads((chosen.data / FILE).read_text("utf-8"))}
     with Session(chosen.gateway) as proposer:
         proposer.sign_in(PROPOSER, officers[PROPOSER])
@@ -117,6 +131,8 @@ def _at_the_console(chosen: Choices, cases: Sequence[Case]) -> int:
         addresses = {each["service"].rpartition("/")[2]: each["callback_url"] for each in system["services"]}
         named = {"kind": "callback.host", "subject": SYSTEM, "member": SYSTEM.rpartition("/")[0], "reason": REASON}
         proposer.call("POST", "/v1/approvals", named | {"document": addresses})
+        if cases:
+            proposer.call("POST", "/v1/proposals", {"document": _longer(proposer.call("GET", AGREEMENT))})
     with Session(chosen.gateway) as watcher:
         watcher.sign_in(WATCHER, officers[WATCHER])
         before = watcher.findings()
@@ -126,6 +142,13 @@ def _at_the_console(chosen: Choices, cases: Sequence[Case]) -> int:
         for each in sorted(found - before):
             watcher.call("POST", f"/v1/audit/findings/{each}/remarks", {"text": PLANTED})
         return len(found)
+
+
+def _longer(found: Mapping[str, Any]) -> dict[str, Any]:
+    """The next version of an agreement, the same for a month more: signed or not, nothing of the demo changes."""
+    document: dict[str, Any] = found["document"]
+    until = datetime.fromisoformat(document["valid_until"]) + LONGER
+    return document | {"version": document["version"] + 1, "valid_until": f"{until:%Y-%m-%dT%H:%M:%SZ}"}
 
 
 class Session:

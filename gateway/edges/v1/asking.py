@@ -111,7 +111,7 @@ def check_subject(subject: Subject, profile: Profile) -> None:
         if pattern is None:
             raise bad("identifier", f"Unknown identifier type; there are {_listed(profile.patterns)}.")
         if not pattern.fullmatch(each.value):
-            raise bad("identifier", f"An identifier of type {each.type} does not have its form.")
+            raise bad("identifier", f"The number is not written as one of type {each.type} is; look at it again.")
 
 
 def check_case(case: str | None, profile: Profile, name: str = "case") -> None:
