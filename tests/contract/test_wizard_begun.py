@@ -163,15 +163,33 @@ async def test_a_form_whose_session_ended_after_a_refused_keep_comes_back_as_tha
 
 
 async def test_every_step_of_a_kept_adapter_says_what_is_wrong_where_it_is_wrong(clerk: Browser) -> None:
-    page = await begun(clerk, "rest")
-    kept = await clerk.submit(AT, form_at(page, f"{AT}/check") | ABOUT | {"draft": "yes"})
-    assert kept.status_code == 303, kept.text
+    await ready_to_hand_in(clerk)
     refused = set()
     async for form, typed, answer in (await Walk(clerk.http, ORIGIN, f"{AT}/levy").walked(f"{AT}/levy")).answered():
         if answer.status_code == 400:
             assert untold(fromstring(answer.text), "Error: ") == [], (form, typed)
             refused.add(form.partition(" ")[0].rpartition("/")[2])
     assert {"inputs", "release", "outage"} <= refused
+
+
+async def ready_to_hand_in(clerk: Browser) -> None:
+    """The example, kept; what it lacks before it can be handed in is said, and then given."""
+    kept = await clerk.submit(AT, form_at(await begun(clerk, "rest"), f"{AT}/check") | ABOUT)
+    assert kept.status_code == 303, kept.text
+    page = fromstring((await clerk.get(f"{AT}/levy")).text)
+    lacks = [each.get("href") for each in nodes(page, "//div[@id='way']//a")]
+    assert (lacks, nodes(page, "//form[@action=$at]", at=f"{AT}/levy/release")) == (["#test", "#stage"], [])
+    stale = await clerk.submit(
+        f"{AT}/levy/release", form_at(page, f"{AT}/levy/test") | {"way": "active", "reason": "as agreed"}
+    )
+    assert list(faults(fromstring(stale.text))) == ["#way"]
+    values = form_at(page, f"{AT}/levy/inputs") | {"stage": "production"}
+    given = {name: "https://levy.example" if name.endswith("_URL") else "given" for name in values if ":" in name}
+    assert (await clerk.submit(f"{AT}/levy/inputs", values | given)).status_code == 303
+    assert (await clerk.submit(f"{AT}/levy/test", form_at(page, f"{AT}/levy/test"))).status_code == 303
+    page = fromstring((await clerk.get(f"{AT}/levy")).text)
+    ways = nodes(page, "//select[@id='way']/option/@value")
+    assert ways == ["active"]  # nothing runs yet that a share could be compared with
 
 
 def test_each_record_has_a_name_in_each_language() -> None:

@@ -48,7 +48,7 @@ def test_what_is_wrong_is_said_by_what_is_wanted_and_never_by_what_was_typed() -
     found = said(WRONG)
     begun = {name: text.partition(":")[0] for name, text in found.items()}
     assert begun == {
-        "name": "At most 120 signs",
+        "name": "At most 120 characters",
         "owner": "Write it as the example shows",
         "transport.timeout_s": "More than 0",
         "transport.attempts": "At most 5",
