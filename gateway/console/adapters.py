@@ -15,18 +15,19 @@ from pages import Refused, Wrong
 from pages.drafts import BACK
 
 from ..edges.refusal import ProblemError
-from ..edges.v1 import adapter_drafts, adapters, approvals, systems
+from ..edges.v1 import adapter_drafts, adapters, systems
 from ..edges.v1.party import Party
 from ..people import Right, SignedIn
 from ..registration import folder, releasing
 from ..registration.errors import AdapterRefused
 from ..wiring import Services
 from . import manifest_faults, manifest_form
-from .doing import officer_with, party_with
+from .doing import party_with
 from .drafts import waiting_here
 from .forms import FieldsRefused, posted, shaped
 from .names import names_of
 from .page import done, page
+from .proposed import waiting
 
 NOT_YET = "The test does not hold yet: what is missing stands below. You can keep it as a draft meanwhile."
 
@@ -152,16 +153,8 @@ async def show(
     needed = sorted({each for version in found["versions"][:1] for each in version["needed"]})
     values: dict[str, Any] = {"found": found, "needed": needed, "overheard": overheard}
     values["names"] = await names_of(here, who)
-    values["waiting"] = await _waiting(adapter, request)
+    values["waiting"] = [each for each in await waiting(who, here, adapter) if each["kind"] == releasing.KIND]
     return page(request, who, "console/adapter.html", refused=refused, **values)
-
-
-async def _waiting(adapter: str, request: Request) -> list[dict[str, Any]]:
-    """What was handed in, and nobody has decided yet."""
-    who, here = await officer_with(request, Right.APPROVALS_READ)
-    found: dict[str, Any] = await approvals.get_approvals(who, here.people)
-    mine = [each for each in found["approvals"] if (each["kind"], each["subject"]) == (releasing.KIND, adapter)]
-    return [each for each in mine if each["state"] == "proposed"]
 
 
 async def _begin(request: Request, form: Mapping[str, str] | None = None, faults: Sequence[Wrong] = ()) -> Response:

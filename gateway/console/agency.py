@@ -20,6 +20,7 @@ from ..edges.v1.party import own
 from ..people import Right
 from ..trust import held_keys
 from ..wiring import Services
+from . import proposed
 from .doing import changes_of, form_of, party_with, refusal
 from .forms import shaped
 from .names import names_of
@@ -168,6 +169,7 @@ async def _one(system: str, request: Request, refused: Refused | None = None) ->
         "found": found,
         "dotted": found["id"].replace("/", "."),
         "names": await names_of(here, who),
+        "waiting": await proposed.waiting(who, here, found["id"]),
         "ends": [each for each in ends["ends"] if each["owner"] == found["id"]],
         "services": [
             {"value": each["service"].rpartition("/")[2], "text": each["service"]} for each in found["services"]

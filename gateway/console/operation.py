@@ -16,6 +16,7 @@ from ..edges.v1 import approvals, letters, members, queues
 from ..edges.v1.party import Party
 from ..people import Right, membership
 from ..wiring import Services
+from . import proposed
 from .doing import changes_of, form_of, officer_with, party_with, refusal
 from .forms import shaped
 from .names import names_of
@@ -162,6 +163,7 @@ async def _member(member: str, request: Request, refused: Refused | None = None)
     found = await _found(member, party, here)
     values: dict[str, Any] = {"found": found, "dotted": found["id"].replace("/", ".")}
     values["names"] = await names_of(here, who)
+    values["waiting"] = await proposed.waiting(who, here, found["id"])
     values["next"] = [each for each in STATES if each != found["state"]]
     return page(request, who, "console/member.html", refused=refused, **values)
 

@@ -6,6 +6,8 @@ from typing import Any
 import pages
 from pages.moments import day
 
+from ..edges.v1 import approvals
+from ..people import SignedIn, membership
 from ..people.roles import ROLES
 from ..trust.errors import RegistrationRefused
 from ..trust.policy import Policy
@@ -50,6 +52,19 @@ WORDS = {
 """What the members of proposals' documents are called."""
 
 
+LOOKED_AT = {
+    "If you approve": "It stays suspended; to bring it back is proposed then.",
+    "If you reject": "It is brought back at once.",
+}
+"""Of a suspension, which counts already."""
+
+
+async def waiting(who: SignedIn, here: Services, subject: str) -> list[dict[str, Any]]:
+    """The open proposals about a member, a system or an adapter, as far as the officer may see them, newest first."""
+    found: dict[str, Any] = await approvals.get_approvals(who, here.people)
+    return [each for each in found["approvals"] if (each["subject"], each["state"]) == (subject, "proposed")]
+
+
 async def changes(here: Services, found: Mapping[str, Any]) -> list[dict[str, Any]]:
     """`{"what", "before"?, "after"}` for each thing that would be otherwise; all of it where nothing is compared.
 
@@ -57,6 +72,8 @@ async def changes(here: Services, found: Mapping[str, Any]) -> list[dict[str, An
     names somebody else's system tells nothing of it.
     """
     document: Mapping[str, Any] = found["document"]
+    if found["kind"] == membership.SUSPENSION and found["state"] == "proposed":
+        return [{"what": pages.said(decision), "after": pages.said(then)} for decision, then in LOOKED_AT.items()]
     system = await _own_system(here, found)
     if system and found["kind"] == "callback.host":
         addresses = {each.name: each.callback_url for each in system.services}

@@ -67,6 +67,12 @@ async def test_a_member_is_suspended_only_by_a_second_press(house: House) -> Non
     assert (await sent(desk.browser, f"{at}/state", state="suspended", **SURE))[0] == 303
     house.services.trust.forget()
     assert (await house.services.trust.register()).members[EPF].state == "suspended"
+    page = (await desk.browser.http.get(at)).text
+    (proposal,) = (await desk.browser.call("GET", "/v1/approvals")).json()["approvals"]
+    assert f'href="/console/approvals/{proposal["id"]}"' in page.partition("Waits for a second person since")[2]
+    _, other = await house.officer("nila", "operator")
+    page = (await other.browser.http.get(f"/console/approvals/{proposal['id']}")).text
+    assert "It stays suspended; to bring it back is proposed then." in page
 
 
 async def test_what_happens_to_an_officer_is_asked_about_first_and_its_reason_is_in_the_entry(house: House) -> None:
