@@ -36,6 +36,7 @@ class Profile:
     givers: Mapping[str, GiverRule] = field(default_factory=dict)  # purpose -> who may consent for whom
     purpose_terms: Mapping[str, str] = field(default_factory=dict)  # purpose -> term of the W3C DPV
     authority: str = ""  # whom people complain to
+    numbers: Mapping[str, str] = field(default_factory=dict)  # kind of number that a person has -> what it is called
 
     def today(self, now: datetime) -> date:
         """The calendar day in the country at this moment."""
@@ -69,6 +70,11 @@ def load_profile(name: str) -> Profile:
             givers=giver_rules(found.get("consent", {}).get("giver", {})),
             purpose_terms={code: each["term"] for code, each in found["purpose"].items() if "term" in each},
             authority=found.get("consent", {}).get("authority", ""),
+            numbers={
+                kind: each.get("name", kind)
+                for kind, each in found["identifier"].items()
+                if not each.get("of_a_thing", False)
+            },
         )
     except (OSError, KeyError, ValueError, ConsentError) as error:
         raise ProfileError(f"{path.name} of profile {name!r} cannot be used: {type(error).__name__} {error}") from error

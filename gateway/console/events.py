@@ -112,6 +112,6 @@ def _refused(error: ProblemError, form: Mapping[str, str]) -> Refused:
 
 def numbers(here: Services) -> list[dict[str, str]]:
     """The kinds of numbers that people have in this country, for a select; the one they are known by comes first."""
-    first = here.profile.person_key
-    kinds = [first, *sorted(here.profile.patterns.keys() - {first})]
-    return [{"value": each, "text": each} for each in kinds]
+    first, known = here.profile.person_key, here.profile.numbers
+    kinds = [first, *sorted(known.keys() - {first})]
+    return [{"value": each, "text": f"{pages.said(known[each])} ({each})"} for each in kinds]

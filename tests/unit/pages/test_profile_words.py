@@ -17,7 +17,7 @@ def read(name: str) -> dict[str, Any]:
 
 
 def said() -> Iterator[str]:
-    """Titles, delays and laws of agreements; names of members and systems; purposes; the authority."""
+    """Titles, delays and laws of agreements; names of members and systems; purposes; kinds of numbers; the authority."""
     for agreement in read("agreements.toml")["agreement"]:
         yield agreement["title"]
         yield from (agreement[each] for each in ("disclosure_delay_reason",) if each in agreement)
@@ -27,6 +27,7 @@ def said() -> Iterator[str]:
     profile = read("profile.toml")
     yield from (purpose["name"] for purpose in profile["purpose"].values())
     yield profile["consent"]["authority"]
+    yield from (each["name"] for each in profile["identifier"].values() if not each.get("of_a_thing"))
 
 
 @pytest.mark.parametrize("code", [code for code in LANGUAGES if code != "en"])
