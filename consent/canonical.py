@@ -12,7 +12,7 @@ import orjson
 
 from .errors import NotCanonical
 
-EXACT = 2**53  # integers up to here survive a reader that holds numbers as doubles
+EXACT = 2**53 - 1  # beyond, two integers share one double (RFC 7493, section 2.2)
 DEEPEST = 64
 CONSTANTS = {None: "null", True: "true", False: "false"}
 _PLAIN = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER | orjson.OPT_PASSTHROUGH_SUBCLASS
@@ -25,7 +25,7 @@ def canonical(value: object) -> bytes:
     """The canonical UTF-8 bytes of a JSON value (dict, list, str, int, float, bool, None).
 
     Raises:
-        NotCanonical: NaN or infinity, an integer beyond 2**53, half of a surrogate pair, a name that
+        NotCanonical: NaN or infinity, an integer beyond 2**53 - 1, half of a surrogate pair, a name that
             is not a string, nesting beyond 64 levels, or a type that JSON does not have.
     """
     return (_plainly(value) if isinstance(value, dict) else None) or _spelled_out(value)
@@ -85,7 +85,7 @@ def _code_units(name: str) -> bytes:
 
 def _integer(value: int) -> str:
     if abs(value) > EXACT:
-        raise NotCanonical("an integer beyond 2**53 is not exact everywhere: send it as a string")
+        raise NotCanonical("an integer beyond 2**53 - 1 is not exact everywhere: send it as a string")
     return str(value)
 
 

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from consent.canonical import number
 from gateway.trust.errors import NotCanonical
-from gateway.trust.jcs import canonical, number
+from gateway.trust.jcs import canonical
 
 # RFC 8785 appendix B: IEEE 754 double as 16 hexadecimal digits -> its JSON form.
 NUMBERS = {

@@ -17,7 +17,7 @@ def read(name: str) -> dict[str, Any]:
 
 
 def said() -> Iterator[str]:
-    """Titles, delays and laws of agreements; names of members and systems; purposes; kinds of numbers; the authority."""
+    """Titles, delays and laws of agreements; members and systems; purposes; kinds of numbers; the authority."""
     for agreement in read("agreements.toml")["agreement"]:
         yield agreement["title"]
         yield from (agreement[each] for each in ("disclosure_delay_reason",) if each in agreement)
