@@ -18,12 +18,14 @@ from audit.entry import OUTCOME
 from audit.scope import Scope, Which, everything, scope
 from audit.tables import audit_search
 from audit.writing import microseconds, time_of
+from consent.phrase import wired
 
 from ..db import Database
 from ..delivery.tables import batch, batch_decision
+from ..profile import Profile
 from ..trust import tables as trust
 from ..trust.held_keys import utc
-from . import tables
+from . import breach_letters, tables
 from .errors import NothingFound, ReviewRefused
 from .evidence import noted
 from .search import Facts
@@ -167,12 +169,13 @@ def figures(found: Scope) -> dict[str, Any]:
     }
 
 
-def shown(kept: Breach, now: datetime, authority: str) -> dict[str, object]:
-    """A case with its clock and its drafts.
+def shown(kept: Breach, now: datetime, profile: Profile) -> dict[str, object]:
+    """A case with its clock and its drafts, in English and as the phrases of each (`consent.phrase`).
 
     Args:
-        authority: who has to be told, and to whom people complain, in words; empty: not known here.
+        profile: has the authority that has to be told, and to whom people complain, and the country's clocks.
     """
+    drafts = breach_letters.drafts(kept.id, kept.known_at, kept.figures, profile)
     left = (kept.due_at - now).total_seconds() / 3600
     return {
         "id": kept.id,
@@ -183,37 +186,9 @@ def shown(kept: Breach, now: datetime, authority: str) -> dict[str, object]:
         "hours_left": None if kept.told_at else round(left, 1),
         "told_at": kept.told_at.isoformat() if kept.told_at else None,
         "figures": kept.figures,
-        "drafts": {"authority": to_authority(kept, authority), "people": to_people(kept, authority)},
+        "drafts": {name: "\n".join(map(str, letter)) for name, letter in drafts.items()},
+        "phrases": {name: wired(letter) for name, letter in drafts.items()},
     }
-
-
-def to_authority(kept: Breach, authority: str) -> str:
-    """A draft; what only people know is left to fill in. Source: GDPR article 33(3)."""
-    counted = kept.figures
-    return (
-        f"To: {authority or '[the authority]'}\n\nNotification of a personal data breach, case {kept.id}\n\n"
-        f"We learned of it on {kept.known_at:%d %B %Y at %H:%M} UTC. It concerns exchanges {_period(counted)}:\n"
-        f"- about {counted['people']} people, in {counted['exchanges']} exchanges;\n"
-        f"- data: {_names(counted['fields'])};\n"
-        f"- received by: {_names(counted['recipients'])};\n"
-        f"- under the agreements: {_names(counted['agreements'])}.\n\n"
-        "What happened: [fill in]\nLikely consequences: [fill in]\nMeasures taken or proposed: [fill in]\n"
-        "Contact: [the data-protection officer]\n"
-        "The evidence is in a log that outsiders can check; a bundle is available on request.\n"
-    )
-
-
-def to_people(kept: Breach, authority: str) -> str:
-    """A draft in plain words. Source: GDPR article 34(2)."""
-    counted = kept.figures
-    return (
-        "Dear Sir or Madam,\n\n"
-        f"data about you may have been seen by somebody who had no right to it, {_period(counted)}. "
-        f"It is this kind of data: {_names(counted['fields'])}.\n"
-        "What happened: [fill in, in plain words]\nWhat this may mean for you: [fill in]\n"
-        "What we did, and what you can do: [fill in]\n"
-        f"Ask us: [name, telephone, address]\nYou may also turn to: {authority or '[the authority]'}\n"
-    )
 
 
 async def _of_key(connection: AsyncConnection, criteria: Criteria) -> Criteria:
@@ -271,15 +246,6 @@ def _add(whole: Scope, part: Scope) -> None:
     times = [each for each in (whole.first, part.first) if each]
     whole.first = min(times, default=None)
     whole.last = max((each for each in (whole.last, part.last) if each), default=None)
-
-
-def _period(counted: Mapping[str, Any]) -> str:
-    first, last = str(counted["first"] or "")[:10], str(counted["last"] or "")[:10]
-    return f"between {first} and {last}" if first else "of which none released anything"
-
-
-def _names(counted: Mapping[str, int]) -> str:
-    return ", ".join(counted) or "none"
 
 
 def _read(row: Row[Any]) -> Breach:

@@ -294,7 +294,7 @@ async def test_a_breach_has_its_people_fields_recipients_clock_and_drafts(either
     assert made["figures"]["recipients"] == {CONSUMER: 7}
     assert made["due_at"] == (known + timedelta(hours=72)).isoformat()
     assert 69 < made["hours_left"] < 71
-    assert "about 6 people, in 7 exchanges" in made["drafts"]["authority"]
+    assert "- exchanges: 7, about people: 6;" in made["drafts"]["authority"]
     await desk.call("GET", f"/breaches/{made['id']}/people", status=403)
     people = (await dpo.call("GET", f"/breaches/{made['id']}/people")).text.splitlines()
     assert len(people) == 6

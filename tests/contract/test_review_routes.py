@@ -175,7 +175,7 @@ async def test_a_breach_of_a_key_is_its_owner_s_and_of_a_system_both_sides(house
     wanted = ({"system": CONSUMER}, {"system": PROVIDER}, {"system": PROVIDER, "until": "2020-01-01T00:00:00Z"})
     sides = [await desk.json("POST", "/breaches", each) for each in wanted]
     assert [each["figures"]["people"] for each in sides] == [4, 4, 0]
-    assert "of which none released anything" in sides[2]["drafts"]["people"]
+    assert "No exchange that this is about released anything." in sides[2]["drafts"]["people"]
     late = {"agreement": "A1", "known_at": (now - timedelta(hours=80)).isoformat()}
     made = await desk.json("POST", "/breaches", late)
     assert made["hours_left"] < 0

@@ -48,7 +48,7 @@ async def get_breaches(_who: Auditor, here: Here) -> dict[str, object]:
     now = here.people.clock()
     async with here.db.read() as connection:
         found = await breach.listed(connection)
-    return {"breaches": [breach.shown(each, now, here.profile.authority) for each in found]}
+    return {"breaches": [breach.shown(each, now, here.profile) for each in found]}
 
 
 @router.post("/breaches", status_code=201, responses=REFUSED)
@@ -68,14 +68,14 @@ async def post_breach(body: BreachIn, who: Acting, read: Read) -> dict[str, obje
             by=who.id,
             clock=breach.Clock(body.known_at or now, here.settings.number("BREACH_HOURS"), now),
         )
-    return breach.shown(made, now, here.profile.authority)
+    return breach.shown(made, now, here.profile)
 
 
 @router.get("/breaches/{breach_id}", responses=REFUSED)
 async def get_breach(breach_id: Reference, _who: Auditor, here: Here) -> dict[str, object]:
     """One case with its clock and drafts."""
     async with here.db.read() as connection:
-        return breach.shown(await breach.read(connection, breach_id), here.people.clock(), here.profile.authority)
+        return breach.shown(await breach.read(connection, breach_id), here.people.clock(), here.profile)
 
 
 @router.get("/breaches/{breach_id}/people", responses=REFUSED | LINES, response_class=Response)

@@ -21,6 +21,7 @@ SOURCES = (
     "consent/sentences.py",
     "consent/amendment.py",
     "consent/renewal.py",
+    "gateway/review/breach_letters.py",
     "gateway/review/sentences.py",
 )
 OTHERS = [code for code in LANGUAGES if code != "en"]
