@@ -1,6 +1,6 @@
 """Made-up people to try a draft agreement on: one for each way of standing towards it. None of them exists."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -20,9 +20,12 @@ class Archetype:
     facts: Facts
 
 
-def archetypes(draft: Agreement, now: datetime) -> Iterator[Archetype]:
-    """The people worth trying a draft on; each has a declared relationship unless its name says otherwise."""
-    consent, known = _consent(draft, now), (_relationship(draft, now),)
+def archetypes(draft: Agreement, before: Agreement | None, now: datetime) -> Iterator[Archetype]:
+    """The people worth trying a draft on; each has a declared relationship unless its name says otherwise.
+
+    What they consented to is what the draft wants, and what it wants no more of the version before.
+    """
+    consent, known = _consent((draft, before) if before else (draft,), now), (_relationship(draft, now),)
     said = {
         "consented to all of it": consent,
         "was never asked": None,
@@ -39,11 +42,12 @@ def archetypes(draft: Agreement, now: datetime) -> Iterator[Archetype]:
 
 
 def tried(draft: Agreement, before: Agreement | None, now: datetime) -> list[tuple[Archetype, list[Verdict]]]:
-    """Everything the draft's consumers may ask, asked about each made-up person, without the draft and with it."""
+    """Everything that may be asked now or by the draft, asked about each made-up person, without the draft and with."""
     found = []
-    for person in archetypes(draft, now):
+    every = dict.fromkeys(each for of in (draft, before) if of for each in requests_of(of, SOMEBODY, case=CASE))
+    for person in archetypes(draft, before, now):
         facts = replace(person.facts, agreements=(before,) if before else ())
-        asked = [(each, facts, now) for each in requests_of(draft, SOMEBODY, case=CASE)]
+        asked = [(each, facts, now) for each in every]
         found.append((person, simulate(draft, asked)))
     return found
 
@@ -61,15 +65,16 @@ def _key(request: Request) -> tuple[str, str, str]:
     return request.recipient, request.service, request.purpose
 
 
-def _consent(draft: Agreement, now: datetime) -> Consent:
+def _consent(agreements: Sequence[Agreement], now: datetime) -> Consent:
+    draft = agreements[0]
     controllers = sorted(each for basis in draft.bases for each in basis.controllers)
     return Consent(
         id="consent",
         subject_ref=SOMEBODY,
         controller=controllers[0] if controllers else draft.consumer.member,
-        recipients=draft.consumer.systems | draft.provider.systems,
-        purposes=draft.purposes,
-        services=dict.fromkeys(draft.grants),
+        recipients=frozenset[str]().union(*(each.consumer.systems | each.provider.systems for each in agreements)),
+        purposes=frozenset[str]().union(*(each.purposes for each in agreements)),
+        services={service: None for each in agreements for service in each.grants},
         valid_from=now - YEAR,
         valid_until=now + YEAR,
         given_how="self",

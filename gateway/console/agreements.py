@@ -2,15 +2,19 @@
 
 import json
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from adapters.kit import strict_json
+from pages import Refused
 
 from ..edges.refusal import ProblemError
 from ..edges.v1 import audit_agreements
+from ..edges.v1.reviewing import Reading, Reviewer
+from . import draft_form
 from .doing import refusal
 from .flows import drawn
 from .forms import posted
@@ -20,6 +24,7 @@ from .reason import looking, reading
 
 router = APIRouter(prefix="/console/agreements", include_in_schema=False)
 LARGEST_DRAFT = 256 * 1024
+EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
 @router.get("")
@@ -50,26 +55,27 @@ async def flows(request: Request) -> Response:
 @router.get("/draft")
 async def draft(request: Request) -> Response:
     """A form for a draft; it begins as the newest version of an agreement, if one is named."""
-    who, reviewer, read = await reading(request)
-    named = request.query_params.get("of", "")
-    text = _text((await audit_agreements.get_one_agreement(named, reviewer, read.here))["document"]) if named else ""
-    return page(request, who, "console/draft.html", text=text, found=None)
+    return await _draft(request, request.query_params.get("of", ""))
 
 
 @router.post("/draft")
 async def simulate(request: Request) -> Response:
     """What it would do. Nothing is kept."""
     who, reviewer, read = await reading(request)
-    text = (await posted(request, who.csrf, largest=LARGEST_DRAFT)).get("document", "")
+    form = await posted(request, who.csrf, largest=LARGEST_DRAFT)
+    named, text = form.get("of", ""), form.get("document", "")
     found: dict[str, Any] = {}
 
     async def work() -> None:
+        nonlocal text
+        if not text and named:
+            text = _text(draft_form.changed(await _begun(named, reviewer, read), form))
         body = audit_agreements.DraftIn(document=_document(text))
         found.update(await audit_agreements.post_draft(body, reviewer, read))
 
-    if refused := await refusal(work(), {"document": text}, "document"):
-        return page(request, who, "console/draft.html", refused=refused, text=text, found=None)
-    return page(request, who, "console/draft.html", text=text, found=found, names=await names_of(read.here, who))
+    at = "document" if text or not named else "change"
+    refused = await refusal(work(), form, at)
+    return await _draft(request, named, text, form=form, found=found, refused=refused)
 
 
 @router.get("/{agreement_id}")
@@ -84,6 +90,32 @@ async def one(agreement_id: str, request: Request) -> Response:
         found["since_before"] = changed
     values: dict[str, Any] = {"document": _text(found["document"]), "names": await names_of(here, who)}
     return page(request, who, "console/agreement.html", found=found, **values)
+
+
+async def _draft(
+    request: Request,
+    named: str,
+    text: str = "",
+    *,
+    form: Mapping[str, str] = EMPTY,
+    found: Mapping[str, Any] = EMPTY,
+    refused: Refused | None = None,
+) -> Response:
+    """The page, with what a draft would do where one was tried."""
+    who, reviewer, read = await reading(request)
+    document = await _begun(named, reviewer, read) if named else {}
+    values: dict[str, Any] = {"of": named, "form": form, "found": {} if refused else found}
+    values["choices"] = draft_form.choices(read.here.catalogue, document) if document else {}
+    values["document"] = text or (_text(document) if document else "")
+    values["sums"] = draft_form.sums(found["past_exchanges"]["different"]) if values["found"] else []
+    names = await names_of(read.here, who)
+    return page(request, who, "console/draft.html", refused=refused, names=names, **values)
+
+
+async def _begun(named: str, reviewer: Reviewer, read: Reading) -> dict[str, Any]:
+    """The newest version of an agreement. Raises ProblemError: there is none of this id."""
+    found: Any = (await audit_agreements.get_one_agreement(named, reviewer, read.here))["document"]
+    return dict(found)
 
 
 def _text(document: object) -> str:

@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 from consent.archetypes import archetypes, disclosed, tried
 from consent.document import agreement_of
 from gateway.cli.main import app
+from gateway.edges.v1.agreement_views import made_up_people
 from gateway.gate import utc_now
 
 GUIDE = (ROOT / "docs/guides/agreements.md").read_text("utf-8")
@@ -84,10 +85,26 @@ def test_made_up_people_stand_in_every_way_and_only_the_willing_one_is_disclosed
     now = utc_now()
     for changes in ({}, {"requires_relationship": True}, {"requires_case": True}):
         draft = agreement_of(agreement_document() | changes)
-        names = [each.name for each in archetypes(draft, now)]
+        names = [each.name for each in archetypes(draft, None, now)]
         assert len(names) == (7 if draft.requires_relationship else 6)
         found = {person.name: any(disclosed(verdicts).values()) for person, verdicts in tried(draft, None, now)}
         assert [name for name, hit in found.items() if hit] == ["consented to all of it"]
+
+
+def test_what_a_draft_takes_away_is_other_than_now_to_whom_it_was_told() -> None:
+    signed = agreement_document()
+    (granted,) = signed["services"]
+    granted |= {"fields": ["months", "pensions"]}
+    less = signed | {"version": 2, "services": [granted | {"fields": granted["fields"][1:]}]}
+    elsewhere = signed | {"version": 2, "services": [granted | {"service": "tax.employment"}]}
+    before = agreement_of(signed)
+    for changed in (less, elsewhere):
+        found = tried(agreement_of(changed), before, utc_now())
+        told = {each["person"]: each["differs"] for each in made_up_people(agreement_of(changed), before, utc_now())}
+        assert [name for name, differs in told.items() if differs] == ["consented to all of it"]
+        lost = {field for _, verdicts in found for each in verdicts for field in each.lost}
+        assert lost == ({granted["fields"][0]} if changed is less else {*granted["fields"]})
+    assert not any(each["differs"] for each in made_up_people(before, before, utc_now()))
 
 
 def test_under_a_statute_everybody_but_who_objected_is_disclosed() -> None:

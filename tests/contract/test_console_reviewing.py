@@ -257,6 +257,28 @@ async def test_a_draft_is_tried_on_the_past_and_on_made_up_people_and_kept_nowhe
     assert len([each for each in await house.kinds("evidence.read") if each["how"] == "draft"]) == 1
 
 
+async def test_a_change_is_tried_by_ticks_and_a_day_and_stays_to_go_on_with(house: House) -> None:
+    await house.agreed()
+    await house.consented()
+    await house.asked()
+    auditor = await at_work(house, "selvam", "external_auditor")
+    begun = await auditor.get("/console/agreements/draft?of=A1")
+    assert 'name="without:pension.contributions:months"' in begun
+    assert 'name="with:pension.contributions:pensions"' in begun
+    nothing = {"of": "A1", "last-day": "2026-12-30", "without:pension.contributions:months": "yes"}
+    other = nothing | {"with:pension.contributions:pensions": "yes"}
+    tried = (await auditor.post("/console/agreements/draft", 200, **other)).text
+    assert "30 December 2026" in tried
+    assert "1 looked at, of which 0 cannot be told; 1 would have been decided differently." in tried
+    assert 'name="with:pension.contributions:pensions" type="checkbox" value="yes" checked' in tried
+    assert "&#34;valid_until&#34;: &#34;2026-12-31T00:00:00Z&#34;" in tried
+    refused = (await auditor.post("/console/agreements/draft", 400, **nothing)).text
+    assert 'href="#change"' in refused
+    refused = (await auditor.post("/console/agreements/draft", 400, **other | {"last-day": "soon"})).text
+    assert 'href="#last-day"' in refused
+    await auditor.get("/console/agreements/draft?of=A9", 404)
+
+
 async def test_the_drill_is_held_after_a_tick_alone(house: House) -> None:
     officer = await at_work(house, "nimal", "compliance_officer")
     before = await house.kinds("drill.started")

@@ -122,7 +122,7 @@ def made_up_people(draft: Agreement, before: Agreement | None, now: datetime) ->
                 for key, fields in sorted(disclosed(verdicts).items())
                 if fields
             ],
-            "differs": any(each.differs for each in verdicts),
+            "differs": any(each.gained or each.lost for each in verdicts),
         }
         for person, verdicts in tried(draft, before, now)
     ]
