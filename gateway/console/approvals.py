@@ -6,7 +6,6 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-import pages
 from pages import Refused
 
 from ..edges.v1 import adapters, approvals
@@ -17,7 +16,7 @@ from .doing import form_of, officer_with, refusal
 from .forms import shaped
 from .names import names_of
 from .page import done, page
-from .proposed import changes
+from .proposed import changes, title
 
 router = APIRouter(prefix="/console/approvals", include_in_schema=False)
 SHOWN = ("proposed", "approved", "rejected", "withdrawn", "expired")
@@ -30,7 +29,7 @@ async def listed(request: Request) -> Response:
     found: dict[str, Any] = await approvals.get_approvals(who, here.people)
     wanted = request.query_params.get("state", "")
     state = wanted if wanted in SHOWN else SHOWN[0]
-    shown = [each | {"title": _title(here, each)} for each in found["approvals"] if each["state"] == state]
+    shown = [each | {"title": title(here, each)} for each in found["approvals"] if each["state"] == state]
     values: dict[str, Any] = {"state": state, "states": SHOWN, "me": who.id, "names": await names_of(here, who, shown)}
     return page(request, who, "console/approvals.html", found=shown, **values)
 
@@ -84,7 +83,7 @@ async def _one(
     found: dict[str, Any] = await approvals.get_approval(approval_id, who, here.people)
     mine = found["proposed_by"] == who.id
     values: dict[str, Any] = {
-        "found": found | {"title": _title(here, found)},
+        "found": found | {"title": title(here, found)},
         "document": json.dumps(found["document"], indent=2, ensure_ascii=False, sort_keys=True),
         "changes": await changes(here, found),
         "mine": mine,
@@ -110,8 +109,3 @@ async def _version(found: dict[str, Any], who: SignedIn, here: Services) -> dict
         return None
     told: dict[str, Any] = await adapters.get_adapter(found["subject"], who, here)
     return next((each for each in told["versions"] if each["version"] == found["document"]["version"]), None)
-
-
-def _title(here: Services, found: dict[str, Any]) -> str:
-    kind = here.people.approvals.kinds.get(found["kind"])
-    return pages.said(kind.title) if kind else str(found["kind"])

@@ -62,7 +62,14 @@ LOOKED_AT = {
 async def waiting(who: SignedIn, here: Services, subject: str) -> list[dict[str, Any]]:
     """The open proposals about a member, a system or an adapter, as far as the officer may see them, newest first."""
     found: dict[str, Any] = await approvals.get_approvals(who, here.people)
-    return [each for each in found["approvals"] if (each["subject"], each["state"]) == (subject, "proposed")]
+    about = (each for each in found["approvals"] if (each["subject"], each["state"]) == (subject, "proposed"))
+    return [each | {"title": title(here, each)} for each in about]
+
+
+def title(here: Services, found: Mapping[str, Any]) -> str:
+    """What its kind of proposal is called."""
+    kind = here.people.approvals.kinds.get(found["kind"])
+    return pages.said(kind.title) if kind else str(found["kind"])
 
 
 async def changes(here: Services, found: Mapping[str, Any]) -> list[dict[str, Any]]:

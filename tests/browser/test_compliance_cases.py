@@ -39,9 +39,20 @@ def test_a_search_is_kept_under_a_naughty_name_and_an_exchange_without_details_s
     either.looked_at("exchanges-kept")
     press(either, "Remove")
     assert kept.count() == 0
+    either.go("/console/exchanges?outcome=answered")
     either.page.locator("tbody th a").first.click()
     assert "Nothing was kept: the caller wrote nothing into it" in text_of(either)  # nobody of the demo names a case
     either.looked_at("exchange-details")
+
+
+def test_a_case_that_a_caller_named_is_revealed_for_a_reason_of_its_own(either: Visitor) -> None:
+    begin(either, "/console/exchanges?case=PRACTICE-1")
+    either.page.locator("tbody th a").first.click()
+    assert "PRACTICE-1" not in text_of(either)
+    either.page.get_by_label("Your reason for this").fill("the yearly look at how cases are named")
+    press(either, "Show them")
+    assert "PRACTICE-1" in text_of(either)
+    either.looked_at("exchange-revealed")
 
 
 def test_consents_of_a_person_are_found_by_number(either: Visitor) -> None:

@@ -30,11 +30,16 @@ def test_from_the_map_to_an_agreement_and_a_draft_of_it(visitor: Visitor) -> Non
     visitor.looked_at("agreement")
     visitor.page.get_by_role("link", name="Try a change of it").click()
     say_why(visitor)
-    draft = visitor.page.get_by_label("The draft, as JSON")
-    draft.fill(draft.input_value().replace('"version": 1', '"version": 2').replace("outreach", "eligibility"))
-    visitor.page.get_by_role("button", name="Try it").click()
+    visitor.page.get_by_label("Last day").fill("2029-12-31")
+    visitor.page.get_by_role("button", name="Try it").first.click()
+    assert "until 31 December 2029 instead of" in text_of(visitor)
     assert "looked at, of which" in text_of(visitor)
     visitor.looked_at("draft")
+    visitor.page.locator("summary", has_text="The draft as JSON").click()
+    draft = visitor.page.get_by_label("The draft, as JSON")
+    draft.fill(draft.input_value().replace("2030-01-01T00", "2031-01-01T00"))
+    visitor.page.get_by_role("button", name="Try it").last.click()
+    assert "until 31 December 2030 instead of" in text_of(visitor)
 
 
 def test_an_arrow_of_the_map_opens_its_agreement_by_keyboard(scripted: Visitor) -> None:

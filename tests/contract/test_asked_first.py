@@ -69,7 +69,8 @@ async def test_a_member_is_suspended_only_by_a_second_press(house: House) -> Non
     assert (await house.services.trust.register()).members[EPF].state == "suspended"
     page = (await desk.browser.http.get(at)).text
     (proposal,) = (await desk.browser.call("GET", "/v1/approvals")).json()["approvals"]
-    assert f'href="/console/approvals/{proposal["id"]}"' in page.partition("Waits for a second person since")[2]
+    waits = page.partition("Waits for a second person since")[2]
+    assert f'href="/console/approvals/{proposal["id"]}">Confirm a suspension, or reject it' in waits
     _, other = await house.officer("nila", "operator")
     page = (await other.browser.http.get(f"/console/approvals/{proposal['id']}")).text
     assert "It stays suspended; to bring it back is proposed then." in page
