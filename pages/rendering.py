@@ -45,6 +45,7 @@ WORDS_OF = {
     "rule_fields_shown": "Each field stands in a sample",
     "rule_each_service_fails": "Each service has a sample that fails",
     "rule_readme": "A page explains the adapter (README.md)",
+    "rule_finished": "Nothing that the draft left to you is open",
     "rule_encrypted": "Your test endpoint is asked over an encrypted connection",
     "todo_declared": "Correct what is marked in the form, or what the details name in the mapping.",
     "todo_samples": "Compare the record that came of each sample with what you expect. If the record "
@@ -63,6 +64,7 @@ WORDS_OF = {
     "todo_fields_shown": "Add samples until each field of the record has stood in one.",
     "todo_each_service_fails": "Add a sample of a refusal, or of an unknown person, for each service that has none.",
     "todo_readme": "Write down what whoever comes after you has to know.",
+    "todo_finished": "Look at each line with the word CHANGE, write what is true there, and take the word away.",
     "todo_encrypted": "Have whoever runs your test system give it an address that begins with https.",
     "verdict_ok": "Good",
     "verdict_plain_http": "Not encrypted",

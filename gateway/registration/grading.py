@@ -73,6 +73,10 @@ def _never_answering(trial: Trial, _: Sequence[Verdict]) -> Iterable[str]:
     return [each.fault for each in trial.results if each.check.startswith("answered_") and each.fault]
 
 
+def _left_to_change(trial: Trial, _: Sequence[Verdict]) -> Iterable[str]:
+    return [each.fault for each in trial.results if each.check == "nothing_left_to_change" and each.fault]
+
+
 def _unread(_: Trial, probe: Sequence[Verdict]) -> Iterable[str]:
     return [f"{each.service}: {each.detail}" for each in probe if each.schema == "malformed"]
 
@@ -99,5 +103,6 @@ RULES = (
     Rule("fields_shown", "gold", lambda trial, _: trial.unshown),
     Rule("each_service_fails", "gold", lambda trial, _: trial.never_failing),
     Rule("readme", "gold", lambda trial, _: () if trial.readme else ["README.md is missing"]),
+    Rule("finished", "gold", _left_to_change),
     Rule("encrypted", "gold", lambda _, probe: _refused(probe, lambda each: each.connection == "ok", "connection")),
 )

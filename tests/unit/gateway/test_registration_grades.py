@@ -62,3 +62,9 @@ def test_an_excuse_needs_a_reason_and_shows_it() -> None:
 )
 def test_gold_asks_for_samples_of_everything(missing: dict[str, object]) -> None:
     assert graded(replace(GOOD, **missing), SECURE).name == "silver"
+
+
+def test_a_draft_with_lines_that_nobody_looked_at_is_not_gold() -> None:
+    left = Result("nothing_left_to_change", "README.md:3: CHANGE this page.", 1)
+    found = graded(replace(GOOD, results=(*GOOD.results, left)), SECURE)
+    assert (found.name, found.rules["finished"]["missing"]) == ("silver", left.fault)
