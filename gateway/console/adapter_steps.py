@@ -14,6 +14,7 @@ from ..edges.v1 import adapters, adapters_running
 from ..people import Right, SignedIn
 from ..registration.errors import AdapterRefused
 from ..wiring import Services
+from . import manifest_faults
 from .adapters import AT, show
 from .doing import form_of, party_with, refusal
 from .forms import shaped
@@ -127,7 +128,7 @@ async def act(adapter: str, verb: str, request: Request) -> Response:
     try:
         refused = await refusal(taken(), kept, PLACES.get(verb, "doing"))
     except AdapterRefused as error:
-        refused = Refused([Wrong(PLACES.get(verb, "doing"), "; ".join(map(str, error.faults)))], kept)
+        refused = Refused([Wrong(PLACES.get(verb, "doing"), " ".join(map(manifest_faults.told, error.faults)))], kept)
     if refused or told.get("overheard"):  # what is not kept is shown at once
         return await show(adapter, request, refused, told.get("overheard", ()))
     return done(f"{AT}/{adapter}", _code(verb))

@@ -230,7 +230,8 @@ def _wrong(files: Mapping[str, str], error: AdapterRefused | ProblemError) -> li
         return [*asked, Wrong("folder", pages.said(error.detail))]
     rest = [each for each in error.faults if not (asked and each.file == MANIFEST)]
     shown = {name for name in files if name != MANIFEST}
-    return [*asked, *(Wrong(f"{FILE}{each.file}" if each.file in shown else "folder", str(each)) for each in rest)]
+    places = ((f"{FILE}{each.file}" if each.file in shown else "folder", each) for each in rest)
+    return [*asked, *(Wrong(place, manifest_faults.told(each)) for place, each in places)]
 
 
 def _expecting(found: Mapping[str, Any]) -> dict[str, str]:

@@ -8,6 +8,7 @@ import schemas
 from pages import Wrong
 from schemas import Break
 
+from ..registration.errors import Fault
 from .forms import A_NUMBER, AT_LEAST, AT_MOST, FILL_IN, SHORTER
 from .manifest_form import SCHEMA, Field, fields
 
@@ -26,6 +27,8 @@ SENTENCES: Mapping[str, str] = {
     "uniqueItems": "Name each once: %(field)s.",
 }
 """Broken keyword -> what is said; each a key of `pages/words`. What has none is shown by the example of its field."""
+IN_LINE = "%(file)s, line %(n)s cannot be used. The judge says: %(detail)s."
+IN_FILE = "%(file)s cannot be used. The judge says: %(detail)s."
 WHOLES: Mapping[str, str] = {"service": "service.name", "transport": "transport.kind"}
 
 
@@ -49,6 +52,12 @@ def wrong_in(manifest: str) -> list[Wrong]:
         else:
             others.append(Wrong("folder", f"manifest.toml: {each}"))
     return [Wrong(name, _sentence(asked[name], broken[name])) for name in asked if name in broken] + others
+
+
+def told(fault: Fault) -> str:
+    """What the judge found in a file, and where; its own words are an engineer's, in English everywhere."""
+    words = {"file": fault.file, "n": fault.line, "detail": fault.detail.rstrip(".")}
+    return pages.said(IN_LINE if fault.line else IN_FILE) % words
 
 
 def _asked(broken: Break, service: str) -> str:

@@ -18,7 +18,7 @@ from consent.history import agreements_within
 from consent.store import RecordedAgreement
 
 from .errors import NothingFound
-from .figures import Figures, figures
+from .figures import SEVERAL, Figures, figures
 
 GOOD = frozenset({"answered", "no_data"})
 Making = Callable[[Figures, Sequence[RecordedAgreement]], list[list[str]]]
@@ -58,7 +58,7 @@ class Report:
     title: str
     head: Sequence[str]
     rows: Making
-    of_lines: bool = False  # whether it tells what the lines of batches released
+    of_lines: bool = False  # whether it tells what became of the lines of batches
 
 
 async def made(
@@ -70,7 +70,7 @@ async def made(
         raise NothingFound("report")
     since, until = since.astimezone(zone), until.astimezone(zone)
     counted = await connection.run_sync(partial(figures, since=since, until=until, of_lines=report.of_lines))
-    used = {name for line in counted.exchanges for name in line.agreement.split(", ")}
+    used = {name for line in counted.exchanges for name in line.agreement.split(SEVERAL)}
     rows = report.rows(counted, await agreements_within(connection, since, until, used=used))
     return Sheet(report.title, _period(since, until, now.astimezone(zone)), report.head, rows)
 
@@ -89,10 +89,8 @@ def _processing(found: Figures, recorded: Sequence[RecordedAgreement]) -> list[l
     for kept in recorded:
         each = kept.agreement
         for service, grant in sorted(each.grants.items()):
-            of_it = [
-                line for line in found.exchanges if each.name in line.agreement.split(", ") and line.service == service
-            ]
-            people = sum(count for line in of_it for code, count in found.people[line].items() if code in GOOD)
+            of_it = found.under(each.name, service)
+            people = sum(count for some in of_it.values() for code, count in some.items() if code in GOOD)
             rows.append(
                 [
                     each.name,
@@ -118,9 +116,9 @@ def _usage(found: Figures, recorded: Sequence[RecordedAgreement]) -> list[list[s
     rows = []
     for kept in recorded:
         name = kept.agreement.name
-        lines = [line for line in found.exchanges if name in line.agreement.split(", ")]
-        days = [day for agreement, counted in found.days.items() if name in agreement.split(", ") for day in counted]
-        people = [count for line in lines for count in found.people[line].values()]
+        lines = found.under(name)
+        days = [day for agreement, counted in found.days.items() if name in agreement.split(SEVERAL) for day in counted]
+        people = [some.total() for some in lines.values()]
         released = sorted(found.fields[name])
         counts = (sum(found.exchanges[line] for line in lines), sum(people), len(set(days)))
         rows.append([name, kept.agreement.title, *map(str, counts), max(days, default=""), ", ".join(released)])
@@ -159,6 +157,7 @@ REPORTS = {
                 "people answered about",
             ),
             _processing,
+            of_lines=True,
         ),
         Report(
             "usage",

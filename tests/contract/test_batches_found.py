@@ -242,3 +242,10 @@ async def test_the_use_of_an_agreement_tells_what_batches_released_under_it(hous
     text = (await desk.call("GET", f"/reports/usage?{period}")).text
     (row,) = csv.DictReader(io.StringIO(text.partition("\r\n")[2]))
     assert (row["exchanges"], row["released"]) == ("2", "months")  # what left under another agreement is told there
+    day = "since=2026-10-05T00:00:00Z&until=2026-10-06T00:00:00Z"
+    text = (await desk.call("GET", f"/reports/usage?{day}")).text
+    (row,) = csv.DictReader(io.StringIO(text.partition("\r\n")[2]))
+    assert (row["exchanges"], row["people"]) == ("4", "4")  # of a batch under two, one of three; of the last, nobody
+    text = (await desk.call("GET", f"/reports/processing?{day}")).text
+    (row,) = csv.DictReader(io.StringIO(text.partition("\r\n")[2]))
+    assert (row["exchanges"], row["people answered about"]) == ("4", "3")

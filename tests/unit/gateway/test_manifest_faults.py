@@ -7,8 +7,9 @@ import pytest
 import pages
 from adapters.kit.drafts import KINDS, template
 from adapters.kit.manifest import ManifestError, load
-from gateway.console.manifest_faults import AS_SHOWN, SENTENCES, wrong_in
+from gateway.console.manifest_faults import AS_SHOWN, IN_FILE, IN_LINE, SENTENCES, told, wrong_in
 from gateway.console.manifest_form import CHOICES, fields, manifest_of
+from gateway.registration.errors import Fault
 from pages.languages import LANGUAGES
 
 EMPTY = {each.name: "" for each in fields()} | {"transport.kind": "rest", "service.name": "members"}
@@ -76,7 +77,7 @@ def test_what_no_field_asks_for_is_told_too() -> None:
 
 @pytest.mark.parametrize("code", [code for code in LANGUAGES if code != "en"])
 def test_each_sentence_is_there_in_each_language(code: str) -> None:
-    assert {*SENTENCES.values(), AS_SHOWN} - LANGUAGES[code].words.keys() == set()
+    assert {*SENTENCES.values(), AS_SHOWN, IN_LINE, IN_FILE} - LANGUAGES[code].words.keys() == set()
     assert pages.said(AS_SHOWN) == AS_SHOWN
 
 
@@ -93,3 +94,12 @@ def test_a_manifest_is_refused_with_all_its_faults(tmp_path: Path) -> None:
         load(tmp_path)
     assert len(caught.value.args) == len(said(WRONG))
     assert str(caught.value) == "; ".join(caught.value.args)
+
+
+def test_what_the_judge_finds_in_a_file_says_where() -> None:
+    assert told(Fault("mapping.toml", "mapping", "no such converter", 3)) == (
+        "mapping.toml, line 3 cannot be used. The judge says: no such converter."
+    )
+    assert told(Fault("samples", "sample", "they cannot be read.")) == (
+        "samples cannot be used. The judge says: they cannot be read."
+    )
