@@ -6,6 +6,7 @@ from pathlib import Path
 
 from adapters.kit import discovery
 from adapters.kit.contract import Adapter, Service
+from pages.languages import Titled
 
 from .errors import NoLink
 from .settings import Settings
@@ -78,4 +79,5 @@ class Catalogue:
 
 
 def _titles(offers: Mapping[str, Offer]) -> Mapping[str, str]:
-    return {id_: offer.service.title for id_, offer in offers.items() if offer.service.title}
+    services = {id_: offer.service for id_, offer in offers.items() if offer.service.title}
+    return {id_: Titled(each.title, each.titles) for id_, each in services.items()}

@@ -24,6 +24,19 @@ COOKIE = "sandhi-language"
 A_YEAR_S = 365 * 24 * 3600
 
 
+class Titled(str):
+    """A text that somebody else wrote, with what it is called in other languages, by their code."""
+
+    __slots__ = ("others",)
+    others: Mapping[str, str]
+
+    def __new__(cls, text: str, others: Mapping[str, str]) -> "Titled":
+        """`Titled("Births and deaths", {"ta": ...})`."""
+        made = super().__new__(cls, text)
+        made.others = others
+        return made
+
+
 @dataclass(frozen=True, slots=True)
 class Language:
     """`code` is BCP 47's, `direction` is `ltr` or `rtl`; `words` maps the English text to this language's."""
@@ -34,8 +47,9 @@ class Language:
     words: Mapping[str, str]
 
     def said(self, text: str) -> str:
-        """The text in this language; English where nobody has translated it yet."""
-        return self.words.get(text, text)
+        """The text in this language; English where nobody has translated it yet. Our words go before another's."""
+        others = text.others if isinstance(text, Titled) else {}
+        return self.words.get(text) or others.get(self.code, text)
 
 
 def _language(code: str, name: str, direction: str = "ltr") -> Language:

@@ -341,6 +341,7 @@ class Service:
     sensitivity: str  # personal | special | open
     immediate: bool = True  # False: answers by batch only
     title: str = ""  # what people call it, in a few words: "Births and deaths"; empty: they read the id
+    titles: Mapping[str, str] = field(default_factory=dict)  # the same in other languages, by their code (BCP 47): "si"
     summary: str = ""
     dci_reg_type: str = ""  # how the DCI edge names it
     answer_schema: str = ""  # "agency/hmrc/paye.json", or "./own.json": their shape; empty when adapter.py checks it

@@ -12,7 +12,7 @@ import schemas
 SCHEMA = "own/manifest.v1.json"
 BY_HAND = frozenset({"host", "port", "wsdl", "operation", "answer_schema", "dci_reg_type"})
 WANTED = frozenset({"request", "path"})
-PAIRS = frozenset({"request", "means"})
+PAIRS = frozenset({"request", "means", "titles"})
 """Tables that are typed as lines."""
 DRAFTED = ("CHANGE: ", "CHANGE")
 BY_HOST = frozenset({"sftp", "smtp", "smpp"})

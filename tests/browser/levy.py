@@ -7,6 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
 MEMBER = "199012304567"
+SAYS = "Whether somebody is a member."
+"""What its service answers, in the words of the clerk, who has them in one language."""
 ANSWER = '{"confirmed": true, "birth_date": "1990-05-02", "sex": "K"}'  # K: kvinna, which nobody guesses
 
 

@@ -12,7 +12,7 @@ from typing import Literal
 
 from browser import fit
 from browser.agreeing_sides import agreed, sits
-from browser.levy import ANSWER, MEMBER
+from browser.levy import ANSWER, MEMBER, SAYS
 from browser.typist import SERVICE
 from browser.visitor import Visitor
 from playwright.sync_api import FloatRect
@@ -94,7 +94,7 @@ def described(clerk: Clerk, adapter: str) -> None:
     clerk.fill("Name of your agency", "National Levy Fund")
     clerk.fill("E-mail of whoever is called when it breaks", "integration@levy.example")
     clerk.fill("What the adapter is for", "Members of an invented fund.")
-    clerk.fill("What the service answers", "Whether somebody is a member.")
+    clerk.fill("What the service answers", SAYS)
     clerk.fill("Address below the base address", "/members/search")
     clerk.fill("What the question carries", "nationalNumber = identifier:NIC")
     clerk.fill("codes.toml", '[sex]\n"K" = "female"\n')

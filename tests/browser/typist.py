@@ -1,5 +1,6 @@
 """A person who has a keyboard and nothing else: goes by Tab, types, and presses Enter or Space."""
 
+from browser.levy import SAYS
 from browser.visitor import Visitor
 
 FARTHEST = 120
@@ -7,7 +8,7 @@ SERVICE = (
     ("Name of your agency", "Levy"),
     ("E-mail of whoever", "a@levy.example"),
     ("What the adapter is for", "A fund."),
-    ("What the service answers", "Whether somebody is a member."),
+    ("What the service answers", SAYS),
     ("Address below the base address", "/members"),
     ("What the question carries", "nationalNumber = identifier:NIC"),
 )
