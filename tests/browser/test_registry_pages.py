@@ -85,12 +85,13 @@ def test_of_two_reviewers_the_slower_is_asked_to_look_again(visitor: Visitor, de
         desk.sign_in(second, "second", "/desk/lines/1")
         for each, button in ((second, "Comment"), (visitor, "Approve")):
             each.page.get_by_label(button, exact=True).check()
-            each.page.get_by_label("Why").fill("I know the family")
+            each.page.get_by_label("Why").fill(f"I know the family: {button}")
             each.page.get_by_role("button", name="Save").click()
         assert "Your comment is kept." in shown(second)
         second.looked_at("registry-line-commented")
     assert "meanwhile" in shown(visitor)
-    assert "I know the family" in shown(visitor)
+    assert "I know the family: Comment" in shown(visitor)
+    assert visitor.page.get_by_label("Why").input_value() == "I know the family: Approve"  # what was typed is not lost
 
 
 def test_the_control_report_is_released_and_can_be_taken_away(visitor: Visitor, desk: Desk) -> None:
