@@ -65,6 +65,8 @@ router = APIRouter(prefix="/console/operation", include_in_schema=False)
 STATES = ("active", "suspended", "retired")
 PROPOSED = {"active": membership.RESUME, "retired": membership.RETIRE}
 """State -> the kind of proposal that leads there: what takes two people."""
+ASKED_BY = {"active": {membership.RESUME, membership.SUSPENSION}, "retired": {membership.RETIRE}}
+"""State -> the kinds of proposals that have it on the desk already: to reject a suspension brings the member back."""
 
 
 @router.get("")
@@ -164,7 +166,8 @@ async def _member(member: str, request: Request, refused: Refused | None = None)
     values: dict[str, Any] = {"found": found, "dotted": found["id"].replace("/", ".")}
     values["names"] = await names_of(here, who)
     values["waiting"] = await proposed.waiting(who, here, found["id"])
-    values["next"] = [each for each in STATES if each != found["state"]]
+    asked = {each["kind"] for each in values["waiting"]}
+    values["next"] = [each for each in STATES if each != found["state"] and not asked & ASKED_BY.get(each, set())]
     return page(request, who, "console/member.html", refused=refused, **values)
 
 

@@ -70,6 +70,7 @@ async def test_a_member_is_suspended_only_by_a_second_press(house: House) -> Non
     page = (await desk.browser.http.get(at)).text
     (proposal,) = (await desk.browser.call("GET", "/v1/approvals")).json()["approvals"]
     waits = page.partition("Waits for a second person since")[2]
+    assert ('name="state" value="active"' in page, 'name="state" value="retired"' in page) == (False, True)
     assert f'href="/console/approvals/{proposal["id"]}">Confirm a suspension, or reject it' in waits
     _, other = await house.officer("nila", "operator")
     page = (await other.browser.http.get(f"/console/approvals/{proposal['id']}")).text
