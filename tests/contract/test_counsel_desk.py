@@ -22,7 +22,7 @@ from sandbox.gateway_client import Clients
 from sandbox.person import World
 from tests.desk_access import lets_in_whom_the_table_says
 from tests.form_walk import nodes, untold
-from tests.played_gateway import PlayedGateway
+from tests.played_gateway import HANDED, PlayedGateway
 from tests.small_gateway import served
 
 ORIGIN = "http://sandbox.test"
@@ -35,6 +35,7 @@ WHOLE = {
 }
 
 
+ASKS_AGAIN, SEND = "data-hx-trigger", "Send what is waiting, and see what has arrived"
 EVIDENCE = [
     {"service": "tax.employment", "exchange_id": "01a19656-4e68-7ed3-86f9-51688cd1e12a", "as_of": None},
     {"service": "pension.contributions", "exchange_id": "01a19656-4e68-7ed3-86f9-51688cd1e12b", "as_of": "2026-07-31"},
@@ -340,11 +341,29 @@ async def test_a_finding_waits_while_the_gateway_is_away_and_is_sent_again(desk:
     await desk.sign_in("LK-11")
     desk.gateway.busy = 1000
     await desk.post(f"/counsel/people/{desk.number('LK-11')}", **WHOLE)
-    assert "Kept here, not sent yet" in (await desk.page()).text
+    page = (await desk.page()).text
+    assert "Kept here, not sent yet" in page
+    assert ASKS_AGAIN in page
+    assert SEND not in page
     desk.gateway.busy = 0
     await desk.post("/counsel/people/send")
     assert "Employment support has it" in (await desk.page()).text
+    assert ASKS_AGAIN not in (await desk.page()).text
     assert len(desk.gateway.deliveries) == 1
+
+
+@pytest.mark.parametrize(("busy", "became"), [(1000, "Kept here, not sent yet"), (0, "On its way")])
+async def test_what_takes_too_long_is_followed_by_hand(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, busy: int, became: str
+) -> None:
+    monkeypatch.setattr("sandbox.agencies.offices.desk.SEND_S", 0.0)
+    desk.gateway.busy, desk.gateway.judge = busy, lambda _: HANDED | {"state": "sending"}
+    await desk.sign_in("LK-11")
+    await desk.post(f"/counsel/people/{desk.number('LK-11')}", **WHOLE)
+    page = (await desk.page()).text
+    assert became in page
+    assert ASKS_AGAIN not in page
+    assert SEND in page
 
 
 async def test_a_form_of_another_counsellors_session_is_refused(desk: Desk) -> None:

@@ -5,6 +5,7 @@ A person is known to an address by row number. A number of another office's pers
 
 import json
 import logging
+import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -63,6 +64,7 @@ class CounselDesk:
         today: Callable[[], date] = lambda: datetime.now(UTC).date(),
     ) -> None:
         self._book, self._counsellors, self._today, self._origin = book, counsellors, today, origin
+        self._sending_until = float("-inf")
         sections = (("People to verify", f"{AREA}/people"),)
         self.api = CounselApi(book, counsellors, folder, today=today, sending=self._sending)
         self._front = Front(Accounts(folder / ACCOUNTS), area=AREA, origin=origin, sections=sections, done=DONE)
@@ -107,6 +109,8 @@ class CounselDesk:
         who = self._front.who(request)
         people = self._people(who)
         visits = _of_place(people, request)
+        open_ = any(letter.state not in ENDED for each in people for letter in each.letters)
+        under_way = open_ and time.monotonic() < self._sending_until
         values: dict[str, Any] = {
             "office": place(who.account.place),
             "kept": _kept(request),
@@ -117,7 +121,8 @@ class CounselDesk:
             "all_waiting": sum(each.waits for each in people),
             "following": following(visits, _number(request.query_params.get("last", ""))),
             "found": [shown(each) for each in visits if not each.waits],
-            "unsent": any(letter.state == "new" for each in people for letter in each.letters),
+            "under_way": under_way,
+            "unsent": open_ and not under_way,
         }
         return self._front.page(request, who, "counsel/people.html", **values)
 
@@ -148,6 +153,7 @@ class CounselDesk:
 
     def _going(self, address: str, code: str) -> Response:
         response = self._front.done(address, code)
+        self._sending_until = time.monotonic() + SEND_S
         response.background = BackgroundTask(self._sending)
         return response
 
