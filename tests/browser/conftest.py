@@ -7,13 +7,14 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from browser import levy
 from browser.visitor import Visitor, World
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Locator, sync_playwright
 
 from gateway.cli.demo.choices import free_ports
 
@@ -65,11 +66,28 @@ def _world(gateway: str, data: Path, fund: str) -> World:
     return World(gateway, places["registry"], places["sandbox"], fund, data, by_login)
 
 
+@contextmanager
+def clicks_that_wait() -> Iterator[None]:
+    """A click that leads to another page is over when all of that page is read.
+
+    Playwright itself comes back with the first bytes. What is counted then is, on a busy machine, part of a page.
+    """
+    clicked = Locator.click
+
+    def click(self: Locator, **how: Any) -> None:
+        clicked(self, **how)
+        self.page.wait_for_load_state("domcontentloaded")
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Locator, "click", click)
+        yield
+
+
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """Debian's Chromium; ended before other tests of the process run their own event loops."""
     assert Path(CHROMIUM).exists(), "Chromium is missing. Install it:  apt-get install -y chromium fonts-noto-core"
-    with sync_playwright() as playwright:
+    with sync_playwright() as playwright, clicks_that_wait():
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--disable-dev-shm-usage"])
         yield browser
         browser.close()
