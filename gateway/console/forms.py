@@ -16,7 +16,7 @@ from ..edges.refusal import ProblemError
 from .labels import label_of
 
 LARGEST = 16 * 1024
-MOST_FIELDS = 50
+MOST_FIELDS = 1000  # an agreement has a box for each field of each service; the bytes are bounded anyway
 
 
 FILL_IN = "Fill in: %(field)s."
@@ -67,7 +67,7 @@ async def posted(request: Request, csrf: str | None, *, largest: int = LARGEST) 
         largest: bytes of the body.
 
     Raises:
-        FormRefused: too large, not UTF-8, with NUL, a field twice, or without the token.
+        FormRefused: too large, of more than `MOST_FIELDS`, not UTF-8, with NUL, a field twice, or without the token.
     """
     try:
         text = (await read(request, largest=largest)).decode("ascii")

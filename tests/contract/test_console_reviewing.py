@@ -272,6 +272,8 @@ async def test_a_change_is_tried_by_ticks_and_a_day_and_stays_to_go_on_with(hous
     assert "1 looked at, of which 0 cannot be told; 1 would have been decided differently." in tried
     assert 'name="with:pension.contributions:pensions" type="checkbox" value="yes" checked' in tried
     assert "&#34;valid_until&#34;: &#34;2026-12-31T00:00:00Z&#34;" in tried
+    many = {f"without:pension.contributions:field_{number}": "yes" for number in range(300)}
+    await auditor.post("/console/agreements/draft", 200, **other, **many)
     refused = (await auditor.post("/console/agreements/draft", 400, **nothing)).text
     assert 'href="#change"' in refused
     refused = (await auditor.post("/console/agreements/draft", 400, **other | {"last-day": "soon"})).text
