@@ -32,7 +32,8 @@ class Scope:
         exchanges: how many exchanges released something.
         lines: people in bulk exchanges, whom the index may not name one by one.
         persons: references of the persons the index still knows.
-        fields, recipients, agreements: name -> how many exchanges.
+        fields: name -> how often it was released, each time about one person, where that is known of a bulk exchange.
+        recipients, agreements: name -> how many exchanges.
         first, last: claimed times of the first and the last of them.
     """
 

@@ -224,7 +224,7 @@ def _batches(connection: Connection, criteria: Criteria, whole: Scope) -> None:
 
 
 def _batch(connection: Connection, exchange_id: str, agreement: str) -> Scope:
-    """What one batch released, under one agreement if named. A field or an agreement counts once a batch."""
+    """What one batch released, under one agreement if named: a field counts for each person, an agreement once."""
     part, decided = Scope(), batch_decision.c
     query = select(decided.person_ref, decided.decision).where(decided.exchange_id == exchange_id)
     for person_ref, text in connection.execute(query):
@@ -232,7 +232,7 @@ def _batch(connection: Connection, exchange_id: str, agreement: str) -> Scope:
         if line.get("released") and agreement in {"", line.get("agreement")}:
             part.lines += 1
             part.persons.add(person_ref)
-            part.fields.update(set(line["released"]) - part.fields.keys())
+            part.fields.update(line["released"])
             part.agreements[str(line.get("agreement"))] = 1
     return part
 

@@ -46,7 +46,8 @@ def _to_authority(
     yield phrase("- exchanges: %(n)s, about people: %(people)s;", n=found["exchanges"], people=found["people"])
     yield phrase("- data: %(fields)s;", fields=tuple(found["fields"]))
     yield phrase("- received by: %(recipients)s;", recipients=tuple(found["recipients"]))
-    yield phrase("- under the agreements: %(agreements)s.", agreements=tuple(found["agreements"]))
+    for each in found["agreements"]:
+        yield phrase("- under the agreement: %(agreement)s;", agreement=each)
     yield EMPTY
     yield Phrase("What happened: [fill in]")
     yield Phrase("Likely consequences: [fill in]")
@@ -74,4 +75,6 @@ def _period(found: Mapping[str, Any], zone: ZoneInfo) -> Phrase:
     if not found["first"]:
         return Phrase("No exchange that this is about released anything.")
     days = {name: datetime.fromisoformat(found[name]).astimezone(zone) for name in ("first", "last")}
+    if days["first"].date() == days["last"].date():
+        return phrase("It was told on %(day)s.", day=days["first"])
     return phrase("It was told between %(first)s and %(last)s.", **days)

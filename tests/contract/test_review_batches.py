@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, select, update
 
 from audit import new_id
 from gateway.delivery.tables import batch, batch_decision
@@ -80,6 +80,18 @@ async def test_people_of_a_batch_are_found_and_only_those_who_were_answered_abou
     assert (await desk.json("POST", "/breaches", {"system": WBB}))["figures"]["people"] == 1
     for unknown in ({"agreement": "A2"}, {"system": "LK/GOV/WBB/NONE"}):
         assert "nothing was opened" in (await desk.json("POST", "/breaches", unknown, 409))["detail"]
+
+
+async def test_a_field_counts_for_each_person_whom_it_is_about(house: House) -> None:
+    await batched(house)
+    async with house.services.db.write() as connection:
+        granted = select(batch_decision.c.decision).where(batch_decision.c.line == 0)
+        answered = (await connection.execute(granted)).scalar_one()
+        await connection.execute(update(batch_decision).values(decision=answered))
+    _, desk = await house.officer("nimal", "data_protection_officer")
+    figures = (await desk.json("POST", "/breaches", {"agreement": "A1"}))["figures"]
+    assert (figures["exchanges"], figures["people"], figures["lines_of_batches"]) == (1, 2, 2)
+    assert (figures["fields"], figures["agreements"]) == ({"months": 2}, {"A1": 1})
 
 
 async def test_each_line_of_a_batch_is_decided_again(house: House) -> None:
