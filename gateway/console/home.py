@@ -14,6 +14,7 @@ from ..people import Right, SignedIn
 from ..people.roles import ROLES
 from ..trust import Trust
 from ..wiring import Services
+from .names import ourselves
 from .page import page
 from .signed import WIDENING, to_widen
 
@@ -24,11 +25,12 @@ KEYS = frozenset({"key", "member_key"})
 async def home(request: Request, who: SignedIn) -> HTMLResponse:
     """Counts are those of the pages they lead to; a count that an officer's roles do not give is not asked for."""
     trust: Trust = request.app.state.trust
-    names = (await trust.register()).names
+    names = {**ourselves(request.app.state.people.profile), **(await trust.register()).names}
     values: dict[str, Any] = {
         "id": who.id,
         "name": who.officer.name,
-        "member": names.get(who.officer.member, who.officer.member),
+        "member": who.officer.member,
+        "names": names,
         "waits": await _waits(request, who),
         "roles": {each.role for each in who.grants},
         "rows": rows_of_roles(who, names),
@@ -41,7 +43,7 @@ def rows_of_roles(who: SignedIn, names: Mapping[str, str]) -> list[list[str]]:
     return [
         [
             pages.said(ROLES[each.role].title),
-            pages.said(names.get(each.member, each.member)) or each.territory or "-",
+            pages.said(names.get(each.member, each.member)) or each.territory or pages.said("the gateway"),
             pages.day(each.expires_at),
         ]
         for each in who.grants

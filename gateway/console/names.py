@@ -11,8 +11,10 @@ from consent import member_of
 from consent.store import list_agreements
 
 from ..people import SignedIn, access, officers
+from ..profile import Profile
 from ..wiring import Services
 
+THE_GATEWAY, ITS_HOST = "the gateway", "the gateway's own host"
 OFFICER_ID = re.compile(rf"OFF-[{officers.ALPHABET}]{{8}}", re.ASCII)
 
 
@@ -26,11 +28,14 @@ async def names_of(here: Services, who: SignedIn, shown: object = ()) -> Mapping
     known = await here.trust.register()
     ids = set(OFFICER_ID.findall(orjson.dumps(shown).decode()))
     people = await _officers(here, who, ids) if ids else {}
-    ours = here.profile.gateway
-    itself = dict.fromkeys((ours, member_of(ours), "gateway"), "the gateway") | {
-        officers.SHELL: "the gateway's own host"
-    }
-    return {**pages.FIELDS, **here.profile.purposes, **here.catalogue.titles, **itself, **people, **known.names}
+    said = {**pages.FIELDS, **here.profile.purposes, **here.catalogue.titles, **ourselves(here.profile)}
+    return {**said, **people, **known.names}
+
+
+def ourselves(profile: Profile) -> dict[str, str]:
+    """What the gateway, whoever runs it, and its host are called where nobody has registered them."""
+    ours = profile.gateway
+    return {ours: THE_GATEWAY, member_of(ours): THE_GATEWAY, "gateway": THE_GATEWAY, officers.SHELL: ITS_HOST}
 
 
 async def titles_of(here: Services, member: str | None = None) -> dict[str, str]:

@@ -38,11 +38,15 @@ class Member:
 
 
 TAKEN: Mapping[str, str] = {
-    "canonical/enrolment-event.v1.json": "Whether a person was taken on by employment support.",
-    "canonical/finding.v1.json": "What a counsellor found where a register could not be asked.",
-    "canonical/programme-update.v1.json": "Something changed for a referred person.",
-    "canonical/referral.v1.json": "Refer one person, with the evidence the referral rests on.",
-    "canonical/vital-event.v1.json": "A birth or a death.",
+    "canonical/beneficiary-event.v1.json": "What became of a beneficiary",
+    "canonical/beneficiary-notice.v1.json": "A line of a published list of beneficiaries",
+    "canonical/enrolment-event.v1.json": "Whether a person was taken on by employment support",
+    "canonical/finding.v1.json": "What a counsellor found where a register could not be asked",
+    "canonical/programme-update.v1.json": "What changed for a referred person",
+    "canonical/referral.v1.json": "Referral of one person, with the evidence it rests on",
+    "canonical/report-state.v1.json": "Whether the report of a unit is late",
+    "canonical/vacancy.v1.json": "A place in a programme that became free",
+    "canonical/vital-event.v1.json": "A birth or a death",
 }
 """Record schema -> what is told in it, where the name of the service says little to whom it is about."""
 

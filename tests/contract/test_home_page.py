@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from consent import member_of
 from gateway.people import grants
 from gateway.people.officers import SHELL
 from tests.people_place import WBB, wanted_with_reach
@@ -81,3 +82,11 @@ async def test_the_bare_address_leads_a_browser_to_the_console_and_tells_a_progr
     assert (program.status_code, program.json()["code"]) == (404, "not_found")
     icon = await desk.browser.http.get("/favicon.ico", follow_redirects=True)
     assert (icon.status_code, icon.headers["content-type"].split(";")[0]) == (200, "image/svg+xml")
+
+
+async def test_whoever_runs_the_gateway_is_called_so_though_nobody_registered_it(house: House) -> None:
+    ours = member_of(house.services.profile.gateway)
+    officer, desk = await house.officer("tharindu", "operator", member=ours)
+    text = (await desk.browser.http.get("/console")).text
+    assert f"You are {officer.name} of the gateway." in text
+    assert ours not in text
