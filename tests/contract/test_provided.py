@@ -58,6 +58,15 @@ async def test_the_agency_sees_all_of_a_brought_adapter_in_one_view(house: House
     assert (found["windows"], found["unmapped"], found["health"]["state"]) == ([], 0, "untried")
 
 
+async def test_how_new_data_is_stands_where_there_is_data_to_answer_with(house: House) -> None:
+    browser = await agency(house, "LK/GOV/DME")
+    page = (await browser.http.get("/console/agency/provided/ess")).text
+    offers = [each.service for each in house.services.catalogue if each.service.id.startswith("ess.")]
+    read = [each for each in offers if "read" in each.actions]
+    assert (len(offers) > 1, len(read), page.count("Newest data")) == (True, 1, 1)
+    assert "no answer since the gateway started has said it" in page
+
+
 async def test_nobody_else_s_adapter_exists(house: House) -> None:
     other = await agency(house, WBB)
     assert {each["member"] for each in (await other.call("GET", "/v1/provided-adapters")).json()["provided"]} <= {WBB}
