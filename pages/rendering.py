@@ -28,61 +28,7 @@ from .mending import IN_TEMPLATES
 
 TEMPLATES = Path(__file__).parent / "templates"
 COMPONENTS = "govuk_frontend_jinja"
-WORDS_OF = {
-    "canary": "Trial share (canary)",
-    "ess": "Employment support",
-    "shadow": "Silent comparison (shadow)",
-    "silent": "No word yet",
-    "todo": "Still to do",
-    "rule_declared": "The description, the mapping and the settings are complete",
-    "rule_samples": "Each sample gives the record, or the error, that it names",
-    "rule_a_sample_fails": "A sample shows an answer that is refused",
-    "rule_a_sample_answers": "Each service has a sample that answers",
-    "rule_answer_read": "What the test endpoint answered could be read",
-    "rule_faults_named": "What goes wrong at your system is told apart: slow, down, refused",
-    "rule_endpoint_answers": "Your test endpoint answers",
-    "rule_answer_schema": "The shape of your answers is written down and checked",
-    "rule_fields_shown": "Each field stands in a sample",
-    "rule_each_service_fails": "Each service has a sample that fails",
-    "rule_readme": "A page explains the adapter (README.md)",
-    "rule_finished": "Nothing that the draft left to you is open",
-    "rule_encrypted": "Your test endpoint is asked over an encrypted connection",
-    "todo_declared": "Correct what is marked in the form, or what the details name in the mapping.",
-    "todo_samples": "Compare the record that came of each sample with what you expect. If the record "
-    "is right, press the button that says so.",
-    "todo_a_sample_fails": "Add a sample of an answer that your system gives when it refuses or does not "
-    "know the person.",
-    "todo_a_sample_answers": "Each service needs a sample that becomes a record. "
-    "If yours ends in an error above, mend its mapping or codes.",
-    "todo_answer_read": "Your test endpoint answered something else than the sample. Paste its answer as "
-    "a sample and begin again with it.",
-    "todo_faults_named": "Say in the form how your system answers when it is slow, down, or refuses: "
-    "which status, or which code.",
-    "todo_endpoint_answers": "Give the address and the secrets of your test system, then test it. If nobody "
-    "answers, ask whoever runs it.",
-    "todo_answer_schema": "Begin with a pasted answer: from it the schema is drafted. Or have your engineer add one.",
-    "todo_fields_shown": "Add samples until each field of the record has stood in one.",
-    "todo_each_service_fails": "Add a sample of a refusal, or of an unknown person, for each service that has none.",
-    "todo_readme": "Write down what whoever comes after you has to know.",
-    "todo_finished": "Look at each line with the word CHANGE, write what is true there, and take the word away.",
-    "todo_encrypted": "Have whoever runs your test system give it an address that begins with https.",
-    "verdict_ok": "Good",
-    "verdict_plain_http": "Not encrypted",
-    "verdict_cannot_connect": "Nobody answers at this address",
-    "verdict_bad_certificate": "Its certificate is not trusted here",
-    "verdict_bad_host_key": "It is not the server whose key you gave",
-    "verdict_not_allowed": "This gateway may not ask this address",
-    "verdict_not_configured": "A value is missing or cannot be used",
-    "verdict_invalid_auth": "Your system does not accept us",
-    "verdict_not_tried": "Not tried",
-    "verdict_path": "Nothing is found there",
-    "verdict_malformed": "The answer cannot be read",
-    "verdict_refused": "Your system cannot read the question",
-    "verdict_redirected": "It sends us to another address",
-    "verdict_source_error": "Your system reports a fault of its own",
-    "verdict_slow": "Slow",
-    "verdict_too_slow": "Too slow",
-}
+WORDS_OF: Mapping[str, str] = json.loads((Path(__file__).parent / "codes.json").read_text("utf-8"))
 """Codes whose own word says nothing to most people: plain words, with the term in brackets for who looks it up."""
 FIELDS: dict[str, str] = json.loads((Path(__file__).parent / "fields.json").read_text("utf-8"))
 """What the fields of canonical records are called: id -> words, each a key of `words/`."""

@@ -137,6 +137,7 @@ class Reading:
             purposes=here.profile.purposes,
             services=taken | {offer.service.id: offer.service.summary or offer.service.id for offer in here.catalogue},
             titles=here.catalogue.titles,
+            numbers=here.profile.numbers,
         )
 
     async def consents(self, person_ref: str) -> list[Consent]:

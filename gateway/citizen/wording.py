@@ -44,6 +44,7 @@ class Words:
         purposes: code -> what it is for.
         services: id -> what it tells.
         titles: id -> what people call it, of those that have a title.
+        numbers: kind of number that a person has -> what it is called.
     """
 
     systems: Mapping[str, str] = field(default_factory=dict)
@@ -51,11 +52,12 @@ class Words:
     purposes: Mapping[str, str] = field(default_factory=dict)
     services: Mapping[str, str] = field(default_factory=dict)
     titles: Mapping[str, str] = field(default_factory=dict)
+    numbers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def all(self) -> Mapping[str, str]:
         """Id -> name or words, of everything."""
-        return {**self.purposes, **self.services, **self.titles, **self.systems, **self.members}
+        return {**self.numbers, **self.purposes, **self.services, **self.titles, **self.systems, **self.members}
 
     def member(self, system: str) -> str:
         """The name of the organisation that a system belongs to."""

@@ -1,4 +1,4 @@
-"""What the ids in sentences and lists are called: systems, members, officers, purposes, fields, what systems take."""
+"""What the ids in sentences and lists are called: systems, members, officers, purposes, fields, kinds of numbers."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -28,7 +28,8 @@ async def names_of(here: Services, who: SignedIn, shown: object = ()) -> Mapping
     known = await here.trust.register()
     ids = set(OFFICER_ID.findall(orjson.dumps(shown).decode()))
     people = await _officers(here, who, ids) if ids else {}
-    said = {**pages.FIELDS, **here.profile.purposes, **here.catalogue.titles, **ourselves(here.profile)}
+    profile = here.profile
+    said = {**pages.FIELDS, **profile.numbers, **profile.purposes, **here.catalogue.titles, **ourselves(profile)}
     return {**said, **people, **known.names}
 
 

@@ -228,6 +228,7 @@ async def test_an_agreement_is_read_with_its_history_and_what_changed(house: Hou
     auditor = await at_work(house, "selvam", "external_auditor")
     assert "/console/agreements/A1" in await auditor.get("/console/agreements")
     newest = await auditor.get("/console/agreements/A1")
+    assert "by National identity card number, and may receive" in newest
     assert "What changed since version 1" in newest
     assert newest.count("An agreement was put in force") == 2
     assert newest.count("/log/proof/") == 2
