@@ -8,6 +8,7 @@ from fastapi.responses import HTMLResponse
 
 import pages
 
+from .. import places
 from ..edges.v1 import approvals, letters, posture, proposals
 from ..edges.v1.party import of_officer
 from ..people import Right, SignedIn
@@ -25,7 +26,8 @@ KEYS = frozenset({"key", "member_key"})
 async def home(request: Request, who: SignedIn) -> HTMLResponse:
     """Counts are those of the pages they lead to; a count that an officer's roles do not give is not asked for."""
     trust: Trust = request.app.state.trust
-    names = {**ourselves(request.app.state.people.profile), **(await trust.register()).names}
+    profile = request.app.state.people.profile
+    names = {**ourselves(profile), **places.names(profile.folder), **(await trust.register()).names}
     values: dict[str, Any] = {
         "id": who.id,
         "name": who.officer.name,
@@ -43,7 +45,7 @@ def rows_of_roles(who: SignedIn, names: Mapping[str, str]) -> list[list[str]]:
     return [
         [
             pages.said(ROLES[each.role].title),
-            pages.said(names.get(each.member, each.member)) or each.territory or pages.said("the gateway"),
+            pages.said(names.get(each.member or each.territory, each.member or each.territory or "the gateway")),
             pages.day(each.expires_at),
         ]
         for each in who.grants

@@ -10,6 +10,7 @@ import pages
 from consent import member_of
 from consent.store import list_agreements
 
+from .. import places
 from ..people import SignedIn, access, officers
 from ..profile import Profile
 from ..wiring import Services
@@ -30,7 +31,7 @@ async def names_of(here: Services, who: SignedIn, shown: object = ()) -> Mapping
     people = await _officers(here, who, ids) if ids else {}
     profile = here.profile
     said = {**pages.FIELDS, **profile.numbers, **profile.purposes, **here.catalogue.titles, **ourselves(profile)}
-    return {**said, **people, **known.names}
+    return {**said, **places.names(profile.folder), **people, **known.names}
 
 
 def ourselves(profile: Profile) -> dict[str, str]:

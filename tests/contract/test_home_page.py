@@ -54,6 +54,7 @@ async def test_who_works_elsewhere_is_told_where_in_plain_words(house: House, ro
     assert [each for each, words in WORDS.items() if words in text] == [role]
     member = (await house.services.trust.register()).names[officer.member]
     assert f"You are {officer.name} of {member}." in text
+    assert ("Colombo (LK-11)" in text) is (role == "employment_counsellor")
     assert "What waits for you" not in text
 
 

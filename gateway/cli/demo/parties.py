@@ -1,6 +1,5 @@
 """Who takes part: members, systems and agreements of the country profile, with keys made here and now."""
 
-import csv
 import json
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
@@ -8,12 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ...places import rows
 from ...profile import Profile
 from ...trust.jose import Key
 from ...trust.keys import new_key, private_jwk, private_key, write_new
-
-PLACES = "places.tsv"
-"""`id, name, ...` of the country's places."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +87,7 @@ def _names(pattern: str, districts: Iterable[str]) -> list[str]:
 
 def _places(profile: Profile) -> Mapping[str, str]:
     """Code -> name in English, of the country's places, where the profile has them."""
-    file = profile.folder / PLACES
-    if not file.exists():
-        return {}
-    with file.open(encoding="utf-8", newline="") as lines:
-        return {each["id"]: each["name"] for each in csv.DictReader(lines, delimiter="\t")}
+    return {each["id"]: each["name"] for each in rows(profile.folder)}
 
 
 def _expanded(row: Mapping[str, Any], districts: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:

@@ -1,19 +1,18 @@
 """`/.well-known/locations.json`: the country's places, as a tree; civil registration and addresses refer to them.
 
-The profile's `places.tsv` has them: `id, name, name_si, name_ta`, where a longer id lies within the shorter one that it
-begins with (`LK-1103` in `LK-11` in `LK-1`). A profile without the file has an empty tree.
+A profile without places has an empty tree.
 
 Source: spdci/schemas core `Place` (`contains_place`); the path is DCI's locations core API.
 """
 
-import csv
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ...places import rows
 from ...profile import Profile
 
-FILE = "places.tsv"
 CONTEXT = "https://schema.spdci.org/core/v1/data/Place.jsonld"
 NAMES = {"name_si": "sin", "name_ta": "tam"}
 
@@ -23,16 +22,12 @@ def tree(profile_folder: Path, country: str, name: str) -> dict[str, Any]:
     """The country as a Place with all others below it."""
     root: dict[str, Any] = {"@context": CONTEXT, "@type": "Place", "identifier": country, "name": name}
     root["contains_place"] = []
-    path = profile_folder / FILE
-    if not path.is_file():
-        return root
     known = {country: root}
-    with path.open(encoding="utf-8", newline="") as file:
-        for row in sorted(csv.DictReader(file, delimiter="\t"), key=lambda each: (len(each["id"]), each["id"])):
-            place = _place(row)
-            parent = max((each for each in known if row["id"].startswith(each)), key=len)
-            known[parent].setdefault("contains_place", []).append(place)
-            known[row["id"]] = place
+    for row in rows(profile_folder):
+        place = _place(row)
+        parent = max((each for each in known if row["id"].startswith(each)), key=len)
+        known[parent].setdefault("contains_place", []).append(place)
+        known[row["id"]] = place
     return root
 
 
@@ -41,7 +36,7 @@ def places(profile: Profile) -> dict[str, Any]:
     return tree(profile.folder, profile.country, str(profile.raw.get("name", profile.country)))
 
 
-def _place(row: dict[str, str]) -> dict[str, Any]:
+def _place(row: Mapping[str, str]) -> dict[str, Any]:
     others = {language: row[column] for column, language in NAMES.items() if row.get(column)}
     place: dict[str, Any] = {"@type": "Place", "identifier": row["id"], "name": row["name"]}
     return place | ({"alternate_name": others} if others else {})
