@@ -146,7 +146,7 @@ KINDS = {
     "pubsub.event_type.created": "A kind of event was created",
     "pubsub.event_type.removed": "A kind of event was removed",
     "pubsub.subscribed": "A system subscribed to a kind of event",
-    "pubsub.subscription.changed": "A subscription was changed",
+    "pubsub.subscription.changed": "A system changed its subscription to a kind of event",
     "pubsub.unsubscribed": "A system ended its subscription to a kind of event",
     "pubsub.published": "An event was published",
     "pubsub.stopped": "An event was stopped before it was delivered",

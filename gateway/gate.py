@@ -286,6 +286,8 @@ class Gate:
             "purpose": ask.purpose,
             "asked": sorted(ask.asked),
         }
+        if self.person_ref.of_a_thing(ask.subject):
+            facts["of_a_thing"] = True
         if isinstance(ask, Ask) and ask.emergency:
             facts["emergency"] = True
         if ask.officer:

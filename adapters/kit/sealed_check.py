@@ -21,6 +21,7 @@ import schemas
 from adapters.kit import conditions, conformance, declared_auth, golden, meanings, showing, strict_xml, unfinished
 from adapters.kit import manifest as manifests
 from adapters.kit import mapping as mappings
+from adapters.kit.base import NotConfigured
 from adapters.kit.contract import Service
 from adapters.kit.manifest import Manifest, ManifestError
 from adapters.kit.mapping import MappingError
@@ -53,6 +54,17 @@ _ASKED = {
     "sql": ({"query", "request"},),
 }
 """Transport -> what a service that is asked declares, one of these."""
+
+UNSHOWN = (
+    conformance.NotConforming,
+    golden.GoldenError,
+    NotConfigured,
+    StopIteration,
+    LookupError,
+    TypeError,
+    ValueError,
+)
+"""What samples, or the settings that they are read with, may be wrong by."""
 
 Told = dict[str, object]
 
@@ -326,7 +338,7 @@ def _shown(folder: Path) -> Told:
     """The samples for a person to look at; None where they, or the person in them, cannot be read."""
     try:
         return {"samples": showing.shown(folder)}
-    except (conformance.NotConforming, golden.GoldenError, StopIteration, LookupError, TypeError, ValueError):
+    except UNSHOWN:
         return {"samples": None}  # the dry run says what is wrong with them
 
 

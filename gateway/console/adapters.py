@@ -34,7 +34,7 @@ NOT_YET = "The test does not hold yet: what is missing stands below. You can kee
 router = APIRouter(prefix="/console/agency/adapters", include_in_schema=False)
 AT = "/console/agency/adapters"
 LARGEST = 512 * 1024
-MANIFEST = "manifest.toml"
+MANIFEST, SETTINGS = "manifest.toml", "samples/conformance.toml"
 FILE = "file:"
 
 
@@ -218,7 +218,10 @@ def _files(form: Mapping[str, str]) -> dict[str, str]:
     texts = {name.removeprefix(FILE): text for name, text in form.items() if name.startswith(FILE)}
     files = {name: text.replace("\r\n", "\n") for name, text in texts.items() if text.strip()}
     clean = {name: value.replace("\r\n", "\n") for name, value in form.items() if not name.startswith(FILE)}
-    return files | {MANIFEST: manifest_form.manifest_of(clean, files.get(MANIFEST, ""))}
+    manifest = manifest_form.manifest_of(clean, files.get(MANIFEST, ""))
+    if SETTINGS in files:
+        files[SETTINGS] = manifest_form.with_settings(files[SETTINGS], manifest)
+    return files | {MANIFEST: manifest}
 
 
 def _wrong(files: Mapping[str, str], error: AdapterRefused | ProblemError) -> list[Wrong]:

@@ -14,6 +14,7 @@ BY_HAND = frozenset({"host", "port", "wsdl", "operation", "answer_schema", "dci_
 WANTED = frozenset({"request", "path"})
 PAIRS = frozenset({"request", "means", "titles"})
 """Tables that are typed as lines."""
+REFERENCE = re.compile(r'"(?:setting|secret):([A-Z][A-Z0-9_]*)"', re.ASCII)
 DRAFTED = ("CHANGE: ", "CHANGE")
 BY_HOST = frozenset({"sftp", "smtp", "smpp"})
 """Kinds that have a host and a port, which the draft names, and no address of the web."""
@@ -161,6 +162,27 @@ def manifest_of(form: Mapping[str, str], before: str) -> str:
     for name, others in list(kept.get("service", {}).items())[1:]:
         lines += _lines(f"service.{_key(name)}", others)
     return "\n".join([*lines, ""])
+
+
+def with_settings(conformance: str, manifest: str) -> str:
+    """`samples/conformance.toml` with a value for each name that the manifest refers to and it lacks: the suite's own.
+
+    The form asks for the name of a secret; that samples need a value for it nobody has to know.
+    """
+    needed = REFERENCE.findall(manifest)
+    known = _table(conformance).get("settings", {})
+    lines = [f'{name} = "{_of_the_suite(name)}"' for name in dict.fromkeys(needed) if name not in known]
+    if not lines:
+        return conformance
+    head, begun, rest = conformance.partition("[settings]\n")
+    return "\n".join([f"{head}[settings]", *lines, rest] if begun else [f"{head.rstrip()}\n", "[settings]", *lines, ""])
+
+
+def _of_the_suite(name: str) -> str:
+    """`{url}` stands for the server of the suite, which is its own token endpoint, too."""
+    if name.endswith("TOKEN_URL"):
+        return "{url}/token"
+    return "{url}" if name.endswith("_URL") else "conformance"
 
 
 def _table(text: str) -> dict[str, Any]:

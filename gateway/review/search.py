@@ -121,7 +121,7 @@ def timeline(connection: Connection, exchange: Exchange) -> list[Step]:
     told = list(steps(exchange.intent, exchange.outcome, exchange.later))
     if row:
         state = delivered(row.state, row.receiver_state)
-        told.append(Step("Delivery", None, state, "", {"reference": bool(row.reference), "receipt": row.receipt}))
+        told.append(Step("Delivery", None, state, "", {"numbered": bool(row.reference), "receipt": row.receipt}))
     return told
 
 

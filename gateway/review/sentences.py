@@ -205,6 +205,8 @@ def _title(kind: str) -> str:
 
 
 def _people(facts: Mapping[str, object]) -> Phrase:
+    if facts.get("of_a_thing"):
+        return Phrase("no person")
     return phrase("%(n)s people", n=facts["lines"]) if facts.get("lines", 1) != 1 else Phrase("one person")
 
 

@@ -113,6 +113,11 @@ class PersonRef:
         """`number_ref` of each number that names no person: only a consent has to hold these (decision record 0066)."""
         return frozenset(self.number_ref(each) for each in subject.identifiers if each.type in self._of_things)
 
+    def of_a_thing(self, subject: Subject) -> bool:
+        """Whether it is about no person at all: the number of a report, and nothing beside it."""
+        known = {each.type for each in subject.identifiers}
+        return bool(known) and known <= self._of_things and not subject.names and not subject.birth_date
+
     def _born(self, subject: Subject, found_by_name: bool) -> frozenset[str]:
         """32 hexadecimal digits for each name with the birth date; none unless both are there."""
         if not found_by_name or subject.birth_date is None or not subject.names:

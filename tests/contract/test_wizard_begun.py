@@ -83,6 +83,17 @@ async def test_what_is_begun_with_an_example_is_tested_green(clerk: Browser, kin
     assert len(nodes(page, "//section[@aria-labelledby='tested']//pre")) >= 6  # two samples, three columns
 
 
+async def test_a_secret_that_the_form_names_needs_no_line_elsewhere(clerk: Browser) -> None:
+    page = await begun(clerk, "fhir")
+    token = {"auth.kind": "bearer", "auth.token": "secret:LEVY_CARD"}
+    page = await sent(clerk, page, f"{AT}/check", ABOUT | token)
+    assert faults(page) == {}
+    assert 'LEVY_CARD = "conformance"' in form_at(page, f"{AT}/check")["file:samples/conformance.toml"]
+    settings = {"file:samples/conformance.toml": "[subject]\nidentifiers = {}\n[settings]\nLEVY_URL = 7\n"}
+    page = await sent(clerk, page, f"{AT}/check", settings)
+    assert "did not start" not in str(faults(page))
+
+
 async def test_the_kind_stays_what_was_begun_and_another_begins_anew(clerk: Browser) -> None:
     page = await begun(clerk, "dci")
     assert page.xpath("//input[@name='transport.kind']/@type") == ["hidden"]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gateway.console.agency import OF_AGREEMENTS, OF_SYSTEMS, TO_SIGN_WITH
-from gateway.console.manifest_form import BY_HAND, CHOICES, fields, filled, manifest_of
+from gateway.console.manifest_form import BY_HAND, CHOICES, fields, filled, manifest_of, with_settings
 from gateway.console.page import DONE
 from gateway.console.signing import REFUSED, UNSIGNED
 from gateway.registration.grading import RULES
@@ -21,6 +21,27 @@ MANIFESTS = sorted(each.parent.name for each in ROOT.glob("adapters/*/manifest.t
 def test_what_a_manifest_says_survives_the_form(adapter: str) -> None:
     text = (ROOT / "adapters" / adapter / "manifest.toml").read_text("utf-8")
     assert tomllib.loads(manifest_of(filled(text), text)) == tomllib.loads(text)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            '# why\n[settings]\nA_URL = "{url}"\n',
+            {"A_URL": "{url}", "A_TOKEN": "conformance", "A_TOKEN_URL": "{url}/token"},
+        ),
+        ("", {"A_URL": "{url}", "A_TOKEN": "conformance", "A_TOKEN_URL": "{url}/token"}),
+        (
+            '[settings]\nA_URL = "x"\nA_TOKEN = "y"\nA_TOKEN_URL = "z"\n',
+            {"A_URL": "x", "A_TOKEN": "y", "A_TOKEN_URL": "z"},
+        ),
+    ],
+)
+def test_samples_get_a_value_for_each_name_of_the_manifest(before: str, after: dict[str, str]) -> None:
+    manifest = '[transport]\nbase_url = "setting:A_URL"\n[auth]\nkey = "secret:A_TOKEN"\nat = "setting:A_TOKEN_URL"\n'
+    made = with_settings(before, manifest)
+    assert tomllib.loads(made)["settings"] == after
+    assert made.startswith(before.partition("[settings]")[0])
 
 
 @pytest.mark.parametrize("code", [code for code in LANGUAGES if code != "en"])

@@ -37,6 +37,11 @@ def test_what_the_rules_stopped_was_wanted_and_not_done(action: str, outcome: st
     assert told.startswith(f"LK/GOV/WBB/SRIS {did} LK/GOV/ESS/CASES (ess.referral)")
 
 
+def test_what_is_about_a_thing_is_about_no_person() -> None:
+    assert " about one person " in english(one_sentence(entry(action="push"), None))
+    assert " about no person " in english(one_sentence(entry(action="push", of_a_thing=True), None))
+
+
 def test_of_a_batch_it_is_the_persons_own_line_that_counts() -> None:
     batch = entry(action="push", outcome="answered")
     assert " wanted to send data to " in english(own_sentence(batch, [{"outcome": "refused_by_rules"}]))

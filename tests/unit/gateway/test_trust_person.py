@@ -104,3 +104,17 @@ def test_no_agreement_of_the_country_rests_a_question_by_the_number_of_a_thing_o
     assert len(asked) >= 4
     assert things >= {"PAYMENT", "REPORT"}
     assert {basis["kind"] for each in asked for basis in each["legal_bases"]} == {"public_task"}, "decision record 0066"
+
+
+@pytest.mark.parametrize(
+    ("about", "thing"),
+    [
+        (subject(("REPORT", "RPT-EXP-LK-11-2026-09")), True),
+        (subject(("NIC", "199012304567")), False),
+        (subject(("PAYMENT", "PAY-1"), ("NIC", "199012304567")), False),
+        (Subject((), (), "1990-05-02"), False),
+        (Subject(()), False),
+    ],
+)
+def test_a_number_of_a_thing_alone_is_about_nobody(about: Subject, thing: bool) -> None:
+    assert REF.of_a_thing(about) is thing
