@@ -296,8 +296,13 @@ async def _dry(folder: Path) -> Told:
 async def _timed(check: conformance.Check) -> Told:
     begun = perf_counter()
     (outcome,) = await asyncio.gather(check.run(), return_exceptions=True)
-    fault = f"{type(outcome).__name__}: {outcome}" if isinstance(outcome, BaseException) else None
+    fault = _fault_of(outcome) if isinstance(outcome, BaseException) else None
     return {"check": check.name, "fault": fault, "ms": round((perf_counter() - begun) * 1000)}
+
+
+def _fault_of(error: BaseException) -> str:
+    """The suite says what is not as it should be; of anything else the kind tells more than its words."""
+    return str(error) if isinstance(error, conformance.NotConforming) else f"{type(error).__name__}: {error}"
 
 
 def _coverage(folder: Path) -> Told:

@@ -30,6 +30,7 @@ from .reason import fault_in, keep, looking, reading, stated
 from .refusals import told as refused_words
 
 FILTERS = ("consumer", "provider", "service", "purpose", "agreement", "outcome", "case", "officer")
+OWN_WORDS = frozenset({"case", "officer"})
 VERSIONED = re.compile(r"(\S+?)(?: v(\d+))?", re.ASCII)
 UNUSABLE = "This cannot be looked for like this."
 NOBODY = "Nothing here has this name or identifier."
@@ -71,7 +72,30 @@ def _reason_form(request: Request, text: str) -> dict[str, Any]:
 @router.get("/exchanges")
 async def listed(request: Request) -> Response:
     """Exchanges, newest first; the filters stand in the address."""
-    return await _listed(request, request.query_params)
+    given = dict(request.query_params)
+    return await _coded(request, given) or await _listed(request, given)
+
+
+@router.post("/exchanges/search")
+async def search(request: Request) -> Response:
+    """Look for what the form names. A case or an officer may be anybody's own words: the address has their codes."""
+    who, _, _ = await looking(request)
+    given = {name: value for name, value in (await posted(request, who.csrf)).items() if value}
+    sent = await _coded(request, given)
+    if sent or not OWN_WORDS & given.keys():
+        return sent or RedirectResponse(f"/console/exchanges?{urlencode(given)}", 303)
+    return await _listed(request, given)
+
+
+async def _coded(request: Request, given: Mapping[str, str]) -> Response | None:
+    """To the same search by codes; None where it has them already, or cannot be one."""
+    _, _, here = await looking(request)
+    words = {name: given[name] for name in OWN_WORDS & given.keys() if given[name]}
+    try:
+        codes = audit.WantedIn.model_validate(words).coded(here)
+    except (ValidationError, ProblemError):
+        return None
+    return None if codes == words else RedirectResponse(f"/console/exchanges?{urlencode({**given, **codes})}", 303)
 
 
 async def _listed(request: Request, given: Mapping[str, str], refused: Refused | None = None) -> Response:
@@ -90,8 +114,9 @@ async def _listed(request: Request, given: Mapping[str, str], refused: Refused |
     shown["filtered"] = bool(shown["keepable"]) or bool({"case", "system"} & query.keys())
     try:
         wanted = audit.WantedIn.model_validate(as_api(query, read.here.profile.zone), strict=False)
-    except ValidationError as error:
-        faults = {str(each["loc"][0]) for each in error.errors() if each["loc"]}
+        wanted.coded(read.here)
+    except (ValidationError, ProblemError) as error:
+        faults = _faulty(error)
         near = await meant(read.here, {name: query[name] for name in faults if name in query})
         shown["unknown"] = {name: ids for name, ids in near.items() if ids}
         told = {name: NOBODY if name in shown["unknown"] else UNUSABLE for name in faults}
@@ -103,6 +128,13 @@ async def _listed(request: Request, given: Mapping[str, str], refused: Refused |
         return page(request, who, "console/exchanges.html", refused=refused, **shown)
     marked = unlike(dict.fromkeys(shown["unknown"], NOBODY)).shown()  # an answer, too: nothing is like this
     return page(request, who, "console/exchanges.html", **(shown | marked))
+
+
+def _faulty(error: ValidationError | ProblemError) -> set[str]:
+    """Which filters cannot be looked for."""
+    if isinstance(error, ProblemError):
+        return {error.code.rpartition(".")[2]}
+    return {str(each["loc"][0]) for each in error.errors() if each["loc"]}
 
 
 def unlike(faults: Mapping[str, str]) -> Refused:

@@ -85,10 +85,20 @@ def _is_fault_check(result: Result) -> bool:
     return result.check.startswith(tuple(f"{name}_" for name in FAULTS)) and not result.check.startswith("golden_")
 
 
-def _refused(probe: Sequence[Verdict], good: Callable[[Verdict], bool], what: str) -> Iterable[str]:
+def _refused(
+    probe: Sequence[Verdict], good: Callable[[Verdict], bool], told: Callable[[Verdict], str]
+) -> Iterable[str]:
     if not probe:
         return ["the test endpoint was not asked yet"]
-    return [f"{each.service}: {getattr(each, what)}" for each in probe if not good(each)]
+    return [f"{each.service}: {told(each)}" for each in probe if not good(each)]
+
+
+def _answering(_: Trial, probe: Sequence[Verdict]) -> Iterable[str]:
+    return _refused(probe, lambda each: each.good, lambda each: each.detail)
+
+
+def _encrypted(_: Trial, probe: Sequence[Verdict]) -> Iterable[str]:
+    return _refused(probe, lambda each: each.connection == "ok", lambda each: each.connection.replace("_", " "))
 
 
 RULES = (
@@ -98,11 +108,11 @@ RULES = (
     Rule("a_sample_answers", "bronze", _never_answering),
     Rule("answer_read", "bronze", _unread),
     Rule("faults_named", "silver", _failed(_is_fault_check)),
-    Rule("endpoint_answers", "silver", lambda _, probe: _refused(probe, lambda each: each.good, "detail")),
+    Rule("endpoint_answers", "silver", _answering),
     Rule("answer_schema", "silver", lambda trial, _: trial.unchecked),
     Rule("fields_shown", "gold", lambda trial, _: trial.unshown),
     Rule("each_service_fails", "gold", lambda trial, _: trial.never_failing),
     Rule("readme", "gold", lambda trial, _: () if trial.readme else ["README.md is missing"]),
     Rule("finished", "gold", _left_to_change),
-    Rule("encrypted", "gold", lambda _, probe: _refused(probe, lambda each: each.connection == "ok", "connection")),
+    Rule("encrypted", "gold", _encrypted),
 )

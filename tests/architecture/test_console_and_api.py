@@ -44,6 +44,7 @@ SAME = {
     "drill": "POST /v1/audit/drill",
     "emergencies/{exchange_id}": "POST /v1/emergencies/{exchange_id}/review",
     "exchanges": "POST /v1/audit/queries",
+    "exchanges/search": "GET /v1/audit/exchanges",
     "exchanges/{exchange_id}/details": "GET /v1/audit/exchanges/{exchange_id}/details",
     "exchanges/{exchange_id}/replay": "POST /v1/audit/exchanges/{exchange_id}/replay",
     "findings/run": "POST /v1/audit/findings/run",

@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from pathlib import Path
-from urllib.parse import quote_plus
+from urllib.parse import quote_plus, urlencode
 
 import pytest
+from httpx import Response
 
 from gateway.review.findings import opened
 from gateway.review.rules import Hit, rule_named
@@ -31,9 +32,13 @@ async def either(tmp_path: Path, database_url: str) -> AsyncIterator[House]:
         yield found
 
 
-async def post(desk: Desk, house: House, path: str, **fields: str) -> str:
+async def sent(desk: Desk, house: House, path: str, **fields: str) -> Response:
     csrf = await desk.browser.csrf()
-    answer = await desk.browser.http.post(path, data=fields | {"csrf": csrf}, headers={"origin": house.origin})
+    return await desk.browser.http.post(path, data=fields | {"csrf": csrf}, headers={"origin": house.origin})
+
+
+async def post(desk: Desk, house: House, path: str, **fields: str) -> str:
+    answer = await sent(desk, house, path, **fields)
     assert answer.status_code in {200, 303}, answer.text
     return answer.text
 
@@ -79,9 +84,31 @@ async def test_a_form_of_filters_is_folded_where_none_is_set(house: House) -> No
     summary = '<summary class="govuk-details__summary"><span class="govuk-details__summary-text">Filters'
     folded = f'<details class="govuk-details">{summary}'
     assert folded in await page(desk, "/console/exchanges")
-    for query in ("outcome=answered", "case=CASE-7", f"system={WBB}", "since=2026-01-01", "consumer=Nobody"):
+    for query in ("outcome=answered", f"system={WBB}", "since=2026-01-01", "consumer=Nobody"):
         assert folded not in await page(desk, f"/console/exchanges?{query}"), query
     assert 'id="system"' in await page(desk, f"/console/exchanges?system={WBB}")  # or the next search forgets it
+
+
+async def test_whose_words_a_case_and_an_officer_are_stands_in_no_address(house: House) -> None:
+    await house.agreed()
+    await house.consented()
+    await house.asked(case="Nimal.appeal-7")
+    _, desk = await house.officer("amara", "compliance_officer")
+    await post(desk, house, "/console/reason", reason=WHY, next="/console")
+    coded = await sent(desk, house, "/console/exchanges/search", case="Nimal.appeal-7", officer="Mr.X", outcome="")
+    refs = house.services.person_ref
+    codes = {"case": refs.case_ref("Nimal.appeal-7"), "officer": refs.officer_ref("Mr.X")}
+    assert coded.status_code == 303
+    assert coded.headers["location"] == f"/console/exchanges?{urlencode(codes)}"
+    by_hand = await desk.browser.http.get("/console/exchanges", params={"case": "Nimal.appeal-7"})
+    assert by_hand.headers["location"] == f"/console/exchanges?case={codes['case']}"
+    found = await page(desk, by_hand.headers["location"])
+    assert "/console/exchanges/0" in found
+    assert "Nimal" not in found
+    refused = await sent(desk, house, "/console/exchanges/search", case=NIC)
+    assert (refused.status_code, 'href="#case"' in refused.text) == (400, True)
+    plain = await sent(desk, house, "/console/exchanges/search", outcome="answered")
+    assert plain.headers["location"] == "/console/exchanges?outcome=answered"
 
 
 async def test_a_member_and_an_agreement_are_found_by_what_they_are_called(house: House) -> None:

@@ -1,7 +1,8 @@
 """A draft's source from JSON answers of the agency, and from a JSON Schema of them (which OpenAPI documents hold)."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -56,18 +57,31 @@ def _read(text: bytes) -> dict[str, Any]:
 
 
 def in_value(value: object, pointer: str = "", lists: tuple[str, ...] = ()) -> Iterator[Told]:
-    """Every value of a JSON value; of a list of objects those of the first entry that has them."""
+    """Every value of a JSON value; of a list of objects what all of its entries show together."""
     if isinstance(value, dict):
         for name, each in value.items():
             yield from in_value(each, f"{pointer}/{_escaped(name)}", lists)
     elif isinstance(value, list):
-        entries = [each for each in value if isinstance(each, dict)]
-        merged = {name: each for entry in reversed(entries) for name, each in entry.items()}
-        yield from in_value(merged, pointer, (*lists, pointer)) if entries else ()
+        inner = (*lists, pointer)
+        yield from _together([[*in_value(each, pointer, inner)] for each in value if isinstance(each, dict)], inner)
     else:
         choices = (value,) if isinstance(value, str) and codes.is_code(value) else ()
         choices = (str(value).lower(),) if isinstance(value, bool) else choices
         yield Told(pointer, _kind(value), value is None, lists=lists, choices=choices)
+
+
+def _together(entries: Sequence[Sequence[Told]], lists: tuple[str, ...]) -> Iterator[Told]:
+    """One value for each place of several entries: optional where an entry lacks it, with the codes of all."""
+    shown: dict[str, list[Told]] = {}
+    for each in (told for entry in entries for told in entry):
+        shown.setdefault(each.pointer, []).append(each)
+    for several in shown.values():
+        first = next((each for each in several if each.kind != "null"), several[0])
+        kind = "decimal" if {each.kind for each in several} >= {"integer", "decimal"} else first.kind
+        lacking = first.lists == lists and len(several) < len(entries)
+        choices = tuple(dict.fromkeys(choice for each in several for choice in each.choices))
+        optional = lacking or any(each.optional for each in several)
+        yield replace(first, kind=kind, optional=optional, choices=choices)
 
 
 def in_schema(schema: Mapping[str, Any], whole: Mapping[str, Any], pointer: str = "", depth: int = 0) -> Iterator[Told]:

@@ -179,6 +179,8 @@ def _value(
     kind, here = _kind(wanted), [each for each in told if each.lists == around]
     if kind == "code":
         return _code(name, wanted, here, around)
+    if pattern := wanted.get("pattern") if not kind else None:
+        kind, here = "text", [each for each in here if _is_written(pattern, each)]
     fitting = [each for each in here if _reader(each.kind, kind)]
     scored = sorted(((_score(name, each), -at) for at, each in enumerate(fitting)), reverse=True)
     alone = len(fitting) == 1 and kind != "text" and sum(_kind(each) == kind for each in siblings.values()) == 1
@@ -190,6 +192,11 @@ def _value(
     if unsure and len(written := {_reader(each.kind, kind) for each in told if each.kind != "null"} - {""}) == 1:
         reader, unsure = written.pop(), False  # as its siblings of the same answer are
     return Line(_place(found, around), reader, _optional(wanted, found), likely=scored[0][0], unsure=unsure)
+
+
+def _is_written(pattern: str, told: Told) -> bool:
+    """Whether all that the answer shows there is written as our field wants it; of nothing shown nothing follows."""
+    return bool(told.choices) and all(re.search(pattern, each) for each in told.choices)
 
 
 def _reader(told: str, kind: str) -> str:

@@ -42,7 +42,7 @@ OWN = ("outcome", "released", "agreement", "agreement_version")
 SHOWN = (*FACTS, "agreement_version", "action", "basis", "lines", "case_ref", "officer_ref")
 UNENDED = "no_end"
 """As an outcome that is looked for: there is none so far."""
-OFFICER_REF = re.compile(r"[0-9a-f]{32}", re.ASCII)
+CODE = re.compile(r"[0-9a-f]{32}", re.ASCII)  # of a case, or of an officer
 ZIP: dict[int | str, dict[str, Any]] = {200: {"content": {"application/zip": {}}}}
 
 
@@ -54,7 +54,8 @@ class WantedIn(Shape):
     `outcome` is a code, or `no_end`: how it ended is not recorded so far. A batch is found by each of its agreements,
     and by how any of its lines ended.
 
-    `officer` is whom the consumer named as asking, by its own name or by the hash that entries and findings show.
+    `case` and `officer` (whom the consumer named as asking) are as the consumer wrote them, or the codes that entries
+    and findings show.
     """
 
     system: Named = None
@@ -78,15 +79,22 @@ class WantedIn(Shape):
         unended = self.outcome == UNENDED
         if unended:
             facts.remove(("outcome", UNENDED))
-        if self.case:
-            check_case(self.case, here.profile)
-            facts.append(("case_ref", here.person_ref.case_ref(self.case)))
-        if self.officer:
-            check_case(self.officer, here.profile, "officer")
-            known = OFFICER_REF.fullmatch(self.officer)
-            facts.append(("officer_ref", self.officer if known else here.person_ref.officer_ref(self.officer)))
+        facts += [(f"{name}_ref", code) for name, code in self.coded(here).items()]
         window = Wanted(since=self.since, until=self.until, limit=self.limit, **_turned(self))
         return Filters(tuple(facts), self.system or "", person_ref, window, unended=unended)
+
+    def coded(self, here: Services) -> dict[str, str]:
+        """`case` and `officer`, as far as they are given, as the log has them: their own words stand nowhere.
+
+        Raises:
+            ProblemError: it has the form of a person's number.
+        """
+        found = {}
+        for name, code in (("case", here.person_ref.case_ref), ("officer", here.person_ref.officer_ref)):
+            if value := getattr(self, name):
+                check_case(value, here.profile, name)
+                found[name] = value if CODE.fullmatch(value) else code(value)
+        return found
 
 
 class PersonWantedIn(WantedIn):

@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints
 from ...people import Right
 from ...review import queries
 from ..body import StrictRoute
-from .audit import OFFICER_REF, Here, Named, WantedIn
+from .audit import Here, Named, WantedIn
 from .officers import PRINTED
 from .problems import ProblemError
 from .reviewing import REFUSED, Reviewer, checked_remark, reviewer
@@ -62,9 +62,7 @@ async def post_query(body: QueryIn, who: Looking, here: Here) -> dict[str, objec
     filters = {key: str(value) for key, value in body.filters.model_dump(exclude_none=True).items()}
     if not filters:
         raise ProblemError("bad_request.shape", "Name at least one filter.")
-    if (officer := filters.get("officer")) and not OFFICER_REF.fullmatch(officer):
-        (found,) = [value for key, value in WantedIn(officer=officer).filters(here).facts if key == "officer_ref"]
-        filters["officer"] = found
+    filters |= WantedIn(officer=filters.get("officer")).coded(here)
     async with here.db.write() as connection:
         made = await queries.keep(connection, who.id, name, filters, here.people.clock())
     return made.wire()
