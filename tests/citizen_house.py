@@ -159,12 +159,10 @@ class House:
             secret = await sessions.begin(connection, person_ref=self.ref(number), **self._now())
         return await self._browser("my-data", secret, sessions.csrf_token(secret))
 
-    async def officer(self, *roles: str) -> httpx.AsyncClient:
+    async def officer(self, *roles: str, member: str = "LK/GOV/WBB") -> httpx.AsyncClient:
         """A browser with an officer's session."""
         log, now = self.services.log, self.services.people.clock()
-        made = Officer(
-            officers.new_officer_id(), "LK/GOV/WBB", "Malini", f"{ORIGIN}/idp", f"subject {len(self.browsers)}"
-        )
+        made = Officer(officers.new_officer_id(), member, "Malini", f"{ORIGIN}/idp", f"subject {len(self.browsers)}")
         async with self.services.db.write() as connection:
             await officers.add(connection, log, made, by=SHELL, now=now)
             for role in roles:

@@ -14,7 +14,7 @@ from adapters.kit import strict_json
 from pages import Refused
 
 from ..edges.refusal import ProblemError
-from ..edges.v1 import approvals, posture, proposals, systems, unmapped
+from ..edges.v1 import approvals, contests, posture, proposals, systems, unmapped
 from ..edges.v1.members import KeysIn
 from ..edges.v1.party import own
 from ..people import Right
@@ -46,6 +46,7 @@ async def front(request: Request) -> Response:
     found: dict[str, Any] = await posture.get_forecast(party, here.db, here.trust, AHEAD_DAYS)
     owned: Any = (await systems.get_systems(party, here.trust))["systems"]
     open_ones: Any = (await proposals.get_proposals(party, here.db))["proposals"]
+    contested: Any = await contests.get_contests(party, await contests.citizens(request), open_only=True)
     codes: Any = (await unmapped.get_unmapped(party, here))["unmapped"]
     ends = [each | {"way": _way(each)} for each in found["ends"]]
     values: dict[str, Any] = {
@@ -56,6 +57,7 @@ async def front(request: Request) -> Response:
         "to_sign": [each for each in open_ones if each["waits_for_you"]],
         "to_widen": await to_widen(who, party, here),
         "codes": len(codes),
+        "contested": len(contested["contests"]),
         "days": AHEAD_DAYS,
         "names": await names_of(here, who),
     }

@@ -51,6 +51,8 @@ LABELS: Mapping[str, str] = {
     "state": "State",
     "statement": "What is wrong",
     "subject": "Number",
+    "ResolutionIn.state": "What became of it",
+    "ResolutionIn.answer": "Your answer",
     "OfficerIn.subject": "Name at the identity provider",
     "system": "System",
     "territory": "For which territory",

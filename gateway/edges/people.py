@@ -34,6 +34,7 @@ PATHS = {
     "/v1/proposals": CONSOLE,
     "/v1/stops": CONSOLE,
     "/v1/unmapped": CONSOLE,
+    "/v1/contests": CONSOLE,
     "/v1/agency-health": CONSOLE,
     "/v1/quotas": CONSOLE,
     "/v1/provided-adapters": CONSOLE,

@@ -32,6 +32,7 @@ SAME = {
     "agency/systems/{system}/keys": "POST /v1/systems/{system}/keys",
     "agency/systems/{system}/retire": "DELETE /v1/systems/{system}/keys/{kid}",
     "agency/traffic/resend": "POST /v1/approvals",
+    "agency/contests/{contest_id}": "POST /v1/contests/{contest_id}/resolve",
     "agency/unmapped": "POST /v1/unmapped",
     "agency/uses/{verb}": "POST /v1/stops, POST /v1/consumers/approvals, POST /v1/consumers/approve-each,"
     " POST /v1/consumers/controls/{control_id}/end",
