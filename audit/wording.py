@@ -20,7 +20,7 @@ OUTCOMES = {
 NEVER_SENT = frozenset({"refused_by_rules", "no_link"})
 """Outcomes of which nothing reached the other side: what was to be handed over was not."""
 KINDS = {
-    "agreement.recorded": "An agreement was put in force",
+    "agreement.recorded": "An agreement that both sides signed was recorded",
     "agreement.refused": "An agreement was refused",
     "agreement.suspended": "An agreement was suspended",
     "agreement.resumed": "An agreement was resumed",

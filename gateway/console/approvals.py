@@ -16,7 +16,7 @@ from .doing import form_of, officer_with, refusal
 from .forms import shaped
 from .names import names_of
 from .page import done, page
-from .proposed import changes, title
+from .proposed import changes, title, widening
 
 router = APIRouter(prefix="/console/approvals", include_in_schema=False)
 SHOWN = ("proposed", "approved", "rejected", "withdrawn", "expired")
@@ -89,6 +89,7 @@ async def _one(
         "mine": mine,
         "files": await _files(found, who, here),
         "version": await _version(found, who, here),
+        "agreement": await widening(who, here, found),
         "names": await names_of(here, who, found),
         "deciding": found["state"] == "proposed" and not mine and bool(who.giving(Right.APPROVALS_DECIDE)),
     }

@@ -4,15 +4,19 @@ from collections.abc import Mapping
 from typing import Any
 
 import pages
+from consent.amendment import difference
+from consent.sentences import in_words
+from consent.store import list_agreements
 from pages.moments import day
 
 from ..edges.v1 import approvals
-from ..people import SignedIn, membership
+from ..people import Right, SignedIn, membership
 from ..people.roles import ROLES
 from ..trust.errors import RegistrationRefused
 from ..trust.policy import Policy
 from ..trust.register import System
 from ..wiring import Services
+from .signed import WIDENING
 
 WORDS = {
     "as": "How it would run",
@@ -91,6 +95,25 @@ async def changes(here: Services, found: Mapping[str, Any]) -> list[dict[str, An
         except RegistrationRefused:
             pass
     return [{"what": _called(name), "after": _told(name, value)} for name, value in _flat(document).items()]
+
+
+async def widening(who: SignedIn, here: Services, found: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The version that would take over, in sentences, and what it changes, for an officer of one of its sides.
+
+    None for every other kind of proposal, and where the proposal names no version of an agreement of theirs.
+    """
+    version = found["document"].get("version")
+    if found["kind"] != WIDENING or not isinstance(version, int):
+        return None
+    async with here.db.read() as connection:
+        every = await list_agreements(connection, None if who.everywhere(Right.APPROVALS_READ) else who.officer.member)
+    kept = [each for each in every if each.agreement.id == found["subject"]]
+    after = next((each.agreement for each in kept if each.agreement.version == version), None)
+    if after is None:
+        return None
+    before = [each.agreement for each in kept if each.agreement.version < version][-1:]
+    changed = [change.wire() for each in before for change in difference(each, after)]
+    return {"title": after.title, "changes": changed, **in_words(after)}
 
 
 async def _own_system(here: Services, found: Mapping[str, Any]) -> System | None:

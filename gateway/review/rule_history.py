@@ -13,7 +13,13 @@ from audit.wording import KINDS
 from consent import Consent
 from consent.renewal import renewed
 
-OF_AGREEMENTS = ("agreement.recorded", "agreement.suspended", "agreement.resumed", "agreement.ended")
+OF_AGREEMENTS = (
+    "agreement.recorded",
+    "agreement.widened",
+    "agreement.suspended",
+    "agreement.resumed",
+    "agreement.ended",
+)
 OF_CONSENTS = ("consent.recorded", "consent.withdrawn")
 MOST = 200
 """Entries of a kind that are looked through, the newest first."""

@@ -230,7 +230,7 @@ async def test_an_agreement_is_read_with_its_history_and_what_changed(house: Hou
     newest = await auditor.get("/console/agreements/A1")
     assert "by National identity card number, and may receive" in newest
     assert "What changed since version 1" in newest
-    assert newest.count("An agreement was put in force") == 2
+    assert newest.count("An agreement that both sides signed was recorded") == 2
     assert newest.count("/log/proof/") == 2
     first = await auditor.get("/console/agreements/A1?version=1")
     assert "What changed" not in first

@@ -54,6 +54,10 @@ async def test_a_signed_widening_waits_for_both_sides_until_one_proposes_it_and_
     first, own = await pages(theirs)
     assert (COUNTED in first, "proposal waits for a second person" in first) == (True, False)
     assert (UNAPPROVED in own, f"/console/approvals/{made.json()['id']}" in own) == (True, True)
+    seen = (await theirs.browser.get(f"/console/approvals/{made.json()['id']}")).text
+    for told in ("Widened</strong>", "What it would say", f"An officer of {WBB}", "may ask"):
+        assert told in seen, told
+    assert "OFF-" not in seen.partition("Exactly this would be done")[0]
     done = await theirs.browser.call("POST", f"/v1/approvals/{made.json()['id']}/approve", {})
     assert done.status_code == 200, done.text
     for desk in (ours, theirs):
@@ -67,3 +71,31 @@ async def test_other_agencies_hear_nothing_of_it(house: House) -> None:
     other = await agency(house, "nila", "LK/GOV/DME")
     first, own = await pages(other)
     assert (COUNTED in first, "A1" in own) == (False, False)
+
+
+async def test_a_proposal_about_others_agreement_shows_nothing_of_it(house: House) -> None:
+    await house.agreed()
+    await widened(house)
+    stranger = await agency(house, "sunil", "LK/GOV/DME")
+    asked: dict[str, Any] = {"kind": "agreement.widening", "subject": "A1", "member": "LK/GOV/DME"}
+    asked |= {"reason": "curious about it", "document": {"version": 2, "members": ["LK/GOV/DME", WBB]}}
+    made = await stranger.browser.call("POST", "/v1/approvals", asked)
+    assert made.status_code == 201, made.text
+    seen = (await stranger.browser.get(f"/console/approvals/{made.json()['id']}")).text
+    assert "What it would say" not in seen
+    assert "pension.contributions" not in seen
+
+
+async def test_the_history_tells_what_was_recorded_and_when_it_took_over(house: House) -> None:
+    ours, theirs = await agency(house, "amara", WBB), await agency(house, "kamal", EPF)
+    await house.agreed()
+    await widened(house)
+    _, desk = await house.officer("nimal", "external_auditor")
+    asked: dict[str, Any] = {"kind": "agreement.widening", "subject": "A1", "member": WBB, "reason": "the new law"}
+    asked["document"] = {"version": 2, "members": sorted((WBB, EPF))}
+    made = (await ours.browser.call("POST", "/v1/approvals", asked)).json()
+    kinds = [each["kind"] for each in (await desk.json("GET", "/agreements/A1"))["history"]]
+    assert kinds == ["agreement.recorded", "agreement.recorded"]
+    await theirs.browser.call("POST", f"/v1/approvals/{made['id']}/approve", {})
+    newest = (await desk.json("GET", "/agreements/A1"))["history"][0]
+    assert (newest["kind"], newest["version"]) == ("agreement.widened", 2)
