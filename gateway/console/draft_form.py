@@ -18,6 +18,10 @@ from .forms import A_DAY, FieldsRefused
 WITHOUT, WITH, NOT_FOR = "without", "with", "not-for"
 """What the names of the boxes begin with; behind it, after a colon each, the service and the field, or the purpose."""
 LAST_DAY = "Last day"
+NOTHING_LEFT = {
+    "services": "It would tell nothing then: keep at least one field, or end the agreement.",
+    "purposes": "It would be for nothing then: keep at least one purpose, or end the agreement.",
+}
 
 
 def choices(catalogue: Catalogue, document: Mapping[str, Any]) -> dict[str, Any]:
@@ -34,14 +38,19 @@ def changed(document: Mapping[str, Any], form: Mapping[str, str]) -> dict[str, A
     """The document as the boxes say. A service that tells nothing any more is left out.
 
     Raises:
-        FieldsRefused: the last day is none.
+        FieldsRefused: the last day is none, or nothing would be left.
     """
     gone, more, purposes = set(_named(form, WITHOUT)), set(_named(form, WITH)), set(_named(form, NOT_FOR))
     services = [_service(each, gone, more) for each in document["services"]]
-    return {
-        **document,
+    left = {
         "services": [each for each in services if each["fields"]],
         "purposes": [each for each in document["purposes"] if each not in purposes],
+    }
+    if empty := [Wrong("change", pages.said(NOTHING_LEFT[name])) for name in left if not left[name]]:
+        raise FieldsRefused(empty[0].text, empty)
+    return {
+        **document,
+        **left,
         "valid_until": _until(document, form.get("last-day", "")),
     }
 

@@ -161,11 +161,14 @@ async def _members(who: SignedIn, here: Services) -> list[dict[str, str]]:
 async def _one(officer_id: str, request: Request, refused: Refused | None = None) -> Response:
     who, here = await officer_with(request, Right.OFFICERS_READ)
     found: dict[str, Any] = await officers.get_officer(officer_id, who, here.people)
+    everywhere = who.everywhere(Right.OFFICERS_CHANGE)  # others cannot even propose a role that watches over all
     values: dict[str, Any] = {
         "found": found | {"roles": _titled(found["roles"])},
         "next": [each for each in STATES if each != found["state"]],
         "members": [{"value": "", "text": ""}, *await _members(who, here)],
-        "roles": [{"value": each.name, "text": pages.said(each.title)} for each in GRANTED],
+        "roles": [
+            {"value": each.name, "text": pages.said(each.title)} for each in GRANTED if everywhere or not each.controls
+        ],
         "changing": who.for_member(Right.OFFICERS_CHANGE, found["member"]) and found["id"] != who.id,
         "names": await names_of(here, who, found),
     }

@@ -130,11 +130,17 @@ async def everybodys(connection: AsyncConnection, now: datetime) -> Mapping[str,
     return found
 
 
+TAKES = {
+    Reach.MEMBER: "is for one member; name the member and no territory",
+    Reach.TERRITORY: "is for one territory; name the territory and no member",
+    Reach.GATEWAY: "is for the whole gateway; name neither a member nor a territory",
+}
+
+
 def _grant(wanted: Wanted, profile: Mapping[str, Any], by: str, now: datetime) -> Grant:
     role = role_named(wanted.role)
     if (role.reach is Reach.MEMBER) != bool(wanted.member) or (role.reach is Reach.TERRITORY) != bool(wanted.territory):
-        needs = {Reach.MEMBER: "a member", Reach.TERRITORY: "a territory"}.get(role.reach, "neither")
-        raise OfficerRefused(f"of member and territory, the role {role.name} takes {needs}")
+        raise OfficerRefused(f"the role {role.name} {TAKES.get(role.reach, TAKES[Reach.GATEWAY])}")
     if wanted.member and not MEMBER_ID.fullmatch(wanted.member):
         raise OfficerRefused("a member id has three parts, like LK/GOV/WBB")
     if wanted.territory and (level := level_of(wanted.territory, profile)) not in (role.levels or {level}):

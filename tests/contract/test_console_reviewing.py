@@ -276,7 +276,10 @@ async def test_a_change_is_tried_by_ticks_and_a_day_and_stays_to_go_on_with(hous
     many = {f"without:pension.contributions:field_{number}": "yes" for number in range(300)}
     await auditor.post("/console/agreements/draft", 200, **other, **many)
     refused = (await auditor.post("/console/agreements/draft", 400, **nothing)).text
-    assert 'href="#change"' in refused
+    assert 'href="#change">It would tell nothing then: keep at least one field' in refused
+    aimless = other | {f"not-for:{each}": "yes" for each in document()["purposes"]}
+    refused = (await auditor.post("/console/agreements/draft", 400, **aimless)).text
+    assert 'href="#change">It would be for nothing then: keep at least one purpose' in refused
     refused = (await auditor.post("/console/agreements/draft", 400, **other | {"last-day": "soon"})).text
     assert 'href="#last-day"' in refused
     await auditor.get("/console/agreements/draft?of=A9", 404)

@@ -156,7 +156,8 @@ async def test_who_has_no_role_for_a_page_reads_what_to_do_and_no_right_s_name(h
 
 async def test_a_finding_about_a_system_s_day_leads_to_the_exchanges_of_that_day(house: House) -> None:
     _, desk = await house.officer("amara", "compliance_officer")
-    await house.played(55, house.services.people.clock())
+    here = house.services.people.clock().astimezone(house.services.profile.zone)
+    await house.played(55, here.replace(hour=12) - timedelta(days=1))  # all on one of the country's days
     await desk.json("POST", "/findings/run")
     found = (await desk.json("GET", "/findings"))["findings"]
     (about,) = [each for each in found if each["rule"] == "many_subjects_without_case"]
