@@ -30,6 +30,7 @@ from .reason import fault_in, keep, looking, reading, stated
 from .refusals import told as refused_words
 
 FILTERS = ("consumer", "provider", "service", "purpose", "agreement", "outcome", "case", "officer")
+NAMED = frozenset({"system", "consumer", "provider", "service", "purpose", "agreement"})
 OWN_WORDS = frozenset({"case", "officer"})
 VERSIONED = re.compile(r"(\S+?)(?: v(\d+))?", re.ASCII)
 UNUSABLE = "This cannot be looked for like this."
@@ -119,7 +120,7 @@ async def _listed(request: Request, given: Mapping[str, str], refused: Refused |
         faults = _faulty(error)
         near = await meant(read.here, {name: query[name] for name in faults if name in query})
         shown["unknown"] = {name: ids for name, ids in near.items() if ids}
-        told = {name: NOBODY if name in shown["unknown"] else UNUSABLE for name in faults}
+        told = {name: unusable(name) for name in faults}
         return page(request, who, "console/exchanges.html", refused=unlike(told), exchanges=[], **shown)
     found: Mapping[str, Any] = await audit.get_exchanges(wanted, reviewer, read)
     shown |= {"exchanges": found["exchanges"], "older": found["next"], "newer": found["previous"]}
@@ -128,6 +129,11 @@ async def _listed(request: Request, given: Mapping[str, str], refused: Refused |
         return page(request, who, "console/exchanges.html", refused=refused, **shown)
     marked = unlike(dict.fromkeys(shown["unknown"], NOBODY)).shown()  # an answer, too: nothing is like this
     return page(request, who, "console/exchanges.html", **(shown | marked))
+
+
+def unusable(name: str) -> str:
+    """Why nothing can be looked for by what stands in this filter: a name or an id of nothing, or no day, no case."""
+    return NOBODY if name in NAMED else UNUSABLE
 
 
 def _faulty(error: ValidationError | ProblemError) -> set[str]:

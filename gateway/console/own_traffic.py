@@ -19,7 +19,7 @@ from ..edges.v1 import approvals, traffic
 from ..people import Right
 from ..wiring import Services
 from .doing import form_of, party_with, refusal
-from .exchanges import NOBODY, UNUSABLE, unlike
+from .exchanges import NOBODY, unlike, unusable
 from .forms import shaped
 from .names import by_id, names_of
 from .offered import meant
@@ -72,7 +72,7 @@ async def _listed(request: Request, refused: Refused | None = None) -> Response:
         found = await traffic.get_traffic_exchanges(wanted, party, here)
         refused = refused or await _unheard(query, values, here)
     except ValidationError as error:
-        refused = unlike({str(each["loc"][0]): UNUSABLE for each in error.errors() if each["loc"]})
+        refused = unlike({(name := str(each["loc"][0])): unusable(name) for each in error.errors() if each["loc"]})
     except ProblemError as error:
         refused = Refused([Wrong("from", pages.said(error.detail))])
     return page(request, who, "console/traffic.html", refused=refused, found=found, **values)

@@ -25,6 +25,7 @@ DONE = {
     "ended": "It is closed. Nothing of it counts.",
     "looked": "The log was looked through.",
     "decided": "Decided.",
+    "nothing": "Nothing was issued: nothing was asked in that month, or its statements were issued before.",
     "proposed": "Proposed. Somebody else decides under Approvals.",
 }
 """What a page may say after a form, by the code in its address: never a text from outside."""

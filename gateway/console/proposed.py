@@ -12,6 +12,7 @@ from pages.moments import day
 from ..edges.v1 import approvals
 from ..people import Right, SignedIn, membership
 from ..people.roles import ROLES
+from ..registration import releasing
 from ..trust.errors import RegistrationRefused
 from ..trust.policy import Policy
 from ..trust.register import System
@@ -33,7 +34,7 @@ WORDS = {
     "encryption.outgoing": "What it gets is encrypted",
     "encryption.required": "What it sends has to be encrypted",
     "expires_at": "Until",
-    "inputs": "Fingerprint of its settings",
+    "inputs": "Its settings, by their number",
     "jwks_uri": "Address of its public keys",
     "kind": "Kind",
     "limits.burst": "Requests at once",
@@ -94,6 +95,8 @@ async def changes(here: Services, found: Mapping[str, Any]) -> list[dict[str, An
             return _compared(_flat(system.policy.document()), _flat(Policy.read(document).document()))
         except RegistrationRefused:
             pass
+    if found["kind"] == releasing.KIND and document.get("as") != "canary":
+        document = {name: value for name, value in document.items() if name != "share"}  # it has no share to take
     return [{"what": _called(name), "after": _told(name, value)} for name, value in _flat(document).items()]
 
 

@@ -120,11 +120,14 @@ async def issue(request: Request) -> Response:
     who, reviewer, here = await looking(request, Right.REVIEW_ACT)
     form = await posted(request, who.csrf)
 
-    async def work() -> None:
-        await audit_reports.post_statements(shaped(audit_reports.MonthIn, form), reviewer, here)
+    made: dict[str, Any] = {}
 
-    refused = await refusal(work(), form, "month")
-    return await _statements(request, refused) if refused else done("/console/statements", "saved")
+    async def work() -> None:
+        made.update(await audit_reports.post_statements(shaped(audit_reports.MonthIn, form), reviewer, here))
+
+    if refused := await refusal(work(), form, "month"):
+        return await _statements(request, refused)
+    return done("/console/statements", "saved" if made["issued"] else "nothing")
 
 
 async def _statements(request: Request, refused: Refused | None = None) -> Response:

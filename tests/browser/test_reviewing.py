@@ -88,7 +88,8 @@ def test_a_filter_that_cannot_be_used_is_named(visitor: Visitor) -> None:
     begin(visitor, "/console/exchanges?service=<script>alert(1)</script>")
     visitor.go("/console/exchanges?service=%3Cscript%3Ealert(1)%3C/script%3E")
     assert (
-        "There is a problem\nService: This cannot be looked for like this." in visitor.page.locator("main").inner_text()
+        "There is a problem\nService: Nothing here has this name or identifier."
+        in visitor.page.locator("main").inner_text()
     )
     visitor.page.get_by_role("link", name="Service: This cannot").click()
     assert visitor.page.evaluate("document.activeElement.id") == "service"

@@ -38,7 +38,8 @@ async def house(tmp_path: Path, sqlite_url: str) -> AsyncIterator[House]:
     an emergency, dead letters, codes that nobody knows."""
     async with a_house(tmp_path, sqlite_url) as found:
         await found.used("199012304568")
-        await found.played(55, found.services.people.clock() - timedelta(hours=1))
+        here = found.services.people.clock().astimezone(found.services.profile.zone)
+        await found.played(55, here.replace(hour=12) - timedelta(days=1))  # all on one of the country's days
         for member in (WBB, EPF):
             _, colleague = await found.officer(f"colleague-{member}", "agency_administrator", member=member)
         proposed = await colleague.browser.call("POST", "/v1/proposals", {"document": document(id="A2")})
