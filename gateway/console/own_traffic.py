@@ -72,7 +72,8 @@ async def _listed(request: Request, refused: Refused | None = None) -> Response:
         found = await traffic.get_traffic_exchanges(wanted, party, here)
         refused = refused or await _unheard(query, values, here)
     except ValidationError as error:
-        refused = unlike({(name := str(each["loc"][0])): unusable(name) for each in error.errors() if each["loc"]})
+        faults = [str(each["loc"][0]) for each in error.errors() if each["loc"]]
+        refused = unlike({name: unusable(name) for name in faults})
     except ProblemError as error:
         refused = Refused([Wrong("from", pages.said(error.detail))])
     return page(request, who, "console/traffic.html", refused=refused, found=found, **values)

@@ -91,7 +91,7 @@ def test_a_filter_that_cannot_be_used_is_named(visitor: Visitor) -> None:
         "There is a problem\nService: Nothing here has this name or identifier."
         in visitor.page.locator("main").inner_text()
     )
-    visitor.page.get_by_role("link", name="Service: This cannot").click()
+    visitor.page.get_by_role("link", name="Service: Nothing here").click()
     assert visitor.page.evaluate("document.activeElement.id") == "service"
     visitor.looked_at("exchanges-fault")
 
