@@ -90,8 +90,10 @@ async def search(request: Request) -> Response:
 
 async def _coded(request: Request, given: Mapping[str, str]) -> Response | None:
     """To the same search by codes; None where it has them already, or cannot be one."""
-    _, _, here = await looking(request)
     words = {name: given[name] for name in OWN_WORDS & given.keys() if given[name]}
+    if not words:
+        return None
+    _, _, here = await looking(request)
     try:
         codes = audit.WantedIn.model_validate(words).coded(here)
     except (ValidationError, ProblemError):
