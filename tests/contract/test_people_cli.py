@@ -70,7 +70,7 @@ def test_what_cannot_be_is_said_in_one_sentence() -> None:
     assert "a login has" in refused("add", *AMARA, "--login", "Am ara")
     assert "a role is one of" in refused("add", *AMARA, "--login", "amara", "--role", "king")
     assert json.loads(done("list", "--json")) == []
-    assert "is for one territory; name the territory" in refused("add", *AMARA, "--login", "amara", "--role", "gn_officer")
+    assert "name the territory" in refused("add", *AMARA, "--login", "amara", "--role", "gn_officer")
     assert "gn_division" in refused("add", *AMARA, "--login", "amara", "--role", "gn_officer", "--territory", "LK-11")
     assert "no such officer" in refused("show", "OFF-00000000")
     made = json.loads(done("add", *AMARA, "--login", "amara", "--role", "operator", "--json"))
